@@ -1,0 +1,1 @@
+"""Interpayer: the open payer-to-payer exchange."""

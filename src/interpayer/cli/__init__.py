@@ -1,0 +1,1 @@
+"""The command line: `interpayer <noun> <verb>`, one file per noun."""

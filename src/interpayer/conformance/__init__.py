@@ -1,0 +1,1 @@
+"""Checks that any partner, or this server itself, can be run against."""

@@ -1,0 +1,1 @@
+"""What the member allowed: FHIR Consent read, evaluated, stored."""

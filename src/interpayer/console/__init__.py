@@ -1,0 +1,1 @@
+"""The HTML door for the plan's people."""

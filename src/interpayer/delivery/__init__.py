@@ -1,0 +1,1 @@
+"""What we hand over and what we receive: jobs, files, segments."""

@@ -1,0 +1,1 @@
+"""The FHIR door for partners: who calls, what they ask, how often."""

@@ -1,0 +1,1 @@
+"""Which person is meant: evidence, decision, graph and cases."""

@@ -1,0 +1,1 @@
+"""From many source shapes to one canonical record, conflicts shown."""

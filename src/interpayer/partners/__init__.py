@@ -1,0 +1,1 @@
+"""Who the other payers are, how they join, how we call them."""

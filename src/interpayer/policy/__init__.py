@@ -1,0 +1,1 @@
+"""Our own and the regulator's rules, versioned, with reasons."""

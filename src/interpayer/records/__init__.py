@@ -1,0 +1,1 @@
+"""What this plan holds: bodies as bytes beside extracted columns."""

@@ -1,0 +1,1 @@
+"""Where a request goes: capabilities, the chosen route and why."""

@@ -1,0 +1,1 @@
+"""Synthetic members, payers and their faults, for the demo, tests and drills."""

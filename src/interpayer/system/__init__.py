@@ -1,0 +1,1 @@
+"""The technical floor; it knows no word of the field."""

@@ -1,0 +1,1 @@
+"""Code systems and their maps; an unknown code is the state `unmapped`."""

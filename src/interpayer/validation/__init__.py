@@ -1,0 +1,1 @@
+"""The built-in contract and the profiles that records are checked against."""
