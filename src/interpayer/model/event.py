@@ -1,0 +1,94 @@
+"""What the ledger says: one event per fact, its name from a closed list (docs/reference/events.md)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+JSON: TypeAlias = None | bool | int | float | str | list["JSON"] | dict[str, "JSON"]
+
+EVENTS: dict[str, str] = {
+    "caller.accepted": "A caller proved who it is and got a token.",
+    "caller.refused": "A caller could not prove who it is, or may not call.",
+    "request.refused": "A request was refused at the door, with its reason.",
+    "request.repaired": "A request broke a rule of its guide and was repaired with a warning.",
+    "exchange.received": "A request for one member's history was kept.",
+    "exchange.incomplete": "The request lacks something; it says what to supply.",
+    "exchange.supplemented": "What was missing was supplied.",
+    "exchange.validated": "Shape, versions and references hold.",
+    "exchange.queued": "The exchange waits for capacity or for the partner.",
+    "exchange.cancelled": "The exchange was cancelled.",
+    "exchange.escalated": "Automation gave up; an owner has it.",
+    "exchange.failed": "A fault ended the exchange.",
+    "exchange.expired": "Our own time limit ended the exchange.",
+    "exchange.replayed": "A named person had it done again, with a reason.",
+    "exchange.recovered": "Work of a process that died was taken over.",
+    "exchange.transition_refused": "Somebody tried a transition that the rules do not know.",
+    "exchange.overdue": "The law's time passed.",
+    "member.matched": "Exactly one person is meant.",
+    "member.unmatched": "No person, or none for certain, is meant.",
+    "member.in_review": "A person must decide who is meant.",
+    "case.opened": "A decision is owed by a named person.",
+    "case.assigned": "A case has an owner.",
+    "case.decided": "A named person decided a case.",
+    "permission.granted": "Consent and policy say yes.",
+    "permission.narrowed": "Consent and policy say yes to less.",
+    "permission.refused": "Consent or policy say no.",
+    "consent.recorded": "A consent was recorded.",
+    "consent.revoked": "A consent was withdrawn.",
+    "route.chosen": "A route was chosen; the others were rejected with reasons.",
+    "route.rejected": "No route was found.",
+    "request.sent": "The request was delivered to the partner.",
+    "partner.acknowledged": "The partner took the request as work.",
+    "partner.answered": "The partner's result is known.",
+    "partner.failed": "The partner could not be reached or failed.",
+    "source.fetched": "A source answered.",
+    "source.empty": "A source says that it has none.",
+    "source.failed": "A source did not answer.",
+    "answer.assembled": "The answer is known: complete, partial or empty.",
+    "answer.released": "The answer can be fetched by the partner.",
+    "answer.fetched": "The partner fetched a file.",
+    "answer.withdrawn": "Data of a member were withdrawn from released files.",
+    "answer.received": "The partner's files were fetched and verified.",
+    "answer.delivered": "The answer is in the member's record; the receipt is kept.",
+    "answer.expired": "Files were removed by retention.",
+    "job.kicked_off": "A match or export job was accepted.",
+    "job.ready": "A job's result can be fetched.",
+    "job.failed": "A job failed.",
+    "job.deleted": "A job was deleted by its owner.",
+    "records.loaded": "Records were loaded into what this plan holds.",
+    "enrollments.loaded": "The enrollment feed was loaded.",
+    "standing.created": "A standing request was made.",
+    "standing.fired": "A standing request made an exchange.",
+    "standing.stopped": "A standing request ended.",
+    "partner.changed": "A partner was added or changed.",
+    "access.granted": "A named person or system got a role.",
+    "access.revoked": "A named person or system lost access.",
+    "access.looked": "A named person looked at protected data.",
+    "recall.opened": "A wrong release is being undone.",
+    "recall.contained": "A recall contained what was released.",
+    "recall.closed": "A recall was closed.",
+    "database.restored": "A backup was restored; releases stop until consents are re-synced.",
+    "database.resynced": "Consents, revocations and recalls are re-synced; releases go on.",
+    "dead_letter.kept": "A step ran out of attempts and was kept.",
+    "dead_letter.replayed": "A named person had a dead letter done again.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One fact for the ledger. `facts` are free of member data; `body` may hold them and is sealed."""
+
+    name: str
+    chain: str
+    actor_type: str
+    actor_id: str
+    outcome: str = "ok"
+    reason: str | None = None
+    exchange_id: str | None = None
+    partner_id: str | None = None
+    member_id: str | None = None
+    policy_version: str | None = None
+    attempt: int = 0
+    trace_id: str | None = None
+    facts: Mapping[str, JSON] = field(default_factory=dict)
+    body: Mapping[str, JSON] = field(default_factory=dict)
