@@ -1,0 +1,62 @@
+"""A payer we exchange with: who they are, how they are known, where they answer."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+
+class PartnerStatus(StrEnum):
+    """Where a partner stands in its life."""
+
+    INVITED = "invited"
+    TESTING = "testing"
+    ACTIVE = "active"
+    QUARANTINED = "quarantined"
+    SUSPENDED = "suspended"
+    RETIRED = "retired"
+
+
+@dataclass(frozen=True, slots=True)
+class Partner:
+    """A partner. `organizations` are the identifiers (system|value or bare) of payers it acts for."""
+
+    id: str
+    name: str
+    status: PartnerStatus
+    client_id: str
+    organizations: tuple[str, ...]
+    scopes: tuple[str, ...]
+    jwks: dict[str, object]
+    environment: str
+    attested_by_contract: bool
+    contact: str | None = None
+    our_client_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where a partner answers: its FHIR base and what it can do there."""
+
+    id: str
+    partner_id: str
+    fhir_base: str
+    capabilities: tuple[str, ...]
+    version: str
+    environment: str
+    status: str = "active"
+    requires_mtls: bool = True
+    maximum_members: int = 1000
+    maintenance: tuple[tuple[datetime, datetime], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who is at the door now: the partner, what the token allows, and the certificate it is bound to."""
+
+    partner_id: str
+    client_id: str
+    organizations: tuple[str, ...]
+    scopes: tuple[str, ...]
+    attested_by_contract: bool
+    certificate_thumbprint: str | None
+    token_id: str
