@@ -1,0 +1,133 @@
+"""Batches (one call for many members) and the Groups that answer a bulk match."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from interpayer.system.database import Connection, as_json
+
+
+@dataclass(frozen=True, slots=True)
+class MatchGroup:
+    """One Group of a match answer, as sealed bytes, with the members that it names."""
+
+    id: str
+    job_id: str
+    partner_id: str
+    kind: str
+    made_at: datetime
+    sealed: bytes
+    members: tuple[tuple[str, str], ...]
+    """(member id, exchange id) of each matched member; empty for the other kinds."""
+    size: int
+
+
+def collecting(conn: Connection, *, partner_id: str, endpoint_id: str, mode: str) -> str | None:
+    """The batch that still takes exchanges for this route, locked; None when there is none."""
+    row = conn.execute(
+        """select id from exchange.batch where role = 'requester' and state = 'collecting'
+             and partner_id = %s and endpoint_id = %s and mode = %s for update""",
+        (partner_id, endpoint_id, mode),
+    ).fetchone()
+    return row["id"] if row else None
+
+
+def open_batch(conn: Connection, batch_id: str, *, fields: Mapping[str, Any]) -> bool:
+    """Open a batch; False when another one began to collect for the same route meanwhile."""
+    row = conn.execute(
+        """insert into exchange.batch (id, role, partner_id, endpoint_id, mode, state, opened_at, correlation_id)
+           values (%s, %s, %s, %s, %s, %s, %s, %s) on conflict do nothing returning id""",
+        (
+            *(batch_id, fields["role"], fields["partner_id"], fields["endpoint_id"], fields["mode"], fields["state"]),
+            *(fields["opened_at"], fields["correlation_id"]),
+        ),
+    ).fetchone()
+    return row is not None
+
+
+def batch(conn: Connection, batch_id: str, *, lock: bool = False) -> dict[str, Any]:
+    """One batch; LookupError when it is unknown."""
+    row = conn.execute(
+        "select * from exchange.batch where id = %s" + (" for update" if lock else ""), (batch_id,)
+    ).fetchone()
+    if row is None:
+        raise LookupError("batch is unknown")
+    return row
+
+
+def update_batch(conn: Connection, batch_id: str, **fields: Any) -> None:
+    """Set the named columns of a batch; `details` is merged."""
+    known = ("state", "match_url", "export_url", "group_ids", "transaction_time", "attempt", "endpoint_id", "mode")
+    unknown = set(fields) - {*known, "details"}
+    if unknown:
+        raise ValueError(f"unknown columns: {sorted(unknown)}")
+    conn.execute(
+        """update exchange.batch set state = coalesce(%(state)s, state), match_url = coalesce(%(match_url)s, match_url),
+             export_url = coalesce(%(export_url)s, export_url), group_ids = coalesce(%(group_ids)s, group_ids),
+             transaction_time = coalesce(%(transaction_time)s, transaction_time), attempt = coalesce(%(attempt)s, attempt),
+             endpoint_id = coalesce(%(endpoint_id)s, endpoint_id), mode = coalesce(%(mode)s, mode),
+             details = details || %(details)s
+           where id = %(id)s""",
+        {
+            **dict.fromkeys(known),
+            **fields,
+            "id": batch_id,
+            "details": as_json(dict(fields.get("details") or {})),
+        },
+    )
+
+
+def batches(conn: Connection, *, limit: int = 50) -> list[dict[str, Any]]:
+    """The latest batches."""
+    return conn.execute("select * from exchange.batch order by opened_at desc limit %s", (limit,)).fetchall()
+
+
+def save_groups(conn: Connection, groups: Sequence[MatchGroup]) -> None:
+    """Keep the Groups of one match answer; saving the same again changes nothing."""
+    with conn.cursor() as cursor:
+        cursor.executemany(
+            """insert into exchange.match_group (id, job_id, partner_id, kind, members, made_at, sealed)
+               values (%s, %s, %s, %s, %s, %s, %s) on conflict do nothing""",
+            [(g.id, g.job_id, g.partner_id, g.kind, g.size, g.made_at, g.sealed) for g in groups],
+        )
+        cursor.executemany(
+            """insert into exchange.group_member (group_id, member_id, exchange_id) values (%s, %s, %s)
+               on conflict do nothing""",
+            [(g.id, member_id, exchange_id) for g in groups for member_id, exchange_id in g.members],
+        )
+
+
+def group(conn: Connection, group_id: str, partner_id: str) -> dict[str, Any] | None:
+    """One Group of this partner; None when it is unknown or somebody else's."""
+    return conn.execute(
+        "select * from exchange.match_group where id = %s and partner_id = %s", (group_id, partner_id)
+    ).fetchone()
+
+
+def groups_of(conn: Connection, partner_id: str, *, job_id: str | None = None) -> list[dict[str, Any]]:
+    """The Groups of this partner, newest first; only those of one job where given."""
+    return conn.execute(
+        """select * from exchange.match_group where partner_id = %s and (%s::text is null or job_id = %s)
+           order by made_at desc, id limit 500""",
+        (partner_id, job_id, job_id),
+    ).fetchall()
+
+
+def group_members(conn: Connection, group_id: str, only: Sequence[str] | None = None) -> dict[str, str]:
+    """Member id to exchange id of a match Group; only the named members where given."""
+    rows = conn.execute(
+        """select member_id, exchange_id from exchange.group_member
+           where group_id = %s and (%s::text[] is null or member_id = any(%s)) order by member_id""",
+        (group_id, list(only) if only is not None else None, list(only) if only is not None else None),
+    ).fetchall()
+    return {row["member_id"]: row["exchange_id"] for row in rows}
+
+
+def repoint_member(conn: Connection, group_id: str, moved: Mapping[str, str]) -> None:
+    """Let the Group's members stand for a later exchange (an export after the first one)."""
+    with conn.cursor() as cursor:
+        cursor.executemany(
+            "update exchange.group_member set exchange_id = %s where group_id = %s and member_id = %s",
+            [(exchange_id, group_id, member_id) for member_id, exchange_id in moved.items()],
+        )

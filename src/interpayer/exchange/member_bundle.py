@@ -1,0 +1,145 @@
+"""What travels when a payer asks for a member: the parts of `$member-match` and of a MemberBundle.
+
+HRex 1.2 `member-match` (closed parameters, local references) and PDex 2.2 `$bulk-member-match` (MemberBundle parts).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from interpayer.identity.reading import BIRTHSEX_URL
+from interpayer.model.reason import Refusal
+
+_PARTS = {"MemberPatient": "Patient", "CoverageToMatch": "Coverage", "CoverageToLink": "Coverage", "Consent": "Consent"}
+
+
+@dataclass(frozen=True, slots=True)
+class MemberBundle:
+    """One member as the other payer describes them; `repairs` names references that were mended (standards, trap 6)."""
+
+    patient: dict[str, Any]
+    coverage_to_match: dict[str, Any]
+    coverage_to_link: dict[str, Any] | None
+    consent: dict[str, Any] | None
+    repairs: tuple[str, ...] = ()
+
+    def as_json(self) -> dict[str, Any]:
+        """The bundle as plain JSON, for the sealed envelope."""
+        return {
+            "MemberPatient": self.patient,
+            "CoverageToMatch": self.coverage_to_match,
+            "CoverageToLink": self.coverage_to_link,
+            "Consent": self.consent,
+        }
+
+
+def from_json(kept: Mapping[str, Any]) -> MemberBundle:
+    """A bundle out of its sealed envelope."""
+    return MemberBundle(kept["MemberPatient"], kept["CoverageToMatch"], kept["CoverageToLink"], kept["Consent"])
+
+
+def read_single(parameters: object) -> MemberBundle:
+    """The bundle of a `$member-match` request; Refusal names the element to correct."""
+    return _bundle(_entries(parameters, "parameter"), "Parameters", closed=True)
+
+
+def read_bulk(parameters: object) -> list[MemberBundle]:
+    """The bundles of a `$bulk-member-match` request; one broken bundle refuses the whole call (structure only)."""
+    bundles = [e for e in _entries(parameters, "parameter") if e.get("name") == "MemberBundle"]
+    if not bundles:
+        raise Refusal("request.missing_member", "Parameters.parameter:MemberBundle: at least one is needed")
+    return [
+        _bundle(_entries(bundle, "part", kind=None), f"Parameters.parameter[{place}]", closed=False)
+        for place, bundle in enumerate(bundles)
+    ]
+
+
+def shortcomings(bundle: MemberBundle) -> tuple[str, ...]:
+    """Elements that hrex-patient-demographics and hrex-coverage require and that are missing (section 1.2, 1.3)."""
+    patient, coverage = bundle.patient, bundle.coverage_to_match
+    names = [n for n in patient.get("name") or [] if isinstance(n, dict)]
+    found = {
+        "MemberPatient.name.family": any(n.get("family") for n in names),
+        "MemberPatient.name.given": any(n.get("given") for n in names),
+        "MemberPatient.birthDate": bool(patient.get("birthDate")),
+        "MemberPatient.gender": bool(patient.get("gender")) or _has_birth_sex(patient),
+        "CoverageToMatch.identifier or subscriberId": bool(coverage.get("identifier") or coverage.get("subscriberId")),
+        "CoverageToMatch.payor": bool(coverage.get("payor")),
+    }
+    return tuple(element for element, present in found.items() if not present)
+
+
+def write_single(bundle: MemberBundle) -> dict[str, Any]:
+    """The body of a `$member-match` request."""
+    return {"resourceType": "Parameters", "parameter": _parts(bundle)}
+
+
+def write_bulk(bundles: list[MemberBundle]) -> dict[str, Any]:
+    """The body of a `$bulk-member-match` request."""
+    return {"resourceType": "Parameters", "parameter": [{"name": "MemberBundle", "part": _parts(b)} for b in bundles]}
+
+
+def _parts(bundle: MemberBundle) -> list[dict[str, Any]]:
+    return [{"name": name, "resource": part} for name, part in bundle.as_json().items() if part is not None]
+
+
+def _entries(holder: object, key: str, *, kind: str | None = "Parameters") -> list[dict[str, Any]]:
+    if not isinstance(holder, dict) or (kind and holder.get("resourceType") != kind):
+        raise Refusal("request.malformed", "the body must be a Parameters resource")
+    entries = holder.get(key)
+    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+        raise Refusal("request.malformed", f"{key}: a list of objects is needed")
+    return entries
+
+
+def _bundle(entries: list[dict[str, Any]], place: str, *, closed: bool) -> MemberBundle:
+    parts: dict[str, dict[str, Any]] = {}
+    for entry in entries:
+        name, resource = entry.get("name"), entry.get("resource")
+        if name not in _PARTS:
+            if closed:
+                raise Refusal("request.unsupported_parameter", f"{place}: a parameter that the operation does not know")
+            continue
+        if name in parts:
+            raise Refusal("request.malformed", f"{place}.{name}: given more than once")
+        if not isinstance(resource, dict) or resource.get("resourceType") != _PARTS[str(name)]:
+            raise Refusal("request.malformed", f"{place}.{name}: a {_PARTS[str(name)]} resource is needed")
+        parts[str(name)] = resource
+    if "MemberPatient" not in parts:
+        raise Refusal("request.missing_member", f"{place}.MemberPatient is missing")
+    if "CoverageToMatch" not in parts:
+        raise Refusal("request.malformed", f"{place}.CoverageToMatch is missing")
+    if "Consent" not in parts:
+        raise Refusal("request.missing_consent", f"{place}.Consent is missing")
+    return _repaired(parts)
+
+
+def _repaired(parts: dict[str, dict[str, Any]]) -> MemberBundle:
+    """Local, matching references are a SHALL that the official examples break; one bundle is one person, so mend."""
+    wanted = f"Patient/{parts['MemberPatient'].get('id', 'member')}"
+    repairs: list[str] = []
+    mended = dict(parts)
+    for name, element in (
+        ("CoverageToMatch", "beneficiary"),
+        ("CoverageToLink", "beneficiary"),
+        ("Consent", "patient"),
+    ):
+        resource = mended.get(name)
+        reference = resource.get(element) if resource else None
+        if resource and (not isinstance(reference, dict) or reference.get("reference") != wanted):
+            repairs.append(f"{name}.{element}")
+            mended[name] = {**resource, element: {"reference": wanted}}
+    return MemberBundle(
+        patient=mended["MemberPatient"],
+        coverage_to_match=mended["CoverageToMatch"],
+        coverage_to_link=mended.get("CoverageToLink"),
+        consent=mended.get("Consent"),
+        repairs=tuple(repairs),
+    )
+
+
+def _has_birth_sex(patient: Mapping[str, Any]) -> bool:
+    extensions = patient.get("extension")
+    return isinstance(extensions, list) and any(
+        isinstance(e, dict) and e.get("url") == BIRTHSEX_URL for e in extensions
+    )
