@@ -1,0 +1,143 @@
+"""Write docs/reference from the code: reasons, events, states, settings, commands. `make docs` runs it."""
+
+import dataclasses
+import importlib
+import importlib.util
+from collections.abc import Callable, Iterator
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from interpayer.model.event import EVENTS
+from interpayer.model.exchange import FINAL, TRANSITIONS, Answer, State
+from interpayer.model.reason import REASONS
+
+REFERENCE = Path(__file__).resolve().parent / "reference"
+ANYONE = 4
+
+
+def _page(title: str, lead: str, lines: list[str]) -> str:
+    note = "Generated from the code by `make docs`; do not edit."
+    return "\n".join([f"# {title}", "", lead, "", note, "", *lines]).rstrip() + "\n"
+
+
+def _table(head: list[str], body: list[list[str]]) -> list[str]:
+    cells = [head, ["---"] * len(head), *body]
+    return ["| " + " | ".join(cell.replace("|", "\\|") or "–" for cell in row) + " |" for row in cells]
+
+
+def _reasons() -> str:
+    lines: list[str] = []
+    retry = {"no": "no", "later": "yes, later", "after_change": "after a change"}
+    for family, reasons in groupby(REASONS.values(), key=lambda reason: reason.code.partition(".")[0]):
+        body = [[f"`{r.code}`", r.meaning, r.remedy, retry[r.retry.value], r.owner.value] for r in reasons]
+        lines += [f"## {family}", "", *_table(["code", "meaning", "what helps", "again?", "who acts"], body), ""]
+    return _page(
+        "Reason codes", "Every no and every fault carries one of these codes. Codes never change meaning.", lines
+    )
+
+
+def _events() -> str:
+    lines: list[str] = []
+    for family, names in groupby(sorted(EVENTS), key=lambda name: name.partition(".")[0]):
+        body = [[f"`{name}`", EVENTS[name]] for name in names]
+        lines += [f"## {family}", "", *_table(["event", "the fact"], body), ""]
+    return _page("Events", "What the ledger can say. The list is closed.", lines)
+
+
+def _states() -> str:
+    order = list(State)
+    moves = sorted(TRANSITIONS.values(), key=lambda move: (order.index(move.source), order.index(move.target)))
+    usual = [move for move in moves if move.target not in FINAL and move.target is not State.ESCALATED]
+    picture = ["```mermaid", "stateDiagram-v2", "    [*] --> received"]
+    picture += [f"    {move.source.value} --> {move.target.value}" for move in usual] + ["```"]
+    body = []
+    for move in moves:
+        actors = "anyone" if len(move.actors) == ANYONE else ", ".join(sorted(move.actors))
+        body.append([f"`{move.source.value}`", f"`{move.target.value}`", f"`{move.event}`", actors])
+    final = ", ".join(f"`{state.value}`" for state in order if state in FINAL)
+    lines = [
+        "The picture leaves out the final states and `escalated`, which nearly every state can reach.", "",
+        *picture, "",
+        f"Final: {final}.", "",
+        "Answers, known only at the end: " + ", ".join(f"`{answer.value}`" for answer in Answer) + ".", "",
+        "## Transitions", "",
+        "Anything that is not in this table is refused and recorded as an attempt.", "",
+        *_table(["from", "to", "event", "who may"], body),
+    ]  # fmt: skip
+    return _page("States of an exchange", "Where an exchange can stand and what may move it.", lines)
+
+
+def _module(name: str) -> Any | None:
+    try:
+        return importlib.import_module(name) if importlib.util.find_spec(name) else None
+    except ModuleNotFoundError:
+        return None
+
+
+def _settings() -> str | None:
+    settings = _module("interpayer.system.settings")
+    if settings is None:
+        return None
+    texts: dict[str, str] = getattr(settings, "DESCRIPTIONS", {})
+    body = []
+    for field in dataclasses.fields(settings.Settings):
+        body.append([f"`INTERPAYER_{field.name.upper()}`", texts.get(field.name, "")])
+    lead = (
+        "Read once at start, from the environment or from the file named by `INTERPAYER_SETTINGS`. Unknown keys fail."
+    )
+    return _page("Settings", lead, _table(["setting", "meaning"], body))
+
+
+def _usage(parameter: Any) -> list[str]:
+    if parameter.param_type_name == "argument":
+        return [f"`{parameter.human_readable_name.upper()}`", getattr(parameter, "help", None) or ""]
+    return [f"`{', '.join((*parameter.opts, *parameter.secondary_opts))}`", parameter.help or ""]
+
+
+def _commands(command: Any, path: str, depth: int) -> Iterator[str]:
+    children: dict[str, Any] = getattr(command, "commands", {})
+    help_text = " ".join((command.help or "").split())
+    yield from ([f"{'#' * depth} {path}", "", help_text, ""] if path != "interpayer" else [])
+    parameters = [p for p in command.params if p.name not in {"help", "install_completion", "show_completion"}]
+    if parameters:
+        yield from [*_table(["argument or option", "meaning"], [_usage(p) for p in parameters]), ""]
+    for name in sorted(children):
+        yield from _commands(children[name], f"{path} {name}", min(depth + 1, 3))
+
+
+def _command_line() -> str | None:
+    main = _module("interpayer.cli.main")
+    if main is None:
+        return None
+    typer_main = importlib.import_module("typer.main")
+    lines = list(_commands(typer_main.get_command(main.app), "interpayer", 1))
+    lead = "Results go to standard output, everything else to standard error; `--json` stands on every reading command."
+    return _page("Command line", lead, lines)
+
+
+BUILDERS: dict[str, Callable[[], str | None]] = {
+    "reasons.md": _reasons,
+    "events.md": _events,
+    "states.md": _states,
+    "settings.md": _settings,
+    "command-line.md": _command_line,
+}
+
+
+def render() -> dict[str, str]:
+    """Every reference page by its file name; a page whose code is not there yet is left out."""
+    built = {name: build() for name, build in BUILDERS.items()}
+    return {name: text for name, text in built.items() if text is not None}
+
+
+def main() -> None:
+    """Write the pages."""
+    REFERENCE.mkdir(exist_ok=True)
+    for name, text in render().items():
+        (REFERENCE / name).write_text(text, "utf-8")
+        print(f"docs/reference/{name}")
+
+
+if __name__ == "__main__":
+    main()

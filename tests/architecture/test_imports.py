@@ -1,0 +1,70 @@
+"""The import contracts hold, and no module escapes them by being new."""
+
+import ast
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.architecture.tree import PACKAGE, ROOT, modules, parsed
+
+CONTRACTS: list[dict[str, Any]] = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["importlinter"][
+    "contracts"
+]
+
+# Modules that decide: no database, no network, no engine, no framework. Add a deciding module here when it is born.
+DECIDING = {
+    "identity.standardize", "identity.rules", "identity.scoring", "consent.evaluate", "consent.reading",
+    "routing.choose", "normalization", "terminology.translate", "validation.schema", "validation.fhirpath",
+    "validation.check", "policy.decide", "audit.chain", "exchange.retry",
+}  # fmt: skip
+# Libraries with one room each; a contract for a library that nobody imports yet would be an error.
+PROTECTED = {"dbos", "fastapi", "starlette", "psycopg"}
+
+
+def _imported(path: Path) -> Iterator[str]:
+    for node in ast.walk(parsed(path)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+
+
+def _contract(kind: str, key: str) -> set[str]:
+    return {name for contract in CONTRACTS if contract["type"] == kind for name in contract.get(key, [])}
+
+
+def test_the_import_contracts_hold() -> None:
+    command = [str(Path(sys.executable).parent / "lint-imports"), "--no-logo"]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stdout[-4000:] + result.stderr[-2000:]
+
+
+def test_every_module_that_decides_is_watched() -> None:
+    watched = {name.removeprefix("interpayer.") for name in _contract("forbidden", "source_modules")}
+    born = {name for name in DECIDING if name in modules()}
+    assert born <= watched, f"add to the contract of deciding modules: {sorted(born - watched)}"
+
+
+@pytest.mark.parametrize("library", sorted(PROTECTED))
+def test_a_library_with_one_room_is_protected(library: str) -> None:
+    users = {
+        name for name, path in modules().items() if any(module.split(".")[0] == library for module in _imported(path))
+    }
+    protected = library in _contract("protected", "protected_modules")
+    assert protected == bool(users), f"{library}: imported by {sorted(users)}, protected: {protected}"
+
+
+@pytest.mark.parametrize(
+    "package", sorted({path.parent for path in PACKAGE.rglob("__init__.py")}), ids=lambda p: p.name
+)
+def test_a_package_says_in_one_docstring_what_its_room_is_for(package: Path) -> None:
+    body = parsed(package / "__init__.py").body
+    assert len(body) == 1
+    assert isinstance(body[0], ast.Expr)
+    assert isinstance(body[0].value, ast.Constant)
+    assert isinstance(body[0].value.value, str)

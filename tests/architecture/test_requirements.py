@@ -1,0 +1,47 @@
+"""What is installed is pinned by hash, the same for running and for testing, and explained."""
+
+import re
+import tomllib
+
+import pytest
+
+from tests.architecture.tree import DOCS, ROOT
+
+REQUIREMENTS = ROOT / "requirements"
+
+
+def _pins(name: str) -> dict[str, str]:
+    text = (REQUIREMENTS / name).read_text("utf-8")
+    return dict(re.findall(r"^([A-Za-z0-9_.\-]+)(?:\[[^\]]*\])?==([^ ;\\]+)", text, re.M))
+
+
+def _asked(lines: list[str]) -> set[str]:
+    names = (re.match(r"[A-Za-z0-9_.\-]+", line) for line in lines if not line.startswith(("#", "-r")))
+    return {match.group().lower() for match in names if match}
+
+
+@pytest.mark.parametrize("name", ["uv.txt", "run.txt", "test.txt"])
+def test_every_pin_has_hashes_and_no_line_names_a_host(name: str) -> None:
+    text = (REQUIREMENTS / name).read_text("utf-8")
+    blocks = re.split(r"^(?=[A-Za-z0-9])", text, flags=re.M)[1:]
+    assert blocks
+    assert all("--hash=sha256:" in block for block in blocks)
+    assert not re.search(r"https?://|--(extra-)?index-url|--find-links", text)
+
+
+def test_what_is_tested_is_what_runs() -> None:
+    run, test = _pins("run.txt"), _pins("test.txt")
+    assert {name: test.get(name) for name in run} == run
+
+
+def test_the_package_asks_for_what_the_requirements_pin() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["dependencies"]
+    assert _asked(project) == _asked((REQUIREMENTS / "run.in").read_text("utf-8").splitlines())
+
+
+def test_every_dependency_has_its_decision() -> None:
+    pages = "\n".join(path.read_text("utf-8") for path in (DOCS / "decisions").glob("*.md"))
+    asked = _asked((REQUIREMENTS / "test.in").read_text("utf-8").splitlines())
+    asked |= _asked((REQUIREMENTS / "run.in").read_text("utf-8").splitlines())
+    missing = sorted(name for name in asked if f"`{name}`" not in pages.lower())
+    assert not missing, f"say in docs/decisions why not ourselves: {missing}"
