@@ -1,6 +1,5 @@
 """Write docs/reference from the code: reasons, events, states, settings, commands. `make docs` runs it."""
 
-import dataclasses
 import importlib
 import importlib.util
 from collections.abc import Callable, Iterator
@@ -79,10 +78,7 @@ def _settings() -> str | None:
     settings = _module("interpayer.system.settings")
     if settings is None:
         return None
-    texts: dict[str, str] = getattr(settings, "DESCRIPTIONS", {})
-    body = []
-    for field in dataclasses.fields(settings.Settings):
-        body.append([f"`INTERPAYER_{field.name.upper()}`", texts.get(field.name, "")])
+    body = [[f"`INTERPAYER_{name.upper()}`", meaning] for name, meaning in settings.MEANINGS.items()]
     lead = (
         "Read once at start, from the environment or from the file named by `INTERPAYER_SETTINGS`. Unknown keys fail."
     )

@@ -25,7 +25,7 @@ def _measure(function: Function) -> dict[str, int]:
     return {
         "lines": function.end_lineno - function.lineno + 1,
         "arguments": len(places) + len(function.args.kwonlyargs),
-        "positional": len(places),
+        "positional": 0 if function.name.startswith("_") else len(places),
     }
 
 

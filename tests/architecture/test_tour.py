@@ -20,7 +20,7 @@ def test_the_tour_is_read() -> None:
     assert stops == [str(number) for number in range(1, len(stops) + 1)]
     assert len(stops) >= 10
     assert len(FILES) >= 15
-    assert len(NAMES) >= 15
+    assert len(NAMES) >= 12
 
 
 @pytest.mark.parametrize("name", FILES)
