@@ -131,3 +131,18 @@ def repoint_member(conn: Connection, group_id: str, moved: Mapping[str, str]) ->
             "update exchange.group_member set exchange_id = %s where group_id = %s and member_id = %s",
             [(exchange_id, group_id, member_id) for member_id, exchange_id in moved.items()],
         )
+
+
+def save_outcomes(conn: Connection, job_id: str, rows: Sequence[tuple[int, str, str, str | None]]) -> None:
+    """Keep what a match job decided: (place in the request, exchange id, kind, member id)."""
+    with conn.cursor() as cursor:
+        cursor.executemany(
+            """insert into exchange.match_outcome (job_id, place, exchange_id, kind, member_id)
+               values (%s, %s, %s, %s, %s)""",
+            [(job_id, *row) for row in rows],
+        )
+
+
+def outcomes(conn: Connection, job_id: str) -> list[dict[str, Any]]:
+    """What a match job decided, in the order of the request."""
+    return conn.execute("select * from exchange.match_outcome where job_id = %s order by place", (job_id,)).fetchall()

@@ -137,3 +137,13 @@ create table exchange.recall (
     closed_at timestamptz,
     scope jsonb not null default '{}'
 );
+
+-- What a bulk match decided for each submitted member, in the order of the request.
+create table exchange.match_outcome (
+    job_id text not null,
+    place integer not null,
+    exchange_id text not null,
+    kind text not null check (kind in ('match', 'nomatch', 'consentconstraint', 'incomplete')),
+    member_id text,
+    primary key (job_id, place)
+);

@@ -1,0 +1,92 @@
+"""The requester's story: we ask another payer for one member's history. Read top to bottom.
+
+Every workflow may start again from its top at any time: a step whose part is done says so and changes nothing.
+"""
+
+from interpayer.exchange.durability.flow import after, workflow
+from interpayer.exchange.steps import asking, batching, ingesting
+
+
+@workflow("request_history")
+def request_history(exchange_id: str) -> str:
+    """From what was asked to a place in a batch (one exchange)."""
+    # is everything there that a payer may want to know?
+    if asking.validate(exchange_id) != "validated":
+        return "incomplete"
+
+    # who is meant among our own members? never a guess: a case waits for a person, and the decision starts us again
+    if asking.identify(exchange_id) != "identified":
+        return "not identified"
+
+    # does consent, basis and policy say yes, now?
+    if asking.authorize(exchange_id) != "permitted":
+        return "blocked"
+
+    # where to, in which mode, and why not elsewhere?
+    route = asking.choose_route(exchange_id)
+    if route["wait_s"] is not None:
+        after(route["wait_s"], "request_history", exchange_id)
+        return "waits for a route"
+    if route["mode"] in (None, "manual"):
+        return asking.escalate(exchange_id)
+
+    # one call asks for many
+    return asking.join_batch(exchange_id)
+
+
+@workflow("ask_batch")
+def ask_batch(batch_id: str) -> str:
+    """Ask one payer for all members of a batch; permission is decided again at the moment of sending."""
+    mode = batching.close(batch_id)
+    if mode is None:
+        return "nobody left to ask for"
+    if mode == "single_everything":
+        return _ask_one_by_one(batch_id)
+    batching.record_sent(batch_id, batching.send_match(batch_id))
+    after(batching.FIRST_POLL_S, "await_match", batch_id)
+    return "sent"
+
+
+@workflow("await_match")
+def await_match(batch_id: str) -> str:
+    """Poll the partner's match job; then ask for the export of those it knows."""
+    progress = batching.poll_match(batch_id)
+    if progress["wait_s"] is not None:
+        after(progress["wait_s"], "await_match", batch_id)
+        return "still running"
+    if batching.record_match(batch_id) == 0:
+        return "nobody matched"
+    batching.record_export(batch_id, batching.start_export(batch_id))
+    after(batching.FIRST_POLL_S, "await_export", batch_id)
+    return "export asked for"
+
+
+@workflow("await_export")
+def await_export(batch_id: str) -> str:
+    """Poll the export job; then download, verify, take in, deliver, acknowledge."""
+    progress = batching.poll_export(batch_id)
+    if progress["wait_s"] is not None:
+        after(progress["wait_s"], "await_export", batch_id)
+        return "still running"
+    for place in range(progress["files"]):
+        ingesting.download(batch_id, place)
+    ingesting.verify(batch_id)
+    for place in range(progress["files"]):
+        ingesting.take_in(batch_id, place)
+    # is it really our member? a conflict opens a case and keeps what came apart
+    ingesting.reconcile(batch_id)
+    ingesting.deliver(batch_id)
+    ingesting.acknowledge(batch_id)
+    return "delivered"
+
+
+def _ask_one_by_one(batch_id: str) -> str:
+    """The single-member way, for a payer that offers only that: match, then everything under its grant."""
+    for exchange_id in batching.members(batch_id):
+        if batching.match_one(batch_id, exchange_id) == "matched":
+            ingesting.fetch_everything(batch_id, exchange_id)
+    ingesting.verify(batch_id)
+    ingesting.take_in(batch_id, 0)
+    ingesting.reconcile(batch_id)
+    ingesting.deliver(batch_id)
+    return "delivered"

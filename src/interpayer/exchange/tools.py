@@ -1,0 +1,43 @@
+"""What the steps work with; built once in app.py and handed to the engine and the doors."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from interpayer.audit.ledger import Ledger
+from interpayer.identity.resolve import Resolver
+from interpayer.model.partner import Endpoint, LegalEntity, Partner
+from interpayer.partners.client import PartnerClient
+from interpayer.policy.bundle import Bundle
+from interpayer.records.codec import Codec
+from interpayer.system.database import Database
+from interpayer.system.keys import SigningKey, Vault, seal, unseal
+from interpayer.system.objects import ObjectStore
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """The floor and the rooms as objects; no step builds its own."""
+
+    database: Database
+    vault: Vault
+    ledger: Ledger
+    resolver: Resolver
+    codec: Codec
+    objects: ObjectStore
+    policy: Callable[[], Bundle]
+    entity: LegalEntity
+    fhir_base: str
+    environment: str
+    call: Callable[[Partner, Endpoint], PartnerClient]
+    checkpoint_key: SigningKey
+
+    def seal_request(self, body: object, *, exchange_id: str) -> bytes:
+        """A request or answer body, sealed with the key of the exchange zone and bound to its exchange."""
+        return seal(self.vault.zone_key("exchange"), orjson.dumps(body), context=exchange_id.encode())
+
+    def open_request(self, sealed: bytes, *, exchange_id: str) -> Any:
+        """The body behind `seal_request`."""
+        return orjson.loads(unseal(self.vault.zone_key("exchange"), sealed, context=exchange_id.encode()))
