@@ -41,7 +41,7 @@ drill: $(PROJECT) ## the long drills: processes killed at random, disks lost
 	@$(BIN)/python -m pytest tests/drills -m "" -s --timeout 3600
 
 golden: $(PROJECT) ## rewrite the golden cases; read the diff
-	@$(BIN)/python -m tests.golden
+	@REWRITE_GOLDEN=1 $(BIN)/python -m pytest -q tests/golden && git diff --stat tests/golden
 
 docs: $(PROJECT) ## rebuild docs/reference from the code
 	@$(BIN)/python docs/build.py

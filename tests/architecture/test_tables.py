@@ -1,0 +1,37 @@
+"""A table belongs to one room: no SQL outside it names the table, and every table lies in a known zone."""
+
+import re
+from functools import cache
+
+import pytest
+
+from tests.architecture.tree import PACKAGE, modules
+
+ZONES = {"identity", "records", "consent", "partners", "exchange", "audit", "operations", "engine"}
+# The floor makes and grants what the rooms own.
+FLOOR = "system"
+
+
+@cache
+def _tables() -> tuple[str, ...]:
+    sql = "\n".join(path.read_text("utf-8") for path in sorted(PACKAGE.rglob("*.sql")))
+    return tuple(
+        sorted(set(re.findall(r"^\s*create (?:unlogged )?table (?:if not exists )?(\w+\.\w+)", sql, re.I | re.M)))
+    )
+
+
+def _rooms_that_name(table: str) -> set[str]:
+    named = re.compile(rf"\b(?:from|join|into|update|table|using|copy)\s+(?:only\s+)?{re.escape(table)}\b", re.I)
+    found = {name.split(".")[0] for name, path in modules().items() if named.search(path.read_text("utf-8"))}
+    return found - {FLOOR}
+
+
+def test_every_table_lies_in_a_known_zone() -> None:
+    strays = [table for table in _tables() if table.split(".")[0] not in ZONES]
+    assert not strays
+
+
+@pytest.mark.parametrize("table", _tables())
+def test_one_room_names_a_table(table: str) -> None:
+    rooms = _rooms_that_name(table)
+    assert len(rooms) <= 1, f"{table} is named in SQL of {sorted(rooms)}: ask the room that owns it"
