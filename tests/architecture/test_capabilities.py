@@ -4,7 +4,8 @@ import re
 
 import pytest
 
-from tests.architecture.tree import DOCS, PACKAGE, ROOT, rows
+from tests.architecture import commands
+from tests.architecture.tree import DOCS, ROOT, rows
 
 ROWS = [row for row in rows((DOCS / "capabilities.md").read_text("utf-8")) if re.fullmatch(r"C\d+", row[0])]
 SHOWN = [row for row in ROWS if row[2] != "not yet"]
@@ -16,7 +17,7 @@ def _exists(proof: str) -> bool:
     if words[0] == "make":
         return words[1] in TARGETS
     if words[0] == "interpayer":
-        return _is_command(words[1:])
+        return commands.exists(words[1:])
     name, _, test = proof.partition("::")
     path = ROOT / name
     if not test:
@@ -25,16 +26,6 @@ def _exists(proof: str) -> bool:
         path.is_file()
         and re.search(rf"^\s*(async )?def {re.escape(test)}\b", path.read_text("utf-8"), re.M) is not None
     )
-
-
-def _is_command(words: list[str]) -> bool:
-    """`interpayer <noun> [<verb>]`: the noun has its file, the verb its function or its given name there."""
-    path = PACKAGE / "cli" / f"{words[0].replace('-', '_')}.py"
-    if not path.is_file():
-        return False
-    verbs = [word for word in words[1:2] if re.fullmatch("[a-z-]+", word)]
-    text = path.read_text("utf-8")
-    return all(re.search(rf"def {verb.replace('-', '_')}_?\b|[\"']{verb}[\"']", text) for verb in verbs)
 
 
 def test_every_row_stands_once_and_in_order() -> None:

@@ -1,8 +1,9 @@
-"""Every relative link of every page leads somewhere, down to the heading."""
+"""Every link of every page leads somewhere, down to the heading; every command that a page shows exists."""
 
 import re
 from pathlib import Path
 
+from tests.architecture import commands
 from tests.architecture.tree import ROOT, pages
 
 LINK = re.compile(r"\]\((?!https?://|mailto:)([^)\s]+)\)")
@@ -38,3 +39,15 @@ def test_a_link_to_nowhere_would_be_found() -> None:
     assert _broken(readme, "docs/no-such-page.md")
     assert _broken(readme, "docs/tour.md#no-such-heading")
     assert not _broken(readme, "docs/tour.md")
+
+
+def test_every_command_that_a_page_shows_exists() -> None:
+    shown = re.compile(r"^(?:\$ )?(?:\.venv/bin/)?interpayer ((?:[a-z-]+ ?)+)", re.M)
+    gone = [
+        f"{page.relative_to(ROOT)}: interpayer {words}"
+        for page in pages()
+        for block in FENCE.findall(page.read_text("utf-8"))
+        for words in shown.findall(block)
+        if not commands.exists(words.split())
+    ]
+    assert not gone

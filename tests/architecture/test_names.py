@@ -33,3 +33,9 @@ def test_the_names_of_a_module_say_something(name: str) -> None:
     empty += [node.name for _, node in functions(modules()[name]) if node.name.strip("_") in EMPTY_FUNCTION]
     empty += sorted(set(_values(tree)) & EMPTY_VALUE)
     assert not empty, f"{name}: {empty}"
+
+
+def test_the_patterns_can_find_something() -> None:
+    assert all(EMPTY_MODULE.fullmatch(name) for name in ("utils", "base_store", "match_helpers", "manager"))
+    assert all(EMPTY_CLASS.fullmatch(name) for name in ("BaseStore", "MatchService", "EventHandler"))
+    assert not any(EMPTY_MODULE.fullmatch(name) for name in ("base", "database", "resolve", "ledger"))
