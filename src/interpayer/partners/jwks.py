@@ -1,0 +1,75 @@
+"""Which public keys of a partner we keep: checked once, when they are registered, never taken from a token."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from joserfc.errors import JoseError
+from joserfc.jwk import ECKey, RSAKey
+
+from interpayer.model.reason import Refusal
+
+MAXIMUM_KEYS = 20
+SMALLEST_RSA_BITS = 2048
+LARGEST_RSA_BITS = 8192
+PRIVATE = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
+KEPT = ("kty", "kid", "use", "alg", "key_ops", "n", "e", "crv", "x", "y")
+# SMART Backend Services: RS384 and ES384. Other curves may stand in a JWKS; nothing of ours accepts them.
+ALGORITHM = {("RSA", None): "RS384", ("EC", "P-384"): "ES384"}
+
+
+def check_jwks(jwks: object) -> dict[str, object]:
+    """The public part of a JWKS that we can verify with; `Refusal` when any key must not be trusted.
+
+    Refused: private or symmetric keys, use other than signing, RSA below 2048 bits, keys off their curve,
+    missing or repeated key ids, and a set without one key for RS384 or ES384 (SMART Backend Services).
+    """
+    if not isinstance(jwks, Mapping) or not isinstance(jwks.get("keys"), list):
+        raise Refusal("request.malformed", "jwks must hold a list of keys")
+    keys: list[object] = jwks["keys"]
+    if not 1 <= len(keys) <= MAXIMUM_KEYS:
+        raise Refusal("request.malformed", f"jwks must hold 1 to {MAXIMUM_KEYS} keys")
+    kept = [_check_key(key, place=number) for number, key in enumerate(keys)]
+    names = [key["kid"] for key in kept]
+    if len(set(names)) != len(names):
+        raise Refusal("request.malformed", "two keys of the jwks have the same kid")
+    if all(algorithm_of(key) is None for key in kept):
+        raise Refusal("request.malformed", "no key of the jwks can be used with RS384 or ES384")
+    return {"keys": kept}
+
+
+def algorithm_of(key: Mapping[str, Any]) -> str | None:
+    """The signature algorithm that this key may be used with at our door; None when there is none."""
+    natural = ALGORITHM.get((key["kty"], key.get("crv") if key["kty"] == "EC" else None))
+    return natural if key.get("alg", natural) == natural else None
+
+
+def _check_key(key: object, *, place: int) -> dict[str, Any]:
+    where = f"key {place} of the jwks"
+    if not isinstance(key, Mapping):
+        raise Refusal("request.malformed", f"{where} is no JSON object")
+    if PRIVATE & set(key):
+        raise Refusal("request.malformed", f"{where} has private parts; send public keys only")
+    kid = key.get("kid")
+    if not isinstance(kid, str) or not 1 <= len(kid) <= 200:
+        raise Refusal("request.malformed", f"{where} has no kid")
+    if key.get("use", "sig") != "sig" or key.get("key_ops", ["verify"]) != ["verify"]:
+        raise Refusal("request.malformed", f"{where} is not for verifying signatures")
+    kept = {name: key[name] for name in KEPT if name in key}
+    try:
+        _check_material(kept)
+    except (JoseError, ValueError, TypeError, KeyError, AttributeError) as error:
+        raise Refusal("request.malformed", f"{where} cannot be used") from error
+    return kept
+
+
+def _check_material(key: dict[str, Any]) -> None:
+    if key.get("kty") == "RSA":
+        numbers = RSAKey.import_key(key).public_key.public_numbers()
+        fits = SMALLEST_RSA_BITS <= numbers.n.bit_length() <= LARGEST_RSA_BITS
+        if not (fits and numbers.n % 2 == 1 and 65537 <= numbers.e < 2**33 and numbers.e % 2 == 1):
+            raise ValueError("weak key")
+    elif key.get("kty") == "EC" and key.get("crv") in {"P-256", "P-384", "P-521"}:
+        # Importing computes the point: one off the curve fails here.
+        _ = ECKey.import_key(key).public_key.public_numbers()
+    else:
+        raise ValueError("unsupported kind of key")
