@@ -154,6 +154,7 @@ record.duplicate | The record is known already. | Nothing to do. | no | plan
 record.conflict | Two sources contradict each other. | See both values. | after_change | plan
 record.echo | Our own record came back. | Nothing to do. | no | plan
 record.foreign_member | The record belongs to a person who was not asked for. | Tell the partner's contact. | no | partner
+record.unattributed | The record names no member, nor a record of one. | Tell the partner's contact. | no | partner
 record.excluded_denied_authorization | A denied prior authorization is not exchanged. | Nothing to do. | no | plan
 record.excluded_drug_authorization | A prior authorization for drugs is not exchanged. | Nothing to do. | no | plan
 record.excluded_service_date | The service date is outside the window. | Nothing to do. | no | plan

@@ -34,3 +34,36 @@ class Record:
     status: str | None
     references: tuple[str, ...]
     available_at: datetime
+    # The sender's own id of the resource; what its other resources refer to.
+    local_id: str = ""
+    # The author's version, carried through every relay; decides which of two contents is newer.
+    updated_at: datetime | None = None
+    # Prior authorizations only: the last change of their status, and until when they hold.
+    pa_changed_on: date | None = None
+    pa_ends_on: date | None = None
+    # Our own record, come back through somebody else.
+    is_echo: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Quarantined:
+    """A resource that was received and is kept, but may not become a record: why, and which rules it broke."""
+
+    reason: str
+    type: str
+    source: str
+    original: bytes
+    rules: tuple[str, ...] = ()
+    exchange_id: str | None = None
+    sender: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """NDJSON lines of one type and one member; of a shared resource: one line and the members that depend on it."""
+
+    type: str
+    member_ids: tuple[str, ...]
+    plain: bytes
+    count: int
+    shared: bool = False
