@@ -177,15 +177,17 @@ def _born_on(household: _Household, place: int, rolls: Random) -> date:
     if place == 1:
         return min(adult + timedelta(days=rolls.randrange(-2000, 2000)), _AGES_AS_OF - timedelta(days=21 * 365))
     # a child is at least nineteen years younger than its parent, and born
-    youngest = (_AGES_AS_OF - adult).days - 19 * 365
-    return _AGES_AS_OF - timedelta(days=rolls.randrange(60, min(youngest, 25 * 365)))
+    eldest_days = min((_AGES_AS_OF - adult).days - 19 * 365, 25 * 365)
+    youngest_days = 3 * 365 if household.first_index < SHOWCASE else 60
+    return _AGES_AS_OF - timedelta(days=rolls.randrange(youngest_days, eldest_days))
 
 
 def _as_twins(first: Person, second: Person, rolls: Random) -> tuple[Person, Person]:
-    """Two children born on one day; half of the pairs have given names that begin alike."""
+    """Two children born on one day; half of the pairs are hard to tell apart by name and sex."""
     given = second.given
-    if first.index < SHOWCASE or rolls.random() < 0.5:
-        given = first.nickname + ("ssa" if second.sex == "female" else "ck")
+    if first.is_showcase or rolls.random() < 0.5:
+        second = replace(second, sex=first.sex)
+        given = first.nickname + ("ssa" if first.sex == "female" else "ck")
     return (
         replace(first, kind=Kind.TWIN, double=second.index),
         replace(second, kind=Kind.TWIN, double=first.index, born_on=first.born_on, given=given, nickname=given),

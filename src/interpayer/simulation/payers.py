@@ -70,7 +70,7 @@ def stays(world: World, person: Person) -> tuple[Stay, ...]:
     rolls = dice(world.seed, "stays", person.household)
     plans = _path(world, person, rolls.random(), rolls.random())
     is_concurrent = not person.is_showcase and rolls.random() < 1 / 6
-    starts_on = _month_start(world.as_of - timedelta(days=rolls.randrange(20, 400)))
+    starts_on = _month_start(world.as_of - timedelta(days=rolls.randrange(20, 200 if person.is_showcase else 400)))
     found = [Stay(plans[-1], starts_on, _left_without_heir(world, len(plans), starts_on, rolls.random()), True)]
     for plan in reversed(plans[:-1]):
         later = found[0].starts_on
