@@ -146,3 +146,34 @@ def save_outcomes(conn: Connection, job_id: str, rows: Sequence[tuple[int, str, 
 def outcomes(conn: Connection, job_id: str) -> list[dict[str, Any]]:
     """What a match job decided, in the order of the request."""
     return conn.execute("select * from exchange.match_outcome where job_id = %s order by place", (job_id,)).fetchall()
+
+
+def keep_answer(conn: Connection, batch_id: str, sealed: bytes) -> None:
+    """Keep the partner's match answer, sealed; the same answer again replaces it."""
+    conn.execute("update exchange.batch set answer_sealed = %s where id = %s", (sealed, batch_id))
+
+
+def answer(conn: Connection, batch_id: str) -> bytes:
+    """The partner's match answer, sealed."""
+    row = conn.execute("select answer_sealed from exchange.batch where id = %s", (batch_id,)).fetchone()
+    if row is None or row["answer_sealed"] is None:
+        raise LookupError("the batch has no answer yet")
+    return bytes(row["answer_sealed"])
+
+
+def save_job_members(conn: Connection, job_id: str, exchange_of: Mapping[str, str]) -> None:
+    """Keep which exchange each member's part of an export belongs to."""
+    with conn.cursor() as cursor:
+        cursor.executemany(
+            """insert into exchange.job_member (job_id, member_id, exchange_id) values (%s, %s, %s)
+               on conflict (job_id, member_id) do update set exchange_id = excluded.exchange_id""",
+            [(job_id, member_id, exchange_id) for member_id, exchange_id in exchange_of.items()],
+        )
+
+
+def job_members(conn: Connection, job_id: str) -> dict[str, str]:
+    """Member id to exchange id of an export job."""
+    rows = conn.execute(
+        "select member_id, exchange_id from exchange.job_member where job_id = %s order by member_id", (job_id,)
+    ).fetchall()
+    return {row["member_id"]: row["exchange_id"] for row in rows}

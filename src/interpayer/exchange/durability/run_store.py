@@ -89,14 +89,6 @@ def end_rounds(conn: Connection, work: Work, name: str) -> None:
     conn.execute("delete from exchange.step_round where root = %s and name = %s", (work.root, name))
 
 
-def inherited(conn: Connection, workflow_id: str) -> tuple[int, str | None]:
-    """Priority and partition of a run, for its continuation."""
-    row = conn.execute(
-        "select priority, queue_partition_key from engine.workflow_status where workflow_uuid = %s", (workflow_id,)
-    ).fetchone()
-    return (row["priority"], row["queue_partition_key"]) if row else (0, None)
-
-
 # ---------------------------------------------------------------- slots, leases, recovery
 
 

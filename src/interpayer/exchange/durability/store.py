@@ -107,6 +107,15 @@ def status(conn: Connection, workflow_id: str) -> str | None:
     return row["status"] if row else None
 
 
+def inherited(conn: Connection, workflow_id: str) -> tuple[int, str | None]:
+    """Priority and partition of a run, for the one that goes on from it."""
+    row = conn.execute(
+        "select priority, partition from exchange.runs_of(%s) where workflow_id = %s",
+        (root_of(workflow_id), workflow_id),
+    ).fetchone()
+    return (row["priority"], row["partition"]) if row else (0, None)
+
+
 def steps_of(conn: Connection, root: str) -> list[dict[str, Any]]:
     """Every run of one root, the oldest first, each with the steps that have an outcome."""
     return conn.execute(

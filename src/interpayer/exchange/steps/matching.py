@@ -29,6 +29,7 @@ from interpayer.model.event import Event
 from interpayer.model.exchange import Role, State
 from interpayer.model.match import Disposition, Match
 from interpayer.model.partner import Caller
+from interpayer.model.record import Lines
 from interpayer.system.clock import now
 from interpayer.system.database import Connection
 from interpayer.system.ids import new_id
@@ -94,17 +95,16 @@ def match_one(tools: Tools, conn: Connection, request: Request, bundle: MemberBu
 @tx_step("start_match")
 def start(tools: Tools, conn: Connection, job_id: str) -> int:
     """The number of chunks in which the job is answered."""
-    job = delivery_store.load_job(conn, job_id)
-    bundles = tools.open_request(job.request_sealed, exchange_id=job_id)["bundles"]
-    delivery_store.set_state(conn, job_id, "running", progress=f"0 of {len(bundles)} members")
+    bundles = orjson.loads(delivery_store.job_request(conn, tools.vault, job_id))["bundles"]
+    delivery_store.set_state(conn, job_id, "running")
     return -(-len(bundles) // CHUNK)
 
 
 @tx_step("match_chunk")
 def match_chunk(tools: Tools, conn: Connection, job_id: str, chunk: int) -> int:
     """Decide one chunk of a job, all in one transaction; the number of members decided."""
-    job = delivery_store.load_job(conn, job_id)
-    kept = tools.open_request(job.request_sealed, exchange_id=job_id)
+    job = _job(conn, job_id)
+    kept = orjson.loads(delivery_store.job_request(conn, tools.vault, job_id))
     bundles = [from_json(b) for b in kept["bundles"]]
     begin = chunk * CHUNK
     request = Request(
@@ -121,17 +121,17 @@ def match_chunk(tools: Tools, conn: Connection, job_id: str, chunk: int) -> int:
     ]
     batch_store.save_outcomes(conn, job_id, rows)
     done = min(begin + CHUNK, len(bundles))
-    delivery_store.set_state(conn, job_id, "running", progress=f"{done} of {len(bundles)} members")
+    delivery_store.progress(conn, job_id, 100 * done // len(bundles))
     return len(incoming)
 
 
 @tx_step("publish_match")
 def publish(tools: Tools, conn: Connection, job_id: str) -> str:
     """Write the Groups (PDex 2.2) and Parameters (2.1) and make the job ready."""
-    job = delivery_store.load_job(conn, job_id)
+    job = _job(conn, job_id)
     if job.state != "running":
         return job.state
-    kept = tools.open_request(job.request_sealed, exchange_id=job_id)
+    kept = orjson.loads(delivery_store.job_request(conn, tools.vault, job_id))
     bundles = [from_json(b) for b in kept["bundles"]]
     outcomes = batch_store.outcomes(conn, job_id)
     groups = [
@@ -149,12 +149,12 @@ def publish(tools: Tools, conn: Connection, job_id: str) -> str:
             )
         )
     batch_store.save_groups(conn, kept_groups)
-    lines = {
-        "Group": [orjson.dumps(group) for _, group, _ in groups],
-        "Parameters": [orjson.dumps(write_parameters(group for _, group, _ in groups))],
-    }
-    ndjson.write_plain_files(conn, tools.objects, tools.vault, job_id=job_id, lines=lines)
-    delivery_store.set_state(conn, job_id, "ready", progress="done")
+    blocks = [Lines(type="Group", member_ids=(), plain=orjson.dumps(group) + b"\n", count=1) for _, group, _ in groups]
+    combined = orjson.dumps(write_parameters(group for _, group, _ in groups)) + b"\n"
+    blocks.append(Lines(type="Parameters", member_ids=(), plain=combined, count=1))
+    ndjson.write_files(conn, tools.objects, tools.vault, job_id, blocks)
+    expires_at = at + timedelta(hours=tools.policy().exchange.file_hours)
+    delivery_store.set_state(conn, job_id, "ready", transaction_time=at, expires_at=expires_at)
     tools.ledger.append(
         conn,
         Event(
@@ -335,6 +335,13 @@ def _permit(
             )
     consent_store.save_grants(conn, grants)
     move(conn, tools.ledger, moves, trace_id=request.trace_id)
+
+
+def _job(conn: Connection, job_id: str) -> delivery_store.Job:
+    job = delivery_store.job(conn, job_id, None)
+    if job is None:
+        raise LookupError("the job is unknown")
+    return job
 
 
 def _bucket(kind: str) -> str:

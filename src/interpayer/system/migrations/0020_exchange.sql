@@ -82,6 +82,7 @@ create table exchange.batch (
     export_url text,
     group_ids text[] not null default '{}',
     transaction_time timestamptz,
+    answer_sealed bytea,
     correlation_id text not null,
     details jsonb not null default '{}'
 );
@@ -147,3 +148,12 @@ create table exchange.match_outcome (
     member_id text,
     primary key (job_id, place)
 );
+
+-- Which exchange a member's part of an export job belongs to.
+create table exchange.job_member (
+    job_id text not null,
+    member_id text not null,
+    exchange_id text not null,
+    primary key (job_id, member_id)
+);
+create index job_member_exchange on exchange.job_member (exchange_id);

@@ -1,0 +1,291 @@
+"""Requester, one batch: send the match, follow it, record each member's outcome, start the export."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from interpayer.exchange import batch_store, store
+from interpayer.exchange.asked import Asked, coverage_to_match
+from interpayer.exchange.durability.flow import step, step_key, tx_step
+from interpayer.exchange.match_answer import Outcome, read_groups
+from interpayer.exchange.member_bundle import MemberBundle, write_bulk, write_single
+from interpayer.exchange.retry import PARTNER, POLL
+from interpayer.exchange.steps import permission
+from interpayer.exchange.steps.asking import asked_for, organizations_of
+from interpayer.exchange.tools import Tools
+from interpayer.exchange.transitions import Move, move
+from interpayer.consent.reading import write_consent
+from interpayer.identity import store as identity_store
+from interpayer.identity.reading import write_coverage, write_patient
+from interpayer.model.event import JSON
+from interpayer.model.exchange import State
+from interpayer.model.member import Coverage
+from interpayer.model.partner import Endpoint, Partner
+from interpayer.model.reason import Fault, FaultKind, Refusal
+from interpayer.partners import directory
+from interpayer.partners.client import BareParameters, ExportWanted, Manifest, PartnerClient, Running, Trail
+from interpayer.routing import registry
+from interpayer.system.clock import now
+from interpayer.system.database import Connection
+
+FIRST_POLL_S = 0.3
+_UNDER_WAY = (State.SENT, State.ACKNOWLEDGED)
+
+
+@tx_step("close_batch")
+def close(tools: Tools, conn: Connection, batch_id: str) -> str | None:
+    """Stop collecting and decide permission again for each member; the mode, or None when nobody is left."""
+    batch = batch_store.batch(conn, batch_id, lock=True)
+    if batch["state"] == "collecting":
+        batch_store.update_batch(conn, batch_id, state="running")
+    recheck(tools, conn, batch_id, (State.QUEUED,))
+    if not store.of_batch(conn, batch_id, (State.QUEUED, *_UNDER_WAY)):
+        batch_store.update_batch(conn, batch_id, state="done")
+        return None
+    return str(batch["mode"])
+
+
+def recheck(tools: Tools, conn: Connection, batch_id: str, states: Sequence[State]) -> None:
+    """Whoever lost permission meanwhile, or whose time is over, leaves the batch with its reason."""
+    moves: list[Move] = []
+    for row in store.of_batch(conn, batch_id, states):
+        if row["give_up_at"] < now():
+            moves.append(Move(row["id"], State.EXPIRED, "system.gave_up", outcome="failed"))
+            continue
+        exchange = store.load(conn, row["id"])
+        if exchange is None:
+            continue
+        decision = permission.to_ask(tools, conn, exchange, asked_for(tools, conn, row["id"]))
+        if decision.is_refused:
+            moves.append(permission.moved(row["id"], decision, State.BLOCKED))
+    move(conn, tools.ledger, moves)
+
+
+@step("send_match", policy=PARTNER)
+def send_match(tools: Tools, batch_id: str) -> str:
+    """Send one bulk match for all queued members; the partner's status URL. A repeat carries the same key."""
+    with tools.database.transaction() as conn:
+        batch = batch_store.batch(conn, batch_id)
+        bundles = [_bundle(tools, conn, row) for row in store.of_batch(conn, batch_id, (State.QUEUED,))]
+        partner, endpoint = partner_of(conn, batch)
+    return _counted(
+        tools,
+        endpoint,
+        lambda client: client.bulk_match(write_bulk(bundles), trail=_trail(batch)),
+        partner=partner,
+    )
+
+
+@tx_step("record_sent")
+def record_sent(tools: Tools, conn: Connection, batch_id: str, url: str) -> int:
+    """The request is delivered and taken as work: a receipt, not an answer."""
+    batch_store.update_batch(conn, batch_id, match_url=url)
+    ids = [row["id"] for row in store.of_batch(conn, batch_id, (State.QUEUED,))]
+    move(conn, tools.ledger, [Move(i, State.SENT, facts={"batch": batch_id}) for i in ids])
+    move(conn, tools.ledger, [Move(i, State.ACKNOWLEDGED, facts={"batch": batch_id}) for i in ids])
+    return len(ids)
+
+
+@step("poll_match", policy=POLL)
+def poll_match(tools: Tools, batch_id: str) -> dict[str, Any]:
+    """`wait_s` while the partner works; None once its answer is kept (sealed) beside the batch."""
+    with tools.database.transaction() as conn:
+        batch = batch_store.batch(conn, batch_id)
+        partner, endpoint = partner_of(conn, batch)
+    client = tools.call(partner, endpoint)
+    result = client.poll(batch["match_url"], trail=_trail(batch))
+    if isinstance(result, Running):
+        return {"wait_s": result.retry_after_s}
+    outcomes = read_groups(_answer_resources(client, result, _trail(batch)))
+    kept = [[o.submitted_id, o.kind, o.partner_member, o.group_id] for o in outcomes]
+    with tools.database.transaction() as conn:
+        sealed = tools.seal_request(kept, exchange_id=batch_id)
+        batch_store.keep_answer(conn, batch_id, sealed)
+    return {"wait_s": None}
+
+
+@tx_step("record_match")
+def record_match(tools: Tools, conn: Connection, batch_id: str) -> int:
+    """Give each exchange its outcome; the number matched. A member the partner did not answer for is an open fault."""
+    sealed = batch_store.answer(conn, batch_id)
+    outcomes = [Outcome(*row) for row in tools.open_request(sealed, exchange_id=batch_id)]
+    by_id = {o.submitted_id: o for o in outcomes}
+    moves: list[Move] = []
+    for row in store.of_batch(conn, batch_id, _UNDER_WAY):
+        moves.append(_answered(row["id"], by_id.get(row["id"])))
+    move(conn, tools.ledger, moves)
+    groups = sorted({o.group_id for o in outcomes if o.kind == "match" and o.group_id})
+    left = store.of_batch(conn, batch_id, (State.RECEIVING,))
+    batch_store.update_batch(conn, batch_id, group_ids=groups, state=None if left else "done")
+    return len(left)
+
+
+@step("start_export", policy=PARTNER)
+def start_export(tools: Tools, batch_id: str) -> str:
+    """Ask for the matched members' histories; the status URL."""
+    with tools.database.transaction() as conn:
+        recheck(tools, conn, batch_id, (State.RECEIVING,))
+        batch = batch_store.batch(conn, batch_id)
+        rows = store.of_batch(conn, batch_id, (State.RECEIVING,))
+        partner, endpoint = partner_of(conn, batch)
+        since = _common_since([asked_for(tools, conn, row["id"]) for row in rows])
+    group_id = next(iter(batch["group_ids"]), None)
+    if group_id is None:
+        raise Fault(FaultKind.TERMINAL, "partner.bad_answer", detail="matched members without a Group")
+    wanted = ExportWanted(since=since, patients=tuple(row["partner_member"] for row in rows if row["partner_member"]))
+    return _counted(
+        tools, endpoint, lambda client: client.export(group_id, wanted, trail=_trail(batch)), partner=partner
+    )
+
+
+@tx_step("record_export")
+def record_export(tools: Tools, conn: Connection, batch_id: str, url: str) -> None:
+    """Keep where the export is followed."""
+    batch_store.update_batch(conn, batch_id, export_url=url)
+
+
+@step("poll_export", policy=POLL)
+def poll_export(tools: Tools, batch_id: str) -> dict[str, Any]:
+    """`wait_s` while the partner works; else the number of files, the manifest kept beside the batch."""
+    with tools.database.transaction() as conn:
+        batch = batch_store.batch(conn, batch_id)
+        partner, endpoint = partner_of(conn, batch)
+    result = tools.call(partner, endpoint).poll(batch["export_url"], trail=_trail(batch))
+    if isinstance(result, Running):
+        return {"wait_s": result.retry_after_s}
+    if not isinstance(result, Manifest):
+        raise Fault(FaultKind.TERMINAL, "partner.bad_answer", detail="an export answers with a manifest")
+    with tools.database.transaction() as conn:
+        batch_store.update_batch(
+            conn,
+            batch_id,
+            transaction_time=result.transaction_time,
+            details={"manifest": dict(result.raw)},
+        )
+    return {"wait_s": None, "files": len(result.output)}
+
+
+@tx_step("batch_members")
+def members(tools: Tools, conn: Connection, batch_id: str) -> list[str]:
+    """The exchanges of a batch that are asked one by one."""
+    return [row["id"] for row in store.of_batch(conn, batch_id, (State.QUEUED,))]
+
+
+@step("match_one", policy=PARTNER)
+def match_one(tools: Tools, batch_id: str, exchange_id: str) -> str:
+    """`$member-match` for one member; `matched`, or the named no."""
+    with tools.database.transaction() as conn:
+        batch = batch_store.batch(conn, batch_id)
+        row = store.row_of(conn, exchange_id) or {}
+        if row["state"] == State.RECEIVING.value:
+            return "matched"
+        if row["state"] != State.QUEUED.value:
+            return str(row["state"])
+        bundle = _bundle(tools, conn, row)
+        partner, endpoint = partner_of(conn, batch)
+    try:
+        found = _counted(
+            tools,
+            endpoint,
+            lambda client: client.member_match(write_single(bundle), trail=_trail(batch, exchange_id)),
+            partner=partner,
+        )
+        outcome = Outcome(exchange_id, "match", found.patient_id, None)
+    except Refusal as refusal:
+        kind = "consentconstraint" if refusal.reason == "partner.consent_constrained" else "nomatch"
+        outcome = Outcome(exchange_id, kind, None, None)
+    with tools.database.transaction() as conn:
+        move(conn, tools.ledger, [Move(exchange_id, State.SENT, facts={"batch": batch_id})])
+        move(conn, tools.ledger, [_answered(exchange_id, outcome)])
+    return "matched" if outcome.kind == "match" else outcome.kind
+
+
+def partner_of(conn: Connection, batch: Mapping[str, Any]) -> tuple[Partner, Endpoint]:
+    """The partner of a batch and the endpoint that its route chose."""
+    partner = directory.partner(conn, batch["partner_id"])
+    endpoint = registry.endpoint(conn, batch["endpoint_id"])
+    if partner is None or endpoint is None:
+        raise Fault(FaultKind.OURS, "system.bug", detail="a batch names a partner or endpoint that is gone")
+    return partner, endpoint
+
+
+def _answered(exchange_id: str, outcome: Outcome | None) -> Move:
+    if outcome is None:
+        return Move(exchange_id, State.UNRESOLVED, "partner.partial_ack", outcome="failed")
+    facts: dict[str, JSON] = {"answer": outcome.kind, "group": outcome.group_id}
+    if outcome.kind == "match":
+        return Move(exchange_id, State.RECEIVING, facts=facts, partner_member=outcome.partner_member)
+    if outcome.kind == "consentconstraint":
+        reason = "partner.consent_constrained"
+        return Move(exchange_id, State.BLOCKED, reason, outcome="refused", facts=facts)
+    return Move(exchange_id, State.UNRESOLVED, "partner.not_found", outcome="unmatched", facts=facts)
+
+
+def _counted(tools: Tools, endpoint: Endpoint, call: Any, *, partner: Partner) -> Any:
+    """Call the partner and tell the shared breaker how it went."""
+    try:
+        result = call(tools.call(partner, endpoint))
+    except Fault as fault:
+        if fault.kind is FaultKind.RETRYABLE:
+            with tools.database.transaction() as conn:
+                registry.record_call(conn, endpoint.id, ok=False, at=now())
+        raise
+    with tools.database.transaction() as conn:
+        registry.record_call(conn, endpoint.id, ok=True, at=now())
+    return result
+
+
+def _bundle(tools: Tools, conn: Connection, row: Mapping[str, Any]) -> MemberBundle:
+    """What we send about one member: our demographics, the old card, our coverage, the consent; all refs local."""
+    asked = asked_for(tools, conn, row["id"])
+    known = identity_store.demographics(conn, tools.vault, row["member_id"])
+    if known is None:
+        raise Fault(FaultKind.OURS, "system.bug", detail="a permitted exchange has a known member")
+    organizations = list(organizations_of(conn, asked.partner or ""))
+    patient_id = row["id"]
+    own = _own_coverage(tools, conn, row["member_id"])
+    consent = permission.consent_of(tools, conn, row, asked)
+    return MemberBundle(
+        patient=write_patient(known, patient_id),
+        coverage_to_match=write_coverage(
+            coverage_to_match(asked, organizations),
+            coverage_id="match",
+            patient_id=patient_id,
+            payer_name=asked.partner or "",
+        ),
+        coverage_to_link=write_coverage(own, coverage_id="link", patient_id=patient_id, payer_name=tools.entity.name),
+        consent=write_consent(
+            consent,
+            patient_reference=f"Patient/{patient_id}",
+            source=organizations[0],
+            recipient=tools.entity.identifier,
+        ),
+    )
+
+
+def _own_coverage(tools: Tools, conn: Connection, member_id: str) -> Coverage:
+    coverages = identity_store.coverages(conn, tools.vault, member_id)
+    current = sorted(coverages, key=lambda c: str(c.starts_on or ""))
+    return current[-1] if current else Coverage(payer=tools.entity.identifier, member_id=member_id)
+
+
+def _answer_resources(client: PartnerClient, result: Manifest | BareParameters, trail: Trail) -> list[dict[str, Any]]:
+    if isinstance(result, BareParameters):
+        return [result.parameters]
+    links = [link for link in result.output if link.type == "Group"] or list(result.output)
+    return [
+        line
+        for link in links
+        for line in client.fetch_lines(link, with_token=result.requires_access_token, trail=trail)
+    ]
+
+
+def _trail(batch: Mapping[str, Any], part: str = "") -> Trail:
+    return Trail(correlation_id=batch["correlation_id"], idempotency_key=step_key(part))
+
+
+def _common_since(asked: Sequence[Asked]) -> datetime | None:
+    """An increment only when every member had a full run before; a little overlap is harmless."""
+    wanted = [a.since for a in asked]
+    known = [since for since in wanted if since is not None]
+    return min(known) - timedelta(minutes=1) if known and len(known) == len(wanted) else None
