@@ -66,7 +66,7 @@ def outpatient(chart: Chart, day: date, diagnosis: str) -> Resource:
     return claim
 
 
-def inpatient(chart: Chart, day: date, discharged_on: date, diagnosis: tuple[str, str]) -> Resource:
+def inpatient(chart: Chart, day: date, *, discharged_on: date, diagnosis: tuple[str, str]) -> Resource:
     """A stay in a hospital, with its MS-DRG."""
     claim = _claim(chart, "Inpatient-Institutional", "institutional", day)
     claim["subType"] = concept(C4BB + "C4BBInstitutionalClaimSubType", "inpatient")

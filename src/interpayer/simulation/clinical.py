@@ -11,7 +11,7 @@ _OBSERVATION_CATEGORY = HL7 + "observation-category"
 _BODY = ("85354-9", (("8480-6", 105, 165), ("8462-4", 60, 98)))
 
 
-def encounter(chart: Chart, day: date, ended_on: date, kind: str) -> Resource:
+def encounter(chart: Chart, day: date, *, ended_on: date, kind: str) -> Resource:
     """A visit (`AMB`), an emergency (`EMER`) or a stay (`IMP`)."""
     found = _record(chart, "Encounter", "enc", "us-core-encounter", day)
     return found | {

@@ -53,7 +53,7 @@ def _visit(chart: Chart) -> Iterator[Resource]:
     day = chart.day()
     is_sensitive = chart.rolls.random() < 0.08
     code = chart.rolls.choice(codes.SENSITIVE_DIAGNOSES if is_sensitive else codes.DIAGNOSES)
-    visit = clinical.encounter(chart, day, day, "AMB")
+    visit = clinical.encounter(chart, day, ended_on=day, kind="AMB")
     yield visit
     yield claims.professional(chart, day, code)
     yield clinical.visit_diagnosis(chart, visit, code)
@@ -61,7 +61,7 @@ def _visit(chart: Chart) -> Iterator[Resource]:
 
 def _outpatient(chart: Chart) -> Iterator[Resource]:
     day = chart.day()
-    visit = clinical.encounter(chart, day, day, "EMER")
+    visit = clinical.encounter(chart, day, ended_on=day, kind="EMER")
     yield visit
     yield claims.outpatient(chart, day, chart.rolls.choice(codes.DIAGNOSES))
     yield clinical.procedure(chart, visit)
@@ -70,9 +70,10 @@ def _outpatient(chart: Chart) -> Iterator[Resource]:
 def _stay(chart: Chart) -> Iterator[Resource]:
     day = chart.day()
     discharged_on = min(day + timedelta(days=chart.rolls.randrange(1, 9)), max(day, chart.world.as_of))
-    visit = clinical.encounter(chart, day, discharged_on, "IMP")
+    visit = clinical.encounter(chart, day, ended_on=discharged_on, kind="IMP")
     yield visit
-    yield claims.inpatient(chart, day, discharged_on, chart.rolls.choice(codes.INPATIENT_DIAGNOSES))
+    diagnosis = chart.rolls.choice(codes.INPATIENT_DIAGNOSES)
+    yield claims.inpatient(chart, day, discharged_on=discharged_on, diagnosis=diagnosis)
     yield clinical.procedure(chart, visit)
     yield clinical.document(chart, discharged_on, visit)
 
