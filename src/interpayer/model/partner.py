@@ -60,3 +60,20 @@ class Caller:
     attested_by_contract: bool
     certificate_thumbprint: str | None
     token_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class LegalEntity:
+    """A payer that this installation serves; the first identifier is the one we name ourselves by."""
+
+    id: str
+    name: str
+    identifiers: tuple[str, ...]
+    time_zone: str = "America/New_York"
+    lines_of_business: tuple[str, ...] = ()
+    acts_for: tuple[str, ...] = ()
+
+    @property
+    def identifier(self) -> str:
+        """The identifier by which partners know us."""
+        return self.identifiers[0]

@@ -54,7 +54,7 @@ def authorize(tools: Tools, conn: Connection, job_id: str) -> int:
     decisions = decide(tools, conn, caller, list(exchange_of))
     exchange_of = _exchanges(tools, conn, asked, exchange_of, caller=caller)
     permitted = {m: x for m, x in exchange_of.items() if not decisions[m].is_refused}
-    _refuse(tools, conn, {m: x for m, x in exchange_of.items() if decisions[m].is_refused}, decisions)
+    refuse(tools, conn, {m: x for m, x in exchange_of.items() if decisions[m].is_refused}, decisions)
     if len(permitted) < len(exchange_of):
         delivery_store.add_issue(
             conn, job_id, code="suppressed", text="Members whose data cannot be sent are left out."
@@ -92,7 +92,7 @@ def release(tools: Tools, conn: Connection, job_id: str) -> str:
     refused = {m: x for m, x in exchange_of.items() if decisions[m].is_refused}
     for member_id in refused:
         delivery_store.drop_member(conn, member_id)
-    _refuse(tools, conn, refused, decisions)
+    refuse(tools, conn, refused, decisions)
     permitted = {m: x for m, x in exchange_of.items() if m not in refused}
     _released(tools, conn, job_id, permitted)
     hours = tools.policy().exchange.file_hours
@@ -125,7 +125,7 @@ def everything_for(
     since = wanted.since.isoformat() if wanted.since else None
     exchange_of = _exchanges(tools, conn, asked, {member_id: grants[member_id].exchange_id}, caller=caller)
     if decisions[member_id].is_refused:
-        _refuse(tools, conn, exchange_of, decisions)
+        refuse(tools, conn, exchange_of, decisions)
         return []
     _gathering(tools, conn, exchange_of)
     selection = selection_of(tools, [member_id], {**asked, "since": since, "until": None}, until=None)
@@ -244,9 +244,7 @@ def _followers(
     return made
 
 
-def _refuse(
-    tools: Tools, conn: Connection, exchange_of: Mapping[str, str], decisions: Mapping[str, Permission]
-) -> None:
+def refuse(tools: Tools, conn: Connection, exchange_of: Mapping[str, str], decisions: Mapping[str, Permission]) -> None:
     """Withdrawn members end as revoked, other refusals as blocked."""
     moves = [
         permission.moved(x, decisions[m], State.REVOKED if decisions[m].reason == "consent.revoked" else State.BLOCKED)

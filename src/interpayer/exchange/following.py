@@ -1,0 +1,114 @@
+"""What a partner does with a job that it started: fetch its files, acknowledge or delete it. Permission holds per file."""
+
+import time
+from collections.abc import Callable
+
+from interpayer.consent import store as consent_store
+from interpayer.delivery import ndjson
+from interpayer.delivery import store as delivery_store
+from interpayer.exchange import batch_store, store
+from interpayer.exchange.steps import exporting, permission
+from interpayer.exchange.tools import Tools
+from interpayer.exchange.transitions import Actor, Move, move
+from interpayer.model.event import Event
+from interpayer.model.exchange import State
+from interpayer.model.partner import Caller
+from interpayer.model.reason import Refusal
+from interpayer.system.database import Connection
+
+_POLL_S = 0.25
+
+
+def may_fetch(tools: Tools, conn: Connection, file: delivery_store.File) -> None:
+    """Decide again for every member in the job before a byte leaves; who lost permission is dropped from the files."""
+    exchange_of = batch_store.job_members(conn, file.job_id)
+    job = delivery_store.job(conn, file.job_id, None)
+    if job is None or not exchange_of:
+        return
+    caller = permission.caller_of(conn, job.partner_id)
+    decisions = exporting.decide(tools, conn, caller, list(exchange_of))
+    refused = [m for m in exchange_of if decisions[m].is_refused]
+    if not refused:
+        return
+    for member_id in refused:
+        delivery_store.drop_member(conn, member_id)
+    exporting.refuse(tools, conn, {m: exchange_of[m] for m in refused}, decisions)
+
+
+def still_allowed(tools: Tools, file: delivery_store.File) -> Callable[[], bool]:
+    """A question for the stream between segments: did anything about consent or this file change since it began?"""
+    with tools.database.transaction() as conn:
+        begun = consent_store.revision(conn)
+    asked_at = time.monotonic()
+    is_allowed = True
+
+    def ask() -> bool:
+        nonlocal asked_at, is_allowed
+        if time.monotonic() - asked_at < _POLL_S:
+            return is_allowed
+        asked_at = time.monotonic()
+        with tools.database.transaction() as conn:
+            if consent_store.revision(conn) != begun:
+                current = delivery_store.file(conn, file.id, None)
+                is_allowed = current is not None and current.etag == file.etag
+        return is_allowed
+
+    return ask
+
+
+def fetched(tools: Tools, file: delivery_store.File, *, caller: Caller, trace_id: str | None) -> None:
+    """A file went out whole: a disclosure, on the ledger per job; when all went out, the exchanges are completed."""
+    with tools.database.transaction() as conn:
+        is_all = delivery_store.mark_fetched(conn, file.id)
+        actor = Actor("partner", caller.partner_id)
+        tools.ledger.append(
+            conn,
+            Event(
+                *("answer.fetched", f"job:{file.job_id}", actor.type, actor.id),
+                partner_id=caller.partner_id,
+                trace_id=trace_id,
+                facts={
+                    "job": file.job_id,
+                    "file": file.id,
+                    "type": file.type,
+                    "lines": file.lines,
+                    "sha256": file.sha256,
+                },
+            ),
+        )
+        if is_all:
+            _complete(tools, conn, file.job_id, actor=actor, acknowledgement="all files fetched")
+
+
+def delete_job(tools: Tools, conn: Connection, *, job_id: str, partner_id: str) -> None:
+    """DELETE of a job by its owner: before completion it cancels, after it the files go (Bulk Data 2.0)."""
+    job = delivery_store.job(conn, job_id, partner_id)
+    if job is None or job.role != "responder" or job.state in ("deleted", "expired"):
+        raise Refusal("request.not_found", "job")
+    actor = Actor("partner", partner_id)
+    if job.state in ("kicked_off", "running"):
+        ids = list(batch_store.job_members(conn, job_id).values())
+        move(conn, tools.ledger, [Move(x, State.CANCELLED, facts={"job": job_id}) for x in ids], actor=actor)
+    else:
+        _complete(tools, conn, job_id, actor=actor, acknowledgement="job deleted by its owner")
+    delivery_store.set_state(conn, job_id, "deleted")
+    ndjson.remove_files(conn, tools.objects, job_id)
+    tools.ledger.append(
+        conn,
+        Event(
+            *("job.deleted", f"job:{job_id}", actor.type, actor.id),
+            partner_id=partner_id,
+            facts={"job": job_id, "was": job.state},
+        ),
+    )
+
+
+def _complete(tools: Tools, conn: Connection, job_id: str, *, actor: Actor, acknowledgement: str) -> None:
+    exchange_of = batch_store.job_members(conn, job_id)
+    standing = store.lock_many(conn, list(exchange_of.values()))
+    moves = [
+        Move(x, State.COMPLETED, member_id=m, facts={"job": job_id, "acknowledgement": acknowledgement})
+        for m, x in exchange_of.items()
+        if standing[x].state is State.RELEASED
+    ]
+    move(conn, tools.ledger, moves, actor=actor)

@@ -1,0 +1,261 @@
+"""Own Groups, `$davinci-data-export` (ATR 2.1), job status, files (Bulk Data 2.0 and 3.0) and `$everything`.
+
+Every Group, job, file and Patient belongs to the partner that started it; another partner sees 404.
+"""
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Any
+
+import orjson
+
+from interpayer.delivery import download
+from interpayer.delivery import store as delivery_store
+from interpayer.delivery.manifest import manifest
+from interpayer.exchange import batch_store
+from interpayer.exchange.following import delete_job, fetched, may_fetch, still_allowed
+from interpayer.exchange.kickoff import ExportWish, start_export_job
+from interpayer.exchange.responder import answer_everything
+from interpayer.exchange.steps.exporting import Everything
+from interpayer.exchange.tools import Tools
+from interpayer.gateway.door import Answer, Body, Call, Operation
+from interpayer.gateway.member_match import accepted, request_of, require_async
+from interpayer.gateway.scopes import BULK_MATCH, EXPORT_ALIAS
+from interpayer.gateway.scopes import types as readable_types
+from interpayer.model.reason import Refusal
+from interpayer.system.database import Connection
+
+EXPORT = "http://hl7.org/fhir/us/davinci-atr/OperationDefinition/davinci-data-export"
+EXPORT_TYPE = "hl7.fhir.us.davinci-pdex#payertopayer"
+_FORMATS = ("application/fhir+ndjson", "application/ndjson", "ndjson")
+_KNOWN = frozenset({"patient", "exportType", "_since", "_until", "_type", "_outputFormat"})
+_READ = (BULK_MATCH, EXPORT_ALIAS, "system/Group.rs", "system/*.rs")
+_PATIENT = ("system/Patient.rs", "system/*.rs")
+
+
+def operations(tools: Tools) -> list[Operation]:
+    """The export operations of the FHIR door."""
+
+    def group_read(call: Call, conn: Connection) -> Answer:
+        row = batch_store.group(conn, call.path_parameters["id"], call.caller.partner_id)
+        if row is None:
+            raise Refusal("request.not_found", "Group")
+        return Answer(body=tools.open_request(bytes(row["sealed"]), exchange_id=row["id"]))
+
+    def group_search(call: Call, conn: Connection) -> Answer:
+        rows = batch_store.groups_of(conn, call.caller.partner_id)
+        wanted = {code.rpartition("|")[2] for code in call.query.get("code", ())}
+        found = [row for row in rows if not wanted or row["kind"] in wanted]
+        entries = [
+            {
+                "fullUrl": f"{tools.fhir_base}/Group/{row['id']}",
+                "resource": tools.open_request(bytes(row["sealed"]), exchange_id=row["id"]),
+                "search": {"mode": "match"},
+            }
+            for row in found
+        ]
+        link = [{"relation": "self", "url": call.url}]
+        bundle = {"resourceType": "Bundle", "type": "searchset", "total": len(found), "link": link, "entry": entries}
+        return Answer(body=bundle)
+
+    def data_export(call: Call, conn: Connection) -> Answer:
+        require_async(call)
+        return accepted(tools, start_export_job(tools, conn, request_of(call), _wish(call)))
+
+    def status(call: Call, conn: Connection) -> Answer:
+        return _status(tools, call, conn)
+
+    def delete(call: Call, conn: Connection) -> Answer:
+        delete_job(tools, conn, job_id=call.path_parameters["id"], partner_id=call.caller.partner_id)
+        return Answer(status=202)
+
+    def file(call: Call, conn: Connection) -> Answer:
+        return _file(tools, call, conn)
+
+    def everything(call: Call, conn: Connection) -> Answer:
+        return _everything(tools, call, conn)
+
+    exporting = [
+        Operation(
+            method,
+            "/Group/{id}/$davinci-data-export",
+            data_export,
+            scopes=_READ,
+            route_class="bulk",
+            body=Body.OPTIONAL if method == "POST" else Body.NONE,
+            resource="Group",
+            operation="davinci-data-export",
+            definition=EXPORT,
+        )
+        for method in ("POST", "GET")
+    ]
+    return [
+        Operation(
+            "GET",
+            "/Group",
+            group_search,
+            scopes=_READ,
+            resource="Group",
+            interaction="search-type",
+            search=("code:token",),
+        ),
+        Operation("GET", "/Group/{id}", group_read, scopes=_READ, resource="Group", interaction="read"),
+        *exporting,
+        Operation("GET", "/job/{id}", status, scopes=_READ, route_class="status"),
+        Operation("DELETE", "/job/{id}", delete, scopes=_READ, route_class="status"),
+        Operation("GET", "/file/{id}", file, scopes=_READ, route_class="file"),
+        Operation(
+            "GET",
+            "/Patient/{id}/$everything",
+            everything,
+            scopes=_PATIENT,
+            resource="Patient",
+            operation="everything",
+            definition="http://hl7.org/fhir/OperationDefinition/Patient-everything",
+        ),
+    ]
+
+
+def _wish(call: Call) -> ExportWish:
+    given = _parameters(call)
+    unknown = sorted(set(given) - _KNOWN)
+    is_lenient = "handling=lenient" in call.headers.get("prefer", "")
+    if unknown and not is_lenient:
+        raise Refusal("request.unsupported_parameter", ", ".join(name for name in unknown if name.isidentifier()))
+    kind = given.get("exportType", [EXPORT_TYPE])[0]
+    if kind != EXPORT_TYPE:
+        raise Refusal("request.unsupported_parameter", f"exportType must be {EXPORT_TYPE}")
+    if given.get("_outputFormat", [_FORMATS[0]])[0] not in _FORMATS:
+        raise Refusal("request.unsupported_parameter", f"_outputFormat must be one of {', '.join(_FORMATS)}")
+    asked = tuple(t for value in given.get("_type", []) for t in value.split(",") if t)
+    allowed = readable_types(call.caller.scopes)
+    if allowed is not None and asked and set(asked) - allowed:
+        raise Refusal("caller.wrong_scope", "_type names a type outside the token's scopes")
+    return ExportWish(
+        group_id=call.path_parameters["id"],
+        url=call.url,
+        members=tuple(value.rpartition("/")[2] for value in given.get("patient", [])),
+        types=asked or tuple(sorted(allowed or ())),
+        since=_instant(given, "_since"),
+        until=_instant(given, "_until"),
+        unsupported=tuple(unknown),
+    )
+
+
+def _parameters(call: Call) -> dict[str, list[str]]:
+    given = {name: list(values) for name, values in call.query.items()}
+    if call.body is None:
+        return given
+    if call.body.get("resourceType") != "Parameters":
+        raise Refusal("request.malformed", "the body must be a Parameters resource")
+    for entry in call.body.get("parameter") or []:
+        if not isinstance(entry, dict) or not isinstance(entry.get("name"), str):
+            raise Refusal("request.malformed", "Parameters.parameter: a name is needed")
+        given.setdefault(entry["name"], []).append(_value(entry))
+    return given
+
+
+def _value(entry: Mapping[str, Any]) -> str:
+    for key, value in entry.items():
+        if key == "valueReference" and isinstance(value, dict):
+            return str(value.get("reference", ""))
+        if key.startswith("value") and isinstance(value, str):
+            return value
+    raise Refusal("request.malformed", "Parameters.parameter: a value is needed")
+
+
+def _instant(given: Mapping[str, list[str]], name: str) -> datetime | None:
+    if name not in given:
+        return None
+    try:
+        instant = datetime.fromisoformat(given[name][0])
+    except ValueError:
+        raise Refusal("request.malformed", f"{name} must be an instant") from None
+    if instant.tzinfo is None:
+        raise Refusal("request.malformed", f"{name} must carry a time zone")
+    return instant
+
+
+def _status(tools: Tools, call: Call, conn: Connection) -> Answer:
+    job = delivery_store.job(conn, call.path_parameters["id"], call.caller.partner_id)
+    if job is None or job.role != "responder" or job.state in ("deleted", "expired"):
+        raise Refusal("request.not_found", "job")
+    if job.state == "failed":
+        raise Refusal(job.error_reason or "system.bug", "the job failed")
+    if job.state in ("kicked_off", "running"):
+        return Answer(status=202, headers={"X-Progress": f"{job.progress}%", "Retry-After": "1"})
+    checkpoint = tools.latest_checkpoint(conn)
+    body = manifest(
+        job,
+        delivery_store.files(conn, job.id),
+        file_url=lambda file_id: f"{tools.fhir_base}/file/{file_id}",
+        checkpoint=checkpoint,
+    )
+    headers = {"Expires": _http_date(job.expires_at)} if job.expires_at else {}
+    return Answer(body=body, media_type="application/json", headers=headers)
+
+
+def _file(tools: Tools, call: Call, conn: Connection) -> Answer:
+    found = delivery_store.file(conn, call.path_parameters["id"], call.caller.partner_id)
+    if found is None:
+        raise Refusal("request.not_found", "file")
+    may_fetch(tools, conn, found)
+    plan = download.plan_download(conn, tools.vault, found.id)
+    is_gzip = "gzip" in call.headers.get("accept-encoding", "")
+    total = plan.gzip_length if is_gzip else plan.plain_length
+    start = _range_start(call, plan.etag, total, is_gzip)
+    headers = {"ETag": plan.etag, "Content-Length": str(total - start), "Cache-Control": "no-store"}
+    if is_gzip:
+        headers |= {"Content-Encoding": "gzip", "Vary": "Accept-Encoding", "Accept-Ranges": "bytes"}
+    if start:
+        headers["Content-Range"] = f"bytes {start}-{total - 1}/{total}"
+
+    def body() -> Iterator[bytes]:
+        allowed = still_allowed(tools, found)
+        yield from download.stream(tools.objects, plan, gzip=is_gzip, start=start, still_allowed=allowed)
+        fetched(tools, found, caller=call.caller, trace_id=call.context.trace_id)
+
+    return Answer(status=206 if start else 200, body=body(), headers=headers, media_type="application/fhir+ndjson")
+
+
+def _range_start(call: Call, etag: str, total: int, is_gzip: bool) -> int:
+    """Where a resumed download begins: only an open range over the same gzip bytes; anything else starts anew."""
+    asked = call.headers.get("range", "")
+    if not (is_gzip and asked.startswith("bytes=") and asked.endswith("-")):
+        return 0
+    if call.headers.get("if-range", etag) != etag:
+        return 0
+    digits = asked[len("bytes=") : -1]
+    return int(digits) if digits.isdigit() and int(digits) < total else 0
+
+
+def _everything(tools: Tools, call: Call, conn: Connection) -> Answer:
+    unknown = sorted(set(call.query) - {"_type", "_since", "_count"})
+    if unknown:
+        raise Refusal("request.unsupported_parameter", "$everything takes _type, _since, _count")
+    query = {name: list(values) for name, values in call.query.items()}
+    types = tuple(t for value in query.get("_type", []) for t in value.split(",") if t)
+    wanted = Everything(types=types, since=_instant(query, "_since"))
+    member_id = call.path_parameters["id"]
+    lines = answer_everything(tools, conn, call.caller, member_id=member_id, wanted=wanted)
+    entries = [_entry(tools, line) for line in lines]
+    bundle = {
+        "resourceType": "Bundle",
+        "type": "searchset",
+        "total": len(entries),
+        "link": [{"relation": "self", "url": call.url}],
+    }
+    return Answer(body=orjson.dumps({**bundle, "entry": entries} if entries else bundle))
+
+
+def _entry(tools: Tools, line: bytes) -> dict[str, Any]:
+    head = orjson.loads(line)
+    return {
+        "fullUrl": f"{tools.fhir_base}/{head['resourceType']}/{head['id']}",
+        "resource": orjson.Fragment(line),
+        "search": {"mode": "match"},
+    }
+
+
+def _http_date(at: datetime) -> str:
+    return at.strftime("%a, %d %b %Y %H:%M:%S GMT")
