@@ -11,6 +11,11 @@ def test_the_same_seed_gives_the_same_people_and_another_seed_others() -> None:
     assert list(people(7, 60)) != list(people(8, 60))
 
 
+def test_a_seed_means_the_same_on_every_machine_and_python() -> None:
+    person = person_at(7, 0)
+    assert (person.given, person.family, person.born_on.isoformat()) == ("Vilelas", "Pemwell", "1955-03-20")
+
+
 def test_any_slice_can_be_made_again() -> None:
     everybody = list(people(7, 100))
     assert list(people(7, 77, start=31)) == everybody[31:77]

@@ -42,7 +42,7 @@ def _by_profile() -> dict[str, list[dict[str, Any]]]:
     found: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for plan in WORLD.plans:
         records = [*organizations(WORLD, plan), *practitioners(WORLD)]
-        for view in enrollments(WORLD, plan.id, 72):
+        for view in enrollments(WORLD, plan.id, 44):
             records += member_records(WORLD, view)
         for record in records:
             for profile in record["meta"]["profile"]:
