@@ -13,13 +13,13 @@ this file; whoever hands over work uses ``durability/store.py``.
 import logging
 import threading
 from collections.abc import Callable
-from time import monotonic
+from time import monotonic, sleep
 
 from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer, WorkflowSerializationFormat
 from dbos._context import current_owner_xid
 
-from interpayer.exchange.durability.flow import WORKFLOWS, Story
-from interpayer.exchange.durability.run import Home, execute
+from interpayer.exchange.durability.flow import WORKFLOWS
+from interpayer.exchange.durability.run import Abandoned, Home, Story, execute
 from interpayer.exchange.durability.store import address
 from interpayer.exchange.durability.work import Watch, Work
 from interpayer.exchange.recovery import Pace, Slot, SlotTaken, hand_back, watch_over
@@ -30,11 +30,12 @@ VERSION = "ip-1"
 APPLICATION = "interpayer"
 SCHEMA = "engine"
 QUEUE = "exchange"
+PATIENCE_S = 2.0
 
 log = logging.getLogger(__name__)
 
 
-def prepare(url: str) -> list[str]:
+def migrate_engine(url: str) -> list[str]:
     """Create or upgrade the engine's own schema; logs in as the owner of our schemas. A hook for ``migrate``."""
     DBOS.migrate(address(url), schema=SCHEMA, application_role="interpayer_worker")
     with connect(url) as conn:
@@ -92,14 +93,70 @@ class Engine:
         self._keeper.start()
 
     def wait(self, timeout_s: float | None = None) -> bool:
-        """Wait; True when the engine ended by itself, because another process took the slot: then this one must exit."""
+        """Wait; True when the engine ended by itself, as another process has the slot: then this one must exit."""
         return self._ended.wait(timeout_s)
 
     def stop(self) -> None:
-        """Finish what can be finished soon, hand back the rest, free the slot."""
+        """End after the steps at work, hand the unfinished runs back to the queue, free the slot."""
+        self._home.stopping.set()
         deadline = monotonic() + self._pace.drain_s
-        for stopped in DBOS._get_stop_events():
-            stopped.set()
+        while self._at_work and monotonic() < deadline:
+            sleep(0.02)
+        DBOS.destroy(destroy_registry=True)
+        if self._keeper.is_alive():
+            self._keeper.join(self._pace.beat_s)
+        if not self._ended.is_set():
+            try:
+                hand_back(self._database, self._slot, self._pace)
+            except (DatabaseGone, DatabaseError):
+                log.warning("the work of %s is not handed back; its lease will expire", self._slot.executor)
+        self._slot.leave()
+
+    def _take_slot(self) -> None:
+        """A predecessor that was killed a moment ago may still seem to be there: ask for a while."""
+        deadline = monotonic() + PATIENCE_S
+        while True:
+            try:
+                return self._slot.take()
+            except SlotTaken:
+                if monotonic() > deadline:
+                    raise
+            sleep(0.1)
+
+    def _entry(self, name: str, story: Story) -> Callable[[str], str | None]:
+        """What DBOS calls when it has claimed a run for this process."""
+
+        def begin(argument: str) -> str | None:
+            workflow_id = DBOS.workflow_id
+            owner = current_owner_xid(workflow_id) if workflow_id else None
+            if workflow_id is None or owner is None or self._home.stopping.is_set():
+                raise Abandoned
+            self._at_work.add(workflow_id)
+            try:
+                return execute(self._home, Work(workflow_id, name, argument), owner=owner, story=story)
+            finally:
+                self._at_work.discard(workflow_id)
+
+        return begin
+
+    def _keep_watch(self) -> None:
+        """Beat and look after the dead until the worker stops, or until its slot belongs to somebody else."""
+        lost_at: float | None = None
+        while not self._home.stopping.wait(self._pace.beat_s if lost_at is None else min(self._pace.beat_s, 1.0)):
+            try:
+                self._slot.beat()
+                lost_at = None
+                watch_over(self._database, self._slot, self._pace, watch=self._watch, at_work=list(self._at_work))
+            except SlotTaken:
+                lost_at = lost_at or monotonic()
+                if monotonic() - lost_at > self._pace.expiry_s:
+                    log.critical("slot %s belongs to another process; this one ends", self._slot.executor)
+                    self._home.stopping.set()
+                    self._ended.set()
+            except DatabaseGone:
+                log.warning("the database is gone; %s waits for it", self._slot.executor)
+            except Exception as error:  # the watchdog outlives what it could not do this time
+                log.error("the watchdog of %s failed: %s", self._slot.executor, type(error).__name__)
 
     def _config(self) -> DBOSConfig:
         return DBOSConfig(

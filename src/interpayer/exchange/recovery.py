@@ -14,6 +14,9 @@ from interpayer.system.database import Connection, Database, DatabaseError, Data
 __all__ = ["Circumstances", "DeadLetter", "Watch", "Work", "dead_letters", "recover", "replay"]
 
 
+DISPATCHES = 10
+
+
 class SlotTaken(Exception):
     """Another process holds this slot: two with one name would take each other's work."""
 
@@ -27,7 +30,7 @@ class Pace:
     beat_s: float = 10.0
     expiry_s: float = 60.0
     drain_s: float = 5.0
-    dispatches: int = 10
+    dispatches: int = DISPATCHES
     """A run that is dispatched more often, because its process died each time, is a dead letter."""
 
 
@@ -59,7 +62,7 @@ def replay(conn: Connection, letter_id: str, *, person: str, reason: str) -> str
     return replay_id
 
 
-def recover(conn: Connection, executor: str, *, dispatches: int = Pace.dispatches) -> list[Work]:
+def recover(conn: Connection, executor: str, *, dispatches: int = DISPATCHES) -> list[Work]:
     """Take over what an executor left running, and forget it. It must be dead: its steps would happen twice."""
     work = run_store.queue_again(conn, executor, dispatches=dispatches)
     run_store.end_lease(conn, executor)
@@ -80,7 +83,7 @@ class Slot:
         self._held_since = 0.0
 
     def take(self) -> None:
-        """Hold the slot and start the lease; ``SlotTaken`` if another process has it, ``DatabaseGone`` if there is none."""
+        """Hold the slot and start the lease; ``SlotTaken`` if another process has it."""
         conn = connect(self._url, autocommit=True)
         if not run_store.take_slot(conn, self.executor):
             conn.close()

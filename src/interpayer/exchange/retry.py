@@ -1,4 +1,4 @@
-"""When to try again: failure classes and what follows from them (exchange.md, section 6). Decides only; waits for nothing.
+"""When to try again: failure classes and what follows from them (exchange.md, section 6). Decides only, never waits.
 
 Two clocks: short tries inside one run of a step, then rounds. Between rounds no thread waits, only a row does.
 """

@@ -25,7 +25,6 @@ from functools import update_wrapper
 from typing import Any, Concatenate, Final, Generic, ParamSpec, TypeVar, cast
 
 from interpayer.exchange.durability.run import (
-    Outcome,
     Postponed,
     Story,
     as_stored,
@@ -34,6 +33,7 @@ from interpayer.exchange.durability.run import (
     keep,
     perform,
 )
+from interpayer.exchange.durability.run_store import Outcome
 from interpayer.exchange.retry import PARTNER, QUICK, RetryPolicy
 from interpayer.model.event import JSON
 from interpayer.system.database import Connection

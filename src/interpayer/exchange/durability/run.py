@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
+from functools import partial
 from hashlib import sha256
 from itertools import count
 from secrets import SystemRandom
@@ -19,7 +20,7 @@ import orjson
 
 from interpayer.exchange.durability import letters, run_store, store
 from interpayer.exchange.durability.run_store import Outcome
-from interpayer.exchange.durability.work import Watch, Work
+from interpayer.exchange.durability.work import DeadLetter, Watch, Work
 from interpayer.exchange.retry import QUICK, Follow, RetryPolicy, Try, follow, jitter, next_round
 from interpayer.model.event import JSON
 from interpayer.model.reason import Fault, FaultKind, Refusal
@@ -150,9 +151,9 @@ def perform(run: Run, name: str, policy: RetryPolicy, *, attempt: Attempt, look:
     try:
         return _try(run, policy, lambda: attempt(kept), (lambda: look(kept)) if look else None)
     except _Waits as waits:
-        return _settle(run, kept, lambda: _end_round(run, kept, policy, waits))
+        return _settle(run, kept, partial(_end_round, run, kept, policy, waits))
     except (Refusal, Fault) as ending:
-        return _settle(run, kept, lambda: _end(run, kept, ending))
+        return _settle(run, kept, partial(_end, run, kept, ending))
     except _AlreadyRecorded:
         return _adopt(run, kept)
     finally:
@@ -296,6 +297,6 @@ def _raise(outcome: str, result: dict[str, Any]) -> NoReturn:
     raise Fault(FaultKind(result["kind"]), result["reason"], detail=result["detail"])
 
 
-def _keep_letter(home: Home, letter: letters.DeadLetter) -> None:
+def _keep_letter(home: Home, letter: DeadLetter) -> None:
     with home.database.transaction() as conn:
         letters.keep(conn, home.watch, letter)

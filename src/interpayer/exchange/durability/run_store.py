@@ -51,7 +51,8 @@ def record_step(conn: Connection, found: Outcome) -> bool:
     """
     row = conn.execute(
         """with mine as (select from engine.workflow_status
-                          where workflow_uuid = %(workflow_id)s and owner_xid = %(owner)s and status = 'PENDING' for share)
+                          where workflow_uuid = %(workflow_id)s and owner_xid = %(owner)s and status = 'PENDING'
+                            for share)
            insert into exchange.step_done (workflow_id, step_no, name, outcome, result)
            select %(workflow_id)s, %(step_no)s, %(name)s, %(outcome)s, %(result)s::json from mine
            on conflict (workflow_id, step_no) do nothing returning true as kept""",

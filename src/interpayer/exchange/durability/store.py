@@ -11,8 +11,8 @@ from urllib.parse import quote, urlencode
 
 from psycopg.conninfo import conninfo_to_dict
 
-from interpayer.exchange.durability.work import Circumstances, DeadLetter, Work, root_of
-from interpayer.system.database import Connection, as_json
+from interpayer.exchange.durability.work import Circumstances, DeadLetter, root_of
+from interpayer.system.database import Connection
 
 SHORT = 200
 
@@ -20,7 +20,7 @@ SHORT = 200
 # ---------------------------------------------------------------- for everybody who hands over work
 
 
-def accept(
+def accept(  # noqa: PLR0913 -- the connection does not count
     conn: Connection,
     workflow_name: str,
     workflow_id: str,
@@ -40,7 +40,7 @@ def accept(
     )
 
 
-def park(
+def park(  # noqa: PLR0913 -- the connection does not count
     conn: Connection,
     key: str,
     workflow_name: str,
