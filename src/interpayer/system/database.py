@@ -3,8 +3,9 @@
 import re
 import select
 import threading
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeAlias
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
@@ -12,11 +13,9 @@ from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 import orjson
 import psycopg
 from psycopg import conninfo
-from psycopg.pq import ConnStatus, Ping, TransactionStatus
-from psycopg.pq import PGconn as _PGconn
+from psycopg.pq import PGconn, Ping, TransactionStatus
 from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb, set_json_loads
-from psycopg_pool import ConnectionPool, PoolClosed, PoolTimeout
 
 from interpayer.system.cluster import DATABASE, OWNER, folder_of, password_file, socket_folder, user_of
 from interpayer.system.settings import Settings
@@ -25,6 +24,8 @@ Connection: TypeAlias = psycopg.Connection[dict[str, Any]]
 DatabaseError: TypeAlias = psycopg.Error
 
 OLDEST_VERSION = 160000
+LONGEST_IDLE_S = 300
+RECONNECT_PAUSE_S = 0.1
 # The server is going down, or cut us off: class 57P; connection exceptions: class 08.
 GONE_STATES = re.compile(r"^(08|57P)")
 NAME = re.compile(r"^[a-z_][a-z0-9_]{0,62}$")
@@ -39,22 +40,17 @@ class DatabaseTooOld(Exception):
 
 
 class Database:
-    """A pool for one login role. Connections that died with the server are replaced without anybody noticing."""
+    """A pool for one login role. Connections that died with the server are replaced without anybody noticing.
+
+    Our own pool, because the driver's waits seconds between two looks at a server that is back already.
+    """
 
     def __init__(self, url: str, *, role: str | None = None, size: int = 8, wait_s: float = 10) -> None:
-        self._pool: ConnectionPool[Connection] = ConnectionPool(
-            _conninfo(url, role),
-            connection_class=psycopg.Connection[dict[str, Any]],
-            kwargs={"row_factory": dict_row},
-            configure=_configure,
-            check=_check_alive,
-            min_size=0,
-            max_size=size,
-            timeout=wait_s,
-            max_idle=300,
-            open=False,
-        )
-        self._opening = threading.Lock()
+        self._conninfo, self._wait_s = _conninfo(url, role), wait_s
+        self._slots = threading.BoundedSemaphore(size)
+        self._idle: list[tuple[float, Connection]] = []
+        self._lock = threading.Lock()
+        self._closed = False
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
@@ -62,22 +58,74 @@ class Database:
 
         Raises ``DatabaseGone`` when the database cannot be reached, before or in the middle.
         """
-        if self._pool.closed:
-            with self._opening:
-                self._pool.open()
+        deadline = time.monotonic() + self._wait_s
+        if not self._slots.acquire(timeout=self._wait_s):
+            raise DatabaseGone("all connections of the pool are in use")
         try:
-            with self._pool.connection() as conn:
-                yield conn
-        except (PoolTimeout, PoolClosed) as error:
-            raise DatabaseGone("no connection to the database") from error
+            conn = self._take(deadline)
+            try:
+                with _ended(conn):
+                    yield conn
+            finally:
+                self._put_back(conn)
         except psycopg.Error as error:
             if is_gone(error):
                 raise DatabaseGone("the connection to the database was lost") from error
             raise
+        finally:
+            self._slots.release()
 
     def close(self) -> None:
         """Close the connections; the object cannot be used afterwards."""
-        self._pool.close()
+        with self._lock:
+            self._closed = True
+            while self._idle:
+                self._idle.pop()[1].close()
+
+    def _take(self, deadline: float) -> Connection:
+        """A living idle connection, the last used first, or a new one; waits for a server that restarts."""
+        while (conn := self._pop_idle()) is not None:
+            if _is_alive(conn):
+                return conn
+            conn.close()
+        while True:
+            if self._closed:
+                raise DatabaseGone("this pool is closed")
+            try:
+                return _open(self._conninfo)
+            except DatabaseGone:
+                if time.monotonic() + RECONNECT_PAUSE_S > deadline:
+                    raise
+                time.sleep(RECONNECT_PAUSE_S)
+
+    def _pop_idle(self) -> Connection | None:
+        oldest = time.monotonic() - LONGEST_IDLE_S
+        with self._lock:
+            while self._idle and self._idle[0][0] < oldest:
+                self._idle.pop(0)[1].close()
+            return self._idle.pop()[1] if self._idle else None
+
+    def _put_back(self, conn: Connection) -> None:
+        if conn.closed or conn.info.transaction_status != TransactionStatus.IDLE:
+            conn.close()
+            return
+        with self._lock:
+            if self._closed:
+                conn.close()
+            else:
+                self._idle.append((time.monotonic(), conn))
+
+
+@contextmanager
+def _ended(conn: Connection) -> Iterator[None]:
+    """Commit when the block ends well, roll back when it does not; a rollback that fails hides no error."""
+    try:
+        yield
+    except BaseException:
+        with suppress(psycopg.Error):
+            conn.rollback()
+        raise
+    conn.commit()
 
 
 def is_gone(error: psycopg.Error) -> bool:
@@ -89,19 +137,26 @@ def is_gone(error: psycopg.Error) -> bool:
 
 def connect(url: str, *, role: str | None = None, autocommit: bool = False) -> Connection:
     """One connection outside any pool; ``DatabaseGone`` when the server cannot be reached."""
+    return _open(_conninfo(url, role), autocommit=autocommit)
+
+
+def _open(address: str, *, autocommit: bool = False) -> Connection:
     try:
-        conn = psycopg.connect(_conninfo(url, role), autocommit=autocommit, row_factory=dict_row)
+        conn = psycopg.connect(address, autocommit=autocommit, row_factory=dict_row)
     except psycopg.OperationalError as error:
         if error.sqlstate is None or is_gone(error):
             raise DatabaseGone(f"cannot connect to the database: {_without_secrets(error)}") from None
         raise
-    _configure(conn)
+    set_json_loads(orjson.loads, conn)
+    if conn.info.server_version < OLDEST_VERSION:
+        conn.close()
+        raise DatabaseTooOld("Interpayer needs PostgreSQL 16 or newer")
     return conn
 
 
 def answers(url: str) -> bool:
     """Whether a server at this address accepts connections now; needs no password."""
-    return _PGconn.ping(_conninfo(url, None).encode()) == Ping.OK
+    return PGconn.ping(_conninfo(url, None).encode()) == Ping.OK
 
 
 def role_url(settings: Settings, role: str) -> str:
@@ -164,19 +219,18 @@ def _conninfo(url: str, role: str | None) -> str:
     return conninfo.make_conninfo("", **merged | {"options": " ".join(filter(None, options))})
 
 
-def _configure(conn: Connection) -> None:
-    set_json_loads(orjson.loads, conn)
-    if conn.info.server_version < OLDEST_VERSION:
-        conn.close()
-        raise DatabaseTooOld("Interpayer needs PostgreSQL 16 or newer")
-
-
-def _check_alive(conn: Connection) -> None:
-    """Raise if the server closed this idle connection; looks at the socket only, no round trip."""
-    if select.select([conn.fileno()], [], [], 0)[0]:
-        conn.pgconn.consume_input()
-    if conn.pgconn.status != ConnStatus.OK or conn.pgconn.transaction_status == TransactionStatus.UNKNOWN:
-        raise psycopg.OperationalError("the connection was closed")
+def _is_alive(conn: Connection) -> bool:
+    """Whether the server still holds this idle connection; a round trip only when something arrived meanwhile."""
+    arrived = select.poll()  # select.select refuses descriptors above 1023
+    arrived.register(conn.fileno(), select.POLLIN)
+    if not arrived.poll(0):
+        return True
+    try:
+        conn.execute("select 1")
+        conn.rollback()
+    except psycopg.Error:
+        return False
+    return True
 
 
 def _without_secrets(error: psycopg.Error) -> str:
