@@ -1,0 +1,141 @@
+"""FHIR R4 from files: NDJSON, Bundles (collection, searchset, transaction) and single resources, gzipped or not."""
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+
+import orjson
+from isal import igzip
+
+from interpayer.adapters.base import Found
+
+LINE_SUFFIXES = (".ndjson", ".jsonl")
+SUFFIXES = (*LINE_SUFFIXES, ".json")
+INVALID = "record.invalid"
+# Longer than any resource we have seen by far; a longer "line" is no NDJSON.
+LONGEST_LINE = 64 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class FhirFiles:
+    """A file, or a folder with its subfolders, as a source."""
+
+    path: Path
+
+    @property
+    def name(self) -> str:
+        """The name of the file or folder."""
+        return self.path.name
+
+    def fetch(self) -> Iterator[Found]:
+        """Every resource below the path, file by file in the order of their names."""
+        return read_path(self.path)
+
+
+def read_path(path: Path) -> Iterator[Found]:
+    """Every resource of a file or folder; files that are no FHIR by their name are passed over."""
+    files = (
+        [path]
+        if path.is_file()
+        else sorted(p for p in path.rglob("*") if p.is_file() and _plain_name(p).endswith(SUFFIXES))
+    )
+    for file in files:
+        name = str(file.relative_to(path)) if file != path else file.name
+        with _open(file) as opened:
+            yield from (
+                read_lines(_lines(opened), name)
+                if _plain_name(file).endswith(LINE_SUFFIXES)
+                else _read_whole(opened, name)
+            )
+
+
+def read_lines(lines: Iterable[bytes], file: str) -> Iterator[Found]:
+    """The resources of NDJSON lines; blank lines count as positions only."""
+    for position, line in enumerate(lines, start=1):
+        raw = line.strip()
+        if raw:
+            yield from _unfold(parse(raw), raw, file, position)
+
+
+def parse(raw: bytes) -> dict[str, Any] | None:
+    """The resource in these bytes, decimals with their digits; None when it is none or could not be written again."""
+    try:
+        parsed = json.loads(raw, parse_float=orjson.Fragment, parse_constant=_refuse)
+        orjson.dumps(parsed)
+    except (ValueError, TypeError, RecursionError):
+        return None
+    return parsed if isinstance(parsed, dict) and isinstance(parsed.get("resourceType"), str) else None
+
+
+def _refuse(constant: str) -> object:
+    raise ValueError(f"{constant} is no JSON")
+
+
+def _read_whole(opened: BinaryIO, file: str) -> Iterator[Found]:
+    raw = opened.read().removeprefix(b"\xef\xbb\xbf").strip()
+    yield from _unfold(parse(raw), raw, file, 1)
+
+
+def _unfold(resource: dict[str, Any] | None, raw: bytes, file: str, position: int) -> Iterator[Found]:
+    if resource is None:
+        yield Found(None, raw, file, position, INVALID)
+    elif resource["resourceType"] == "Bundle":
+        yield from _unfold_bundle(resource, file)
+    else:
+        yield Found(resource, raw, file, position)
+
+
+def _unfold_bundle(bundle: dict[str, Any], file: str) -> Iterator[Found]:
+    raw_entries = bundle.get("entry")
+    entries = [e for e in raw_entries if isinstance(e, dict)] if isinstance(raw_entries, list) else []
+    local = dict(filter(None, map(_full_url, entries)))
+    for position, entry in enumerate(entries, start=1):
+        resource = entry.get("resource")
+        if not isinstance(resource, dict) or not isinstance(resource.get("resourceType"), str):
+            if resource is not None:
+                yield Found(None, orjson.dumps(resource), file, position, INVALID)
+            continue
+        # The bytes are the entry as it came; only the parsed form gets local references.
+        raw = orjson.dumps(resource)
+        if "id" not in resource and (named := local.get(str(entry.get("fullUrl")))):
+            resource["id"] = named.partition("/")[2]
+        yield Found(cast("dict[str, Any]", _localize(resource, local)), raw, file, position)
+
+
+def _full_url(entry: dict[str, Any]) -> tuple[str, str] | None:
+    """What a fullUrl of the Bundle means as a local reference."""
+    url, resource = entry.get("fullUrl"), entry.get("resource")
+    if not isinstance(url, str) or not isinstance(resource, dict):
+        return None
+    local_id = resource.get("id") or url.rpartition(":" if url.startswith("urn:") else "/")[2]
+    return url, f"{resource.get('resourceType')}/{local_id}"
+
+
+def _localize(node: Any, local: dict[str, str]) -> Any:
+    if isinstance(node, list):
+        return [_localize(value, local) for value in node]
+    if not isinstance(node, dict):
+        return node
+    walked = {key: _localize(value, local) if isinstance(value, (dict, list)) else value for key, value in node.items()}
+    text = walked.get("reference")
+    if isinstance(text, str) and text in local:
+        walked["reference"] = local[text]
+    return walked
+
+
+def _lines(opened: BinaryIO) -> Iterator[bytes]:
+    """Line by line; what is longer than any line may be comes in pieces that are no JSON, so it is reported."""
+    while line := opened.readline(LONGEST_LINE):
+        yield line
+
+
+def _open(file: Path) -> BinaryIO:
+    if not file.name.endswith(".gz"):
+        return file.open("rb")
+    return cast("BinaryIO", igzip.open(file, "rb"))  # type: ignore[no-untyped-call]
+
+
+def _plain_name(file: Path) -> str:
+    return file.name.removesuffix(".gz").lower()

@@ -1,0 +1,119 @@
+"""References: read what a resource refers to, and rewrite them to our ids (PDex 2.2: new ids on ingest)."""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, TypeAlias
+
+Resource: TypeAlias = dict[str, Any]
+LocalRef: TypeAlias = tuple[str, str]
+Rename: TypeAlias = Callable[[str, str], str | None]
+
+# Resources of nobody in particular, which many members' records refer to.
+SHARED_TYPES = frozenset({
+    "Practitioner", "PractitionerRole", "Organization", "OrganizationAffiliation", "Location", "Medication",
+    "HealthcareService", "Endpoint", "InsurancePlan", "Substance", "DeviceDefinition",
+})  # fmt: skip
+MASKED = {"url": "http://hl7.org/fhir/StructureDefinition/data-absent-reason", "valueCode": "masked"}
+
+_LITERAL = re.compile(
+    r"^(?:(?P<base>[a-z][a-z0-9+.-]*:\S*)/)?(?P<type>[A-Z][A-Za-z]+)/(?P<id>[A-Za-z0-9.-]{1,64})(?:/_history/\S+)?$"
+)
+_OWNERS = ("patient", "subject", "beneficiary", "for")
+
+
+def parse_reference(text: str, base: str) -> LocalRef | None:
+    """(type, id) of a reference to a resource of the same sender; None for contained, logical and foreign ones.
+
+    An absolute reference to a Patient always counts as one: whose server it names does not make it another person's
+    (standards.md, trap 6), and an id that nobody knows is refused later.
+    """
+    found = _LITERAL.match(text)
+    if found is None:
+        return None
+    if found["base"] and found["type"] != "Patient" and found["base"].rstrip("/") != base.rstrip("/"):
+        return None
+    return found["type"], found["id"]
+
+
+def references_of(resource: Mapping[str, Any], base: str) -> tuple[LocalRef, ...]:
+    """What the resource refers to at its sender, each once, in order of appearance."""
+    texts = dict.fromkeys(_texts(resource))
+    return tuple(dict.fromkeys(ref for text in texts if (ref := parse_reference(text, base))))
+
+
+def patients_of(resource: Mapping[str, Any], base: str) -> tuple[str, ...]:
+    """Local ids of the patients whose resource this is; several only for Provenance and other many-sided resources."""
+    if resource.get("resourceType") == "Patient":
+        local_id = resource.get("id")
+        return (local_id,) if isinstance(local_id, str) else ()
+    for key in _OWNERS:
+        owners = _patients_in(resource.get(key), base)
+        if owners:
+            return owners
+    return tuple(i for kind, i in references_of(resource, base) if kind == "Patient")
+
+
+def rewrite(resource: Resource, rename: Rename, base: str = "") -> tuple[Resource, tuple[str, ...]]:
+    """A copy whose references carry new ids, and the new ids in order of appearance.
+
+    ``rename`` gives the new id of (type, local id); None masks the reference, because it names somebody else.
+    """
+    seen: dict[str, None] = {}
+    return _Rewriter(rename, base, seen).object(resource), tuple(seen)
+
+
+class _Rewriter:
+    """One walk over one resource."""
+
+    __slots__ = ("base", "rename", "seen")
+
+    def __init__(self, rename: Rename, base: str, seen: dict[str, None]) -> None:
+        self.rename = rename
+        self.base = base
+        self.seen = seen
+
+    def object(self, node: Resource) -> Resource:
+        text = node.get("reference")
+        if type(text) is str and (ref := parse_reference(text, self.base)):
+            return self.reference(node, ref)
+        walked = node.copy()
+        for key, value in node.items():
+            kind = type(value)
+            if kind is dict:
+                walked[key] = self.object(value)
+            elif kind is list:
+                walked[key] = self.array(value)
+        return walked
+
+    def array(self, nodes: list[Any]) -> list[Any]:
+        return [
+            self.object(node) if type(node) is dict else self.array(node) if type(node) is list else node
+            for node in nodes
+        ]
+
+    def reference(self, node: Resource, ref: LocalRef) -> Resource:
+        new_id = self.rename(*ref)
+        if new_id is None:
+            return {"extension": [dict(MASKED)]}
+        self.seen[new_id] = None
+        return {**node, "reference": f"{ref[0]}/{new_id}"}
+
+
+def _texts(node: Any) -> Iterator[str]:
+    if type(node) is dict:
+        text = node.get("reference")
+        if type(text) is str:
+            yield text
+        for value in node.values():
+            if type(value) is dict or type(value) is list:
+                yield from _texts(value)
+    elif type(node) is list:
+        for value in node:
+            yield from _texts(value)
+
+
+def _patients_in(node: Any, base: str) -> tuple[str, ...]:
+    entries = node if isinstance(node, list) else [node]
+    texts = [entry.get("reference") for entry in entries if isinstance(entry, dict)]
+    refs = [parse_reference(text, base) for text in texts if isinstance(text, str)]
+    return tuple(dict.fromkeys(ref[1] for ref in refs if ref and ref[0] == "Patient"))

@@ -1,0 +1,135 @@
+"""The built-in contract: what a resource must have before it becomes a record (profiles come with their packages).
+
+A resource that breaks it is quarantined and counted, never lost and never repaired in silence.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+Resource: TypeAlias = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Issue:
+    """One broken rule: where, which, in words without any value of the resource."""
+
+    path: str
+    rule: str
+    text: str
+
+
+# Required by R4 itself (minimum cardinality 1 of top-level elements that our decisions use); `a|b` means one of them.
+_REQUIRED: dict[str, tuple[str, ...]] = {
+    "ExplanationOfBenefit": (
+        "status",
+        "type",
+        "use",
+        "patient",
+        "created",
+        "insurer",
+        "provider",
+        "outcome",
+        "insurance",
+    ),
+    "Claim": ("status", "type", "use", "patient", "created"),
+    "ClaimResponse": ("status", "type", "use", "patient", "created", "outcome"),
+    "Coverage": ("status", "beneficiary", "payor"),
+    "AllergyIntolerance": ("patient",),
+    "CarePlan": ("status", "intent", "subject"),
+    "Condition": ("subject",),
+    "DiagnosticReport": ("status", "code"),
+    "DocumentReference": ("status", "content"),
+    "Encounter": ("status", "class"),
+    "Goal": ("lifecycleStatus", "description", "subject"),
+    "Immunization": ("status", "vaccineCode", "patient", "occurrenceDateTime|occurrenceString"),
+    "MedicationDispense": ("status", "medicationCodeableConcept|medicationReference"),
+    "MedicationRequest": ("status", "intent", "medicationCodeableConcept|medicationReference", "subject"),
+    "Observation": ("status", "code"),
+    "Procedure": ("status", "subject"),
+    "Provenance": ("target", "recorded", "agent"),
+    "QuestionnaireResponse": ("status",),
+    "RelatedPerson": ("patient",),
+    "ServiceRequest": ("status", "intent", "subject"),
+}
+_TYPE = re.compile(r"^[A-Z][A-Za-z]{2,63}$")
+_ID = re.compile(r"^[A-Za-z0-9.-]{1,64}$")
+_DAY = r"\d{4}(-(0[1-9]|1[0-2])(-(0[1-9]|[12]\d|3[01])"
+_DATE = re.compile(rf"^{_DAY})?)?$")
+_DATE_TIME = re.compile(rf"^{_DAY}(T([01]\d|2[0-3]):[0-5]\d:([0-5]\d|60)(\.\d+)?(Z|[+-](0\d|1[0-4]):[0-5]\d))?)?)?$")
+_INSTANT = re.compile(rf"^{_DAY}T([01]\d|2[0-3]):[0-5]\d:([0-5]\d|60)(\.\d+)?(Z|[+-](0\d|1[0-4]):[0-5]\d)))$")
+_TIMES: dict[str, tuple[tuple[str, re.Pattern[str]], ...]] = {
+    "Patient": (("birthDate", _DATE),),
+    "ExplanationOfBenefit": (("created", _DATE_TIME),),
+    "Encounter": (("period.start", _DATE_TIME), ("period.end", _DATE_TIME)),
+    "Procedure": (("performedDateTime", _DATE_TIME),),
+    "Observation": (("effectiveDateTime", _DATE_TIME),),
+    "Condition": (("onsetDateTime", _DATE_TIME), ("recordedDate", _DATE_TIME)),
+    "Immunization": (("occurrenceDateTime", _DATE_TIME),),
+    "Provenance": (("recorded", _INSTANT),),
+}
+
+
+def check(resource: Resource) -> tuple[Issue, ...]:
+    """Every rule the resource breaks; empty when it may become a record."""
+    return tuple(issue for rule in _RULES for issue in rule(resource))
+
+
+def _check_type(resource: Resource) -> Iterator[Issue]:
+    if not _TYPE.match(str(resource.get("resourceType"))):
+        yield Issue("resourceType", "type", "is missing or is no resource type")
+
+
+def _check_id(resource: Resource) -> Iterator[Issue]:
+    resource_id = resource.get("id")
+    if resource_id is not None and not (isinstance(resource_id, str) and _ID.match(resource_id)):
+        yield Issue("id", "id", "is no FHIR id (letters, digits, '-' and '.', at most 64)")
+
+
+def _check_required(resource: Resource) -> Iterator[Issue]:
+    for element in _REQUIRED.get(str(resource.get("resourceType")), ()):
+        # A primitive without value but with an extension (data-absent-reason) counts as present.
+        names = [name for part in element.split("|") for name in (part, f"_{part}")]
+        if not any(resource.get(name) not in (None, "", [], {}) for name in names):
+            yield Issue(element, "required", "is required")
+
+
+def _check_identifiers(resource: Resource) -> Iterator[Issue]:
+    identifiers = resource.get("identifier")
+    entries = identifiers if isinstance(identifiers, list) else [identifiers] if identifiers is not None else []
+    for position, entry in enumerate(entries):
+        if not isinstance(entry, dict):
+            yield Issue(f"identifier[{position}]", "identifier", "is no Identifier")
+        elif "value" in entry and not isinstance(entry["value"], str):
+            yield Issue(f"identifier[{position}].value", "identifier", "is no string")
+
+
+def _check_times(resource: Resource) -> Iterator[Issue]:
+    for path, pattern in _TIMES.get(str(resource.get("resourceType")), ()):
+        value = _at(resource, path)
+        if value is not None and not (isinstance(value, str) and pattern.match(value)):
+            yield Issue(path, "time", "is no date or time that FHIR knows")
+    if _at(resource, "meta.lastUpdated") is not None and not _INSTANT.match(str(_at(resource, "meta.lastUpdated"))):
+        yield Issue("meta.lastUpdated", "time", "is no instant")
+
+
+def _check_references(resource: Resource) -> Iterator[Issue]:
+    for key in ("patient", "subject", "beneficiary"):
+        value = resource.get(key)
+        if value is not None and not isinstance(value, dict):
+            yield Issue(key, "reference", "is no Reference")
+
+
+def _at(resource: Resource, path: str) -> object:
+    node: object = resource
+    for name in path.split("."):
+        if not isinstance(node, Mapping):
+            return None
+        node = node.get(name)
+    return node
+
+
+_RULES: tuple[Callable[[Resource], Iterator[Issue]], ...] = (
+    _check_type, _check_id, _check_required, _check_identifiers, _check_times, _check_references,
+)  # fmt: skip
