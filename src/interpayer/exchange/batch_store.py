@@ -48,9 +48,9 @@ def open_batch(conn: Connection, batch_id: str, *, fields: Mapping[str, Any]) ->
 
 def batch(conn: Connection, batch_id: str, *, lock: bool = False) -> dict[str, Any]:
     """One batch; LookupError when it is unknown."""
-    row = conn.execute(
-        "select * from exchange.batch where id = %s" + (" for update" if lock else ""), (batch_id,)
-    ).fetchone()
+    if lock:
+        conn.execute("select id from exchange.batch where id = %s for update", (batch_id,))
+    row = conn.execute("select * from exchange.batch where id = %s", (batch_id,)).fetchone()
     if row is None:
         raise LookupError("batch is unknown")
     return row
@@ -63,9 +63,10 @@ def update_batch(conn: Connection, batch_id: str, **fields: Any) -> None:
     if unknown:
         raise ValueError(f"unknown columns: {sorted(unknown)}")
     conn.execute(
-        """update exchange.batch set state = coalesce(%(state)s, state), match_url = coalesce(%(match_url)s, match_url),
-             export_url = coalesce(%(export_url)s, export_url), group_ids = coalesce(%(group_ids)s, group_ids),
-             transaction_time = coalesce(%(transaction_time)s, transaction_time), attempt = coalesce(%(attempt)s, attempt),
+        """update exchange.batch set state = coalesce(%(state)s, state),
+             match_url = coalesce(%(match_url)s, match_url), export_url = coalesce(%(export_url)s, export_url),
+             group_ids = coalesce(%(group_ids)s, group_ids), attempt = coalesce(%(attempt)s, attempt),
+             transaction_time = coalesce(%(transaction_time)s, transaction_time),
              endpoint_id = coalesce(%(endpoint_id)s, endpoint_id), mode = coalesce(%(mode)s, mode),
              details = details || %(details)s
            where id = %(id)s""",

@@ -15,7 +15,7 @@ import threading
 from collections.abc import Callable
 from time import monotonic, sleep
 
-from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer, WorkflowSerializationFormat
+from dbos import DBOS, DBOSClient, DBOSConfig, DBOSPortableJSONSerializer, WorkflowSerializationFormat
 from dbos._context import current_owner_xid
 
 from interpayer.exchange.durability.flow import WORKFLOWS
@@ -72,6 +72,7 @@ class Engine:
         """Take the slot and begin to work; ``SlotTaken`` when another live process holds it."""
         self._take_slot()
         try:
+            self._register_queue()
             DBOS(config=self._config())
             for name, story in WORKFLOWS.items():
                 DBOS.workflow(
@@ -80,14 +81,8 @@ class Engine:
                     serialization_type=WorkflowSerializationFormat.PORTABLE,
                 )(self._entry(name, story))
             DBOS.launch()
-            DBOS.register_queue(
-                QUEUE,
-                worker_concurrency=self._pace.threads,
-                partition_worker_concurrency=max(1, self._pace.threads * 3 // 4),
-                polling_interval_sec=self._pace.poll_s,
-                on_conflict="always_update",
-            )
         except BaseException:
+            DBOS.destroy(destroy_registry=True)
             self._slot.leave()
             raise
         self._keeper.start()
@@ -157,6 +152,25 @@ class Engine:
                 log.warning("the database is gone; %s waits for it", self._slot.executor)
             except Exception as error:  # the watchdog outlives what it could not do this time
                 log.error("the watchdog of %s failed: %s", self._slot.executor, type(error).__name__)
+
+    def _register_queue(self) -> None:
+        """Before the launch: DBOS looks for new queues only once a second. The last worker to start sets the pace."""
+        client = DBOSClient(
+            system_database_url=address(self._url),
+            dbos_system_schema=SCHEMA,
+            application_name=APPLICATION,
+            serializer=DBOSPortableJSONSerializer(),
+            system_database_pool_size=1,
+        )
+        try:
+            client.register_queue(
+                QUEUE,
+                worker_concurrency=self._pace.threads,
+                partition_worker_concurrency=max(1, self._pace.threads * 3 // 4),
+                polling_interval_sec=self._pace.poll_s,
+            )
+        finally:
+            client.destroy()
 
     def _config(self) -> DBOSConfig:
         return DBOSConfig(

@@ -1,4 +1,4 @@
-"""What a partner does with a job that it started: fetch its files, acknowledge or delete it. Permission holds per file."""
+"""What a partner does with its own job: fetch files, acknowledge or delete it. Permission is decided per file."""
 
 import time
 from collections.abc import Callable
@@ -7,7 +7,7 @@ from interpayer.consent import store as consent_store
 from interpayer.delivery import ndjson
 from interpayer.delivery import store as delivery_store
 from interpayer.exchange import batch_store, store
-from interpayer.exchange.steps import exporting, permission
+from interpayer.exchange.steps import exporting
 from interpayer.exchange.tools import Tools
 from interpayer.exchange.transitions import Actor, Move, move
 from interpayer.model.event import Event
@@ -25,8 +25,7 @@ def may_fetch(tools: Tools, conn: Connection, file: delivery_store.File) -> None
     job = delivery_store.job(conn, file.job_id, None)
     if job is None or not exchange_of:
         return
-    caller = permission.caller_of(conn, job.partner_id)
-    decisions = exporting.decide(tools, conn, caller, list(exchange_of))
+    decisions = exporting.decide(tools, conn, job.partner_id, list(exchange_of))
     refused = [m for m in exchange_of if decisions[m].is_refused]
     if not refused:
         return

@@ -12,6 +12,12 @@ from interpayer.model.reason import Refusal
 
 _PARTS = {"MemberPatient": "Patient", "CoverageToMatch": "Coverage", "CoverageToLink": "Coverage", "Consent": "Consent"}
 
+_NEEDED = {
+    "MemberPatient": "request.missing_member",
+    "CoverageToMatch": "request.malformed",
+    "Consent": "request.missing_consent",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class MemberBundle:
@@ -95,23 +101,23 @@ def _entries(holder: object, key: str, *, kind: str | None = "Parameters") -> li
 def _bundle(entries: list[dict[str, Any]], place: str, *, closed: bool) -> MemberBundle:
     parts: dict[str, dict[str, Any]] = {}
     for entry in entries:
-        name, resource = entry.get("name"), entry.get("resource")
-        if name not in _PARTS:
-            if closed:
-                raise Refusal("request.unsupported_parameter", f"{place}: a parameter that the operation does not know")
-            continue
-        if name in parts:
-            raise Refusal("request.malformed", f"{place}.{name}: given more than once")
-        if not isinstance(resource, dict) or resource.get("resourceType") != _PARTS[str(name)]:
-            raise Refusal("request.malformed", f"{place}.{name}: a {_PARTS[str(name)]} resource is needed")
-        parts[str(name)] = resource
-    if "MemberPatient" not in parts:
-        raise Refusal("request.missing_member", f"{place}.MemberPatient is missing")
-    if "CoverageToMatch" not in parts:
-        raise Refusal("request.malformed", f"{place}.CoverageToMatch is missing")
-    if "Consent" not in parts:
-        raise Refusal("request.missing_consent", f"{place}.Consent is missing")
+        name = str(entry.get("name"))
+        if name in _PARTS:
+            parts[name] = _part(entry.get("resource"), f"{place}.{name}", kind=_PARTS[name], is_second=name in parts)
+        elif closed:
+            raise Refusal("request.unsupported_parameter", f"{place}: a parameter that the operation does not know")
+    for name, reason in _NEEDED.items():
+        if name not in parts:
+            raise Refusal(reason, f"{place}.{name} is missing")
     return _repaired(parts)
+
+
+def _part(resource: object, place: str, *, kind: str, is_second: bool) -> dict[str, Any]:
+    if is_second:
+        raise Refusal("request.malformed", f"{place}: given more than once")
+    if not isinstance(resource, dict) or resource.get("resourceType") != kind:
+        raise Refusal("request.malformed", f"{place}: a {kind} resource is needed")
+    return resource
 
 
 def _repaired(parts: dict[str, dict[str, Any]]) -> MemberBundle:

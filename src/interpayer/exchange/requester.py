@@ -68,25 +68,35 @@ def await_export(batch_id: str) -> str:
     if progress["wait_s"] is not None:
         after(progress["wait_s"], "await_export", batch_id)
         return "still running"
-    for place in range(progress["files"]):
-        ingesting.download(batch_id, place)
-    ingesting.verify(batch_id)
-    for place in range(progress["files"]):
-        ingesting.take_in(batch_id, place)
-    # is it really our member? a conflict opens a case and keeps what came apart
-    ingesting.reconcile(batch_id)
-    ingesting.deliver(batch_id)
+    places = list(range(progress["files"]))
+    files = [ingesting.download(batch_id, place) for place in places]
+    if ingesting.verify(batch_id, files) == 0:
+        return "nobody left to take in"
+    _take_in(batch_id, places)
     ingesting.acknowledge(batch_id)
     return "delivered"
 
 
+@workflow("deliver_reviewed")
+def deliver_reviewed(exchange_id: str) -> str:
+    """A person decided that what came is our member's: deliver it."""
+    return ingesting.deliver_one(exchange_id)
+
+
+def _take_in(batch_id: str, places: list[int]) -> None:
+    # is it really our member? a conflict opens a case, and what came for that one is kept apart
+    ingesting.reconcile(batch_id, places)
+    for place in places:
+        ingesting.note_ids(batch_id, place)
+    taken = [ingesting.take_in(batch_id, place) for place in places]
+    ingesting.deliver(batch_id, taken)
+
+
 def _ask_one_by_one(batch_id: str) -> str:
     """The single-member way, for a payer that offers only that: match, then everything under its grant."""
-    for exchange_id in batching.members(batch_id):
-        if batching.match_one(batch_id, exchange_id) == "matched":
-            ingesting.fetch_everything(batch_id, exchange_id)
-    ingesting.verify(batch_id)
-    ingesting.take_in(batch_id, 0)
-    ingesting.reconcile(batch_id)
-    ingesting.deliver(batch_id)
+    matched = [x for x in batching.members(batch_id) if batching.match_one(batch_id, x) == "matched"]
+    files = [ingesting.fetch_everything(batch_id, x, place) for place, x in enumerate(matched)]
+    if ingesting.verify(batch_id, files) == 0:
+        return "nobody left to take in"
+    _take_in(batch_id, list(range(len(files))))
     return "delivered"

@@ -181,7 +181,8 @@ def of_batch(conn: Connection, batch_id: str, states: Iterable[State] | None = N
     """All exchanges of a batch, in id order; only those in `states` where given."""
     names = [state.value for state in states] if states is not None else None
     return conn.execute(
-        """select * from exchange.exchange where batch_id = %s and (%s::text[] is null or state = any(%s)) order by id""",
+        """select * from exchange.exchange
+           where batch_id = %s and (%s::text[] is null or state = any(%s)) order by id""",
         (batch_id, names, names),
     ).fetchall()
 

@@ -12,8 +12,8 @@ from interpayer.model.partner import Endpoint, LegalEntity, Partner
 from interpayer.partners.client import PartnerClient
 from interpayer.policy.bundle import Bundle
 from interpayer.records.codec import Codec
-from interpayer.system.database import Database
-from interpayer.system.keys import SigningKey, Vault, seal, unseal
+from interpayer.system.database import Connection, Database
+from interpayer.system.keys import Vault, seal, unseal
 from interpayer.system.objects import ObjectStore
 
 
@@ -32,7 +32,7 @@ class Tools:
     fhir_base: str
     environment: str
     call: Callable[[Partner, Endpoint], PartnerClient]
-    checkpoint_key: SigningKey
+    releases_held: Callable[[Connection], bool]
 
     def seal_request(self, body: object, *, exchange_id: str) -> bytes:
         """A request or answer body, sealed with the key of the exchange zone and bound to its exchange."""

@@ -9,6 +9,7 @@ from typing import Any
 
 import orjson
 
+from interpayer.audit.ledger import latest_checkpoint
 from interpayer.delivery import download
 from interpayer.delivery import store as delivery_store
 from interpayer.delivery.manifest import manifest
@@ -184,7 +185,7 @@ def _status(tools: Tools, call: Call, conn: Connection) -> Answer:
         raise Refusal(job.error_reason or "system.bug", "the job failed")
     if job.state in ("kicked_off", "running"):
         return Answer(status=202, headers={"X-Progress": f"{job.progress}%", "Retry-After": "1"})
-    checkpoint = tools.latest_checkpoint(conn)
+    checkpoint = latest_checkpoint(conn)
     body = manifest(
         job,
         delivery_store.files(conn, job.id),

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from interpayer.consent.reading import write_consent
 from interpayer.exchange import batch_store, store
 from interpayer.exchange.asked import Asked, coverage_to_match
 from interpayer.exchange.durability.flow import step, step_key, tx_step
@@ -14,7 +15,6 @@ from interpayer.exchange.steps import permission
 from interpayer.exchange.steps.asking import asked_for, organizations_of
 from interpayer.exchange.tools import Tools
 from interpayer.exchange.transitions import Move, move
-from interpayer.consent.reading import write_consent
 from interpayer.identity import store as identity_store
 from interpayer.identity.reading import write_coverage, write_patient
 from interpayer.model.event import JSON
@@ -71,7 +71,7 @@ def send_match(tools: Tools, batch_id: str) -> str:
     return _counted(
         tools,
         endpoint,
-        lambda client: client.bulk_match(write_bulk(bundles), trail=_trail(batch)),
+        lambda client: client.bulk_match(write_bulk(bundles), trail=trail(batch)),
         partner=partner,
     )
 
@@ -93,10 +93,10 @@ def poll_match(tools: Tools, batch_id: str) -> dict[str, Any]:
         batch = batch_store.batch(conn, batch_id)
         partner, endpoint = partner_of(conn, batch)
     client = tools.call(partner, endpoint)
-    result = client.poll(batch["match_url"], trail=_trail(batch))
+    result = client.poll(batch["match_url"], trail=trail(batch))
     if isinstance(result, Running):
         return {"wait_s": result.retry_after_s}
-    outcomes = read_groups(_answer_resources(client, result, _trail(batch)))
+    outcomes = read_groups(_answer_resources(client, result, trail(batch)))
     kept = [[o.submitted_id, o.kind, o.partner_member, o.group_id] for o in outcomes]
     with tools.database.transaction() as conn:
         sealed = tools.seal_request(kept, exchange_id=batch_id)
@@ -134,7 +134,7 @@ def start_export(tools: Tools, batch_id: str) -> str:
         raise Fault(FaultKind.TERMINAL, "partner.bad_answer", detail="matched members without a Group")
     wanted = ExportWanted(since=since, patients=tuple(row["partner_member"] for row in rows if row["partner_member"]))
     return _counted(
-        tools, endpoint, lambda client: client.export(group_id, wanted, trail=_trail(batch)), partner=partner
+        tools, endpoint, lambda client: client.export(group_id, wanted, trail=trail(batch)), partner=partner
     )
 
 
@@ -150,7 +150,7 @@ def poll_export(tools: Tools, batch_id: str) -> dict[str, Any]:
     with tools.database.transaction() as conn:
         batch = batch_store.batch(conn, batch_id)
         partner, endpoint = partner_of(conn, batch)
-    result = tools.call(partner, endpoint).poll(batch["export_url"], trail=_trail(batch))
+    result = tools.call(partner, endpoint).poll(batch["export_url"], trail=trail(batch))
     if isinstance(result, Running):
         return {"wait_s": result.retry_after_s}
     if not isinstance(result, Manifest):
@@ -187,7 +187,7 @@ def match_one(tools: Tools, batch_id: str, exchange_id: str) -> str:
         found = _counted(
             tools,
             endpoint,
-            lambda client: client.member_match(write_single(bundle), trail=_trail(batch, exchange_id)),
+            lambda client: client.member_match(write_single(bundle), trail=trail(batch, exchange_id)),
             partner=partner,
         )
         outcome = Outcome(exchange_id, "match", found.patient_id, None)
@@ -254,12 +254,7 @@ def _bundle(tools: Tools, conn: Connection, row: Mapping[str, Any]) -> MemberBun
             payer_name=asked.partner or "",
         ),
         coverage_to_link=write_coverage(own, coverage_id="link", patient_id=patient_id, payer_name=tools.entity.name),
-        consent=write_consent(
-            consent,
-            patient_reference=f"Patient/{patient_id}",
-            source=organizations[0],
-            recipient=tools.entity.identifier,
-        ),
+        consent=write_consent(consent, consent_id="consent", patient_ref=f"Patient/{patient_id}") if consent else None,
     )
 
 
@@ -280,7 +275,8 @@ def _answer_resources(client: PartnerClient, result: Manifest | BareParameters, 
     ]
 
 
-def _trail(batch: Mapping[str, Any], part: str = "") -> Trail:
+def trail(batch: Mapping[str, Any], part: str = "") -> Trail:
+    """What every call of a batch carries: the correlation id and a key that stays the same over repeats."""
     return Trail(correlation_id=batch["correlation_id"], idempotency_key=step_key(part))
 
 

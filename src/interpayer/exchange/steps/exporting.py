@@ -15,6 +15,7 @@ from interpayer.delivery.provenance import transmitter_provenance
 from interpayer.exchange import batch_store, store
 from interpayer.exchange.durability.flow import step, tx_step
 from interpayer.exchange.steps import permission
+from interpayer.exchange.steps.matching import caller_of
 from interpayer.exchange.tools import Tools
 from interpayer.exchange.transitions import Move, move
 from interpayer.identity import store as identity_store
@@ -50,8 +51,8 @@ def authorize(tools: Tools, conn: Connection, job_id: str) -> int:
         delivery_store.add_issue(
             conn, job_id, code="not-found", text="A patient that was asked for is not in the Group."
         )
-    caller = permission.caller_of(conn, job.partner_id)
-    decisions = decide(tools, conn, caller, list(exchange_of))
+    caller = caller_of(conn, job.partner_id)
+    decisions = decide(tools, conn, caller.partner_id, list(exchange_of))
     exchange_of = _exchanges(tools, conn, asked, exchange_of, caller=caller)
     permitted = {m: x for m, x in exchange_of.items() if not decisions[m].is_refused}
     refuse(tools, conn, {m: x for m, x in exchange_of.items() if decisions[m].is_refused}, decisions)
@@ -87,8 +88,8 @@ def release(tools: Tools, conn: Connection, job_id: str) -> str:
     if job.state != "running":
         return job.state
     exchange_of = batch_store.job_members(conn, job_id)
-    caller = permission.caller_of(conn, job.partner_id)
-    decisions = decide(tools, conn, caller, list(exchange_of))
+    caller = caller_of(conn, job.partner_id)
+    decisions = decide(tools, conn, caller.partner_id, list(exchange_of))
     refused = {m: x for m, x in exchange_of.items() if decisions[m].is_refused}
     for member_id in refused:
         delivery_store.drop_member(conn, member_id)
@@ -113,10 +114,10 @@ def everything_for(
     tools: Tools, conn: Connection, caller: Caller, *, member_id: str, wanted: Everything
 ) -> list[bytes]:
     """All releasable resources of one member under a live match grant, as JSON lines; each call decides again."""
-    grants = consent_store.grants_for(conn, caller.partner_id, [member_id], now())
+    grants = consent_store.grants_for(conn, partner_id=caller.partner_id, member_ids=[member_id], at=now())
     if member_id not in grants:
         raise Refusal("request.not_found", "Patient")
-    decisions = decide(tools, conn, caller, [member_id])
+    decisions = decide(tools, conn, caller.partner_id, [member_id])
     asked = {
         "received_at": now().isoformat(),
         "correlation_id": grants[member_id].exchange_id,
@@ -142,9 +143,10 @@ def everything_for(
     return lines
 
 
-def decide(tools: Tools, conn: Connection, caller: Caller, member_ids: Sequence[str]) -> dict[str, Permission]:
-    """The permission of each member for this caller now: grant, consent, withdrawal, policy."""
-    grants = consent_store.grants_for(conn, caller.partner_id, member_ids, now())
+def decide(tools: Tools, conn: Connection, partner_id: str, member_ids: Sequence[str]) -> dict[str, Permission]:
+    """The permission of each member for this partner now: grant, consent, withdrawal, policy."""
+    asking = permission.asker(tools, conn, partner_id)
+    grants = consent_store.grants_for(conn, partner_id=partner_id, member_ids=member_ids, at=asking.at)
     withdrawn = consent_store.withdrawn_at(conn, list(member_ids))
     consents = consent_store.load_many(conn, [grant.consent_id for grant in grants.values()])
     decisions: dict[str, Permission] = {}
@@ -152,7 +154,7 @@ def decide(tools: Tools, conn: Connection, caller: Caller, member_ids: Sequence[
         grant = grants.get(member_id)
         consent = consents.get(grant.consent_id) if grant else None
         decisions[member_id] = permission.to_answer(
-            tools, conn, consent=consent, caller=caller, withdrawn_at=withdrawn.get(member_id)
+            tools, asking, action="export", consent=consent, withdrawn_at=withdrawn.get(member_id)
         )
     return decisions
 
@@ -166,7 +168,7 @@ def selection_of(
     return records_store.Selection(
         member_ids=tuple(member_ids),
         as_of=as_of,
-        service_from=as_of.replace(day=min(as_of.day, 28), year=as_of.year - tools.policy().payload.years),
+        service_from=as_of.replace(day=min(as_of.day, 28), year=as_of.year - tools.policy().exchange.payload_years),
         types=tuple(asked["types"]) or None,
         since=datetime.fromisoformat(asked["since"]) if asked.get("since") else None,
         until=min(filter(None, (wanted_until, until)), default=None),

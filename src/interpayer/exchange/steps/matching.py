@@ -1,7 +1,7 @@
 """Responder: who is meant and may the partner have them? One member at the door, thousands in a job, same decisions."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Any
@@ -30,6 +30,7 @@ from interpayer.model.exchange import Role, State
 from interpayer.model.match import Disposition, Match
 from interpayer.model.partner import Caller
 from interpayer.model.record import Lines
+from interpayer.partners import directory
 from interpayer.system.clock import now
 from interpayer.system.database import Connection
 from interpayer.system.ids import new_id
@@ -108,7 +109,7 @@ def match_chunk(tools: Tools, conn: Connection, job_id: str, chunk: int) -> int:
     bundles = [from_json(b) for b in kept["bundles"]]
     begin = chunk * CHUNK
     request = Request(
-        caller=permission.caller_of(conn, job.partner_id),
+        caller=caller_of(conn, job.partner_id),
         received_at=job.created_at,
         correlation_id=kept["correlation_id"],
         batch_id=kept["batch_id"],
@@ -306,6 +307,7 @@ def _permit(
     tools: Tools, conn: Connection, request: Request, certain: Sequence[tuple[Incoming, str]], outcomes: _Outcomes
 ) -> None:
     caller, moves, grants = request.caller, [], []
+    asking = permission.asker(tools, conn, caller.partner_id)
     withdrawn = consent_store.withdrawn_at(conn, [member_id for _, member_id in certain])
     for i, member_id in certain:
         read = read_consent(i.bundle.consent or {}, received_from=caller.partner_id)
@@ -313,9 +315,10 @@ def _permit(
         if isinstance(read, Unreadable):
             decision = permission.refused(tools, read.reason)
         else:
-            consent = consent_store.save(conn, permission.for_member(read, member_id))
+            kept = replace(read, id=new_id("k"), member_id=member_id)
+            consent = consent_store.save(conn, kept)
             decision = permission.to_answer(
-                tools, conn, consent=consent, caller=caller, withdrawn_at=withdrawn.get(member_id)
+                tools, asking, action="match", consent=consent, withdrawn_at=withdrawn.get(member_id)
             )
         target = State.BLOCKED if decision.is_refused else State.PERMITTED
         moves.append(permission.moved(i.exchange_id, decision, target))
@@ -335,6 +338,22 @@ def _permit(
             )
     consent_store.save_grants(conn, grants)
     move(conn, tools.ledger, moves, trace_id=request.trace_id)
+
+
+def caller_of(conn: Connection, partner_id: str) -> Caller:
+    """The partner as a caller, for work that goes on after the door."""
+    partner = directory.partner(conn, partner_id)
+    if partner is None:
+        raise LookupError("the partner is unknown")
+    return Caller(
+        partner_id=partner.id,
+        client_id=partner.client_id,
+        organizations=partner.organizations,
+        scopes=partner.scopes,
+        attested_by_contract=partner.attested_by_contract,
+        certificate_thumbprint=None,
+        token_id="",
+    )
 
 
 def _job(conn: Connection, job_id: str) -> delivery_store.Job:

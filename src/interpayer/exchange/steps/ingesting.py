@@ -1,0 +1,338 @@
+"""Requester, one answer: download, verify, take in, ask whether it is really our member, deliver, acknowledge."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from itertools import islice
+from typing import Any
+
+import orjson
+
+from interpayer.adapters.fhir_files import Found, read_lines
+from interpayer.audit.ledger import latest_checkpoint
+from interpayer.delivery.inbox import Announced, Inbox
+from interpayer.delivery.provenance import custodian_provenance
+from interpayer.exchange import batch_store, standing_store, store
+from interpayer.exchange.durability.flow import step, tx_step
+from interpayer.exchange.retry import PARTNER
+from interpayer.exchange.steps.batching import partner_of, recheck, trail
+from interpayer.exchange.tools import Tools
+from interpayer.exchange.transitions import Move, move
+from interpayer.identity import review
+from interpayer.identity import store as identity_store
+from interpayer.identity.reading import read_patient
+from interpayer.model.event import JSON
+from interpayer.model.exchange import State
+from interpayer.model.match import Disposition
+from interpayer.model.record import Quarantined, Record
+from interpayer.normalization.intake import Arrival, Known, Outline, canonicalize, outline, targets
+from interpayer.partners.client import FileLink, Manifest
+from interpayer.records import store as records_store
+from interpayer.system.clock import now
+from interpayer.system.database import Connection
+from interpayer.validation.check import check
+
+_BATCH = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class _Expected:
+    """Who is asked for in a batch: the partner's Patient id to our member and its exchange."""
+
+    members: Mapping[str, str]
+    exchange_of: Mapping[str, str]
+
+
+@step("download", policy=PARTNER)
+def download(tools: Tools, batch_id: str, place: int) -> dict[str, Any]:
+    """Fetch one file into the inbox, resuming where it broke off; lines and checksum are verified."""
+    with tools.database.transaction() as conn:
+        batch = batch_store.batch(conn, batch_id)
+        partner, endpoint = partner_of(conn, batch)
+    manifest = _manifest(batch)
+    link = _links(manifest)[place]
+    client = tools.call(partner, endpoint)
+
+    def fetch(sink: Any, resume_from: int, etag: str | None) -> Any:
+        return client.download(
+            *(link.url, sink),
+            resume_from=resume_from,
+            etag=etag,
+            with_token=manifest.requires_access_token,
+            trail=trail(batch, str(place)),
+        )
+
+    received = _inbox(tools, batch_id).download(_name(place), fetch, Announced(link.count, link.sha256))
+    return {"type": link.type, "lines": received.lines, "sha256": received.sha256, "bytes": received.plain_length}
+
+
+@tx_step("verify")
+def verify(tools: Tools, conn: Connection, batch_id: str, files: Sequence[Mapping[str, Any]]) -> int:
+    """Everything is here and whole; permission is asked once more before anything is taken in."""
+    recheck(tools, conn, batch_id, (State.RECEIVING,))
+    facts: dict[str, JSON] = {"files": [dict(f) for f in files]}
+    batch_store.update_batch(conn, batch_id, details={"received": facts["files"]})
+    moves = [
+        Move(row["id"], State.RECONCILING, facts={"batch": batch_id, "files": len(files)})
+        for row in store.of_batch(conn, batch_id, (State.RECEIVING,))
+    ]
+    move(conn, tools.ledger, moves)
+    return len(moves)
+
+
+@tx_step("note_ids")
+def note_ids(tools: Tools, conn: Connection, batch_id: str, place: int) -> int:
+    """First pass: under which of our ids each received resource will be known, so that references can follow."""
+    arrival, _ = _arrival(tools, conn, batch_id)
+    count = 0
+    for chunk in _chunks(_found(tools, batch_id, place)):
+        aliases = [outline(f.resource, f.raw, arrival).alias for f in chunk if f.resource is not None]
+        records_store.save_aliases(conn, arrival.source, aliases)
+        count += len(aliases)
+    return count
+
+
+@tx_step("take_in")
+def take_in(tools: Tools, conn: Connection, batch_id: str, place: int) -> dict[str, Any]:
+    """Second pass: new ids, rewritten references, duplicates and echoes recognized; counts by what happened."""
+    arrival, expected = _arrival(tools, conn, batch_id)
+    total = {"new": 0, "same": 0, "changed": 0, "older": 0, "echoes": 0, "quarantined": 0}
+    for chunk in _chunks(_found(tools, batch_id, place)):
+        records, quarantined = _canonical(tools, conn, chunk, arrival=arrival, expected=expected)
+        report = records_store.save_records(conn, tools.codec, records)
+        records_store.quarantine(conn, tools.codec, quarantined)
+        for name in ("new", "same", "changed", "older", "echoes"):
+            total[name] += getattr(report, name)
+        total["quarantined"] += len(quarantined)
+    for exchange_id in batch_store.batch(conn, batch_id)["details"].get("conflicts", {}):
+        records_store.quarantine_by_exchange(conn, exchange_id)
+    return total
+
+
+@tx_step("reconcile")
+def reconcile(tools: Tools, conn: Connection, batch_id: str, places: Sequence[int]) -> int:
+    """Is it really our member? Where the received Patient conflicts, a case is opened and what comes is kept apart."""
+    _, expected = _arrival(tools, conn, batch_id)
+    conflicts: dict[str, JSON] = {}
+    for place in places:
+        for found in _found(tools, batch_id, place):
+            resource = found.resource
+            if (
+                resource is not None
+                and resource.get("resourceType") == "Patient"
+                and resource.get("id") in expected.members
+            ):
+                conflicts |= _verified(tools, conn, resource, expected=expected)
+    batch_store.update_batch(conn, batch_id, details={"conflicts": conflicts})
+    return len(conflicts)
+
+
+@tx_step("deliver")
+def deliver(tools: Tools, conn: Connection, batch_id: str, taken: Sequence[Mapping[str, int]]) -> int:
+    """What came is in the members' records; each exchange has its own count, and the receipt is kept."""
+    batch = batch_store.batch(conn, batch_id, lock=True)
+    rows = store.of_batch(conn, batch_id, (State.RECONCILING,))
+    manifest = batch["details"].get("manifest", {})
+    for row in rows:
+        _custodian(tools, conn, row, batch)
+    checkpoint = latest_checkpoint(conn)
+    moves = [
+        _delivered(conn, row, batch, checkpoint=checkpoint, is_partial=bool(manifest.get("error"))) for row in rows
+    ]
+    move(conn, tools.ledger, moves)
+    standing_ids = [row["standing_id"] for row in rows if row["standing_id"]]
+    if batch["transaction_time"] and standing_ids:
+        standing_store.set_watermark(conn, standing_ids, batch["transaction_time"])
+    batch_store.update_batch(conn, batch_id, state="done", details={"taken": [dict(t) for t in taken]})
+    return len(moves)
+
+
+@tx_step("deliver_one")
+def deliver_one(tools: Tools, conn: Connection, exchange_id: str) -> str:
+    """Deliver one exchange after a person said that what came is our member's."""
+    row = store.row_of(conn, exchange_id)
+    if row is None or row["state"] != State.RECONCILING.value:
+        return "nothing to deliver"
+    batch = batch_store.batch(conn, row["batch_id"])
+    _custodian(tools, conn, row, batch)
+    move(conn, tools.ledger, [_delivered(conn, row, batch, checkpoint=latest_checkpoint(conn), is_partial=False)])
+    return "delivered"
+
+
+@step("acknowledge", policy=PARTNER)
+def acknowledge(tools: Tools, batch_id: str) -> None:
+    """The final acknowledgement: we have everything, the partner's jobs may go; our inbox is emptied."""
+    with tools.database.transaction() as conn:
+        batch = batch_store.batch(conn, batch_id)
+        partner, endpoint = partner_of(conn, batch)
+    client = tools.call(partner, endpoint)
+    for url in (batch["export_url"], batch["match_url"]):
+        if url:
+            client.delete(url, trail=trail(batch, "acknowledge"))
+    _inbox(tools, batch_id).empty()
+
+
+@step("fetch_everything", policy=PARTNER)
+def fetch_everything(tools: Tools, batch_id: str, exchange_id: str, place: int) -> dict[str, Any]:
+    """The single way: `$everything` of one member, kept in the inbox as one file."""
+    with tools.database.transaction() as conn:
+        batch = batch_store.batch(conn, batch_id)
+        partner, endpoint = partner_of(conn, batch)
+        row = store.row_of(conn, exchange_id) or {}
+    bundles = tools.call(partner, endpoint).everything(row["partner_member"], trail=trail(batch, exchange_id))
+    lines = (
+        orjson.dumps(entry["resource"])
+        for bundle in bundles
+        for entry in bundle.get("entry", [])
+        if isinstance(entry.get("resource"), dict)
+    )
+    received = _inbox(tools, batch_id).keep(_name(place), lines)
+    return {"type": "Bundle", "lines": received.lines, "sha256": received.sha256, "bytes": received.plain_length}
+
+
+def _canonical(
+    tools: Tools, conn: Connection, chunk: Sequence[Found], *, arrival: Arrival, expected: _Expected
+) -> tuple[list[Record], list[Quarantined]]:
+    outlines = [outline(f.resource, f.raw, arrival) for f in chunk if f.resource is not None]
+    aliases = records_store.aliases(conn, arrival.source, {r for o in outlines for r in o.references})
+    owners = records_store.owners(conn, targets(outlines, arrival, aliases))
+    known = Known(members=expected.members, aliases=aliases, owners=owners)
+    records: list[Record] = []
+    quarantined: list[Quarantined] = []
+    for one in outlines:
+        broken = [issue.rule for issue in check(one.resource)]
+        made = canonicalize(one, _for_member(arrival, one, expected), known, broken=broken)
+        if isinstance(made, Quarantined):
+            quarantined.append(made)
+        else:
+            records += made
+    return records, quarantined
+
+
+def _for_member(arrival: Arrival, one: Outline, expected: _Expected) -> Arrival:
+    exchange_id = next((expected.exchange_of[p] for p in one.patients if p in expected.exchange_of), None)
+    return replace(arrival, exchange_id=exchange_id) if exchange_id else arrival
+
+
+def _arrival(tools: Tools, conn: Connection, batch_id: str) -> tuple[Arrival, _Expected]:
+    available_at = records_store.begin_load(conn)
+    batch = batch_store.batch(conn, batch_id)
+    partner, endpoint = partner_of(conn, batch)
+    rows = store.of_batch(conn, batch_id, (State.RECONCILING,))
+    expected = _Expected(
+        members={row["partner_member"]: row["member_id"] for row in rows if row["partner_member"]},
+        exchange_of={row["partner_member"]: row["id"] for row in rows if row["partner_member"]},
+    )
+    arrival = Arrival(
+        source=endpoint.fhir_base,
+        our_author=tools.fhir_base,
+        own=False,
+        record_id=tools.vault.record_id,
+        available_at=available_at,
+        exchange_id=rows[0]["id"] if rows else None,
+        sender=partner.id,
+    )
+    return arrival, expected
+
+
+def _verified(tools: Tools, conn: Connection, patient: Mapping[str, Any], *, expected: _Expected) -> dict[str, JSON]:
+    patient_id = str(patient["id"])
+    exchange_id, member_id = expected.exchange_of[patient_id], expected.members[patient_id]
+    match = tools.resolver.verify(conn, read_patient(patient), member_id)
+    exchange = store.load(conn, exchange_id)
+    if match.disposition is Disposition.CERTAIN or exchange is None:
+        return {}
+    identity_store.save_evidence(conn, [match])
+    case = review.NewCase(
+        kind="conflict",
+        exchange_id=exchange_id,
+        partner_id=exchange.partner_id,
+        match=match,
+        query=None,
+        fingerprint=None,
+        due_at=exchange.due_at,
+    )
+    opened = review.open_case(conn, tools.vault, case)
+    return {exchange_id: {"case": opened.id, "reason": match.reason, "evidence": match.evidence_id}}
+
+
+def _in_review(exchange_id: str, conflict: Mapping[str, Any]) -> Move:
+    facts: dict[str, JSON] = {"what": "received Patient", **conflict}
+    return Move(
+        *(exchange_id, State.IN_REVIEW, conflict["reason"]), outcome="review", facts=facts, case_id=conflict["case"]
+    )
+
+
+def _delivered(
+    conn: Connection, row: Mapping[str, Any], batch: Mapping[str, Any], *, checkpoint: str | None, is_partial: bool
+) -> Move:
+    counts = records_store.received_counts(conn, row["id"])
+    total = sum(counts.values())
+    answer = "partial" if is_partial else ("complete" if total else "empty")
+    theirs = batch["details"].get("manifest", {}).get("extension", {})
+    receipt: dict[str, JSON] = {
+        "files": batch["details"].get("received", []),
+        "partner_checkpoint": theirs.get("checkpoint") if isinstance(theirs, dict) else None,
+        "checkpoint": checkpoint,
+    }
+    facts: dict[str, JSON] = {"records": dict(counts), "answer": answer, "receipt": receipt}
+    return Move(
+        *(row["id"], State.COMPLETED),
+        answer=answer,
+        facts=facts,
+        details={"records": dict(counts), "receipt": receipt, "as_of": _iso(batch["transaction_time"])},
+    )
+
+
+def _custodian(tools: Tools, conn: Connection, row: Mapping[str, Any], batch: Mapping[str, Any]) -> None:
+    """Our own Provenance beside the sender's: we hold this since now (PDex 2.7)."""
+    resource = custodian_provenance(
+        provenance_id=row["id"],
+        targets=[f"Patient/{row['member_id']}"],
+        organization={"identifier": tools.entity.identifier, "display": tools.entity.name},
+        recorded=now(),
+    )
+    arrival = Arrival(
+        source=tools.fhir_base,
+        our_author=tools.fhir_base,
+        own=True,
+        record_id=tools.vault.record_id,
+        available_at=now(),
+        exchange_id=row["id"],
+        sender=batch["partner_id"],
+    )
+    one = outline(resource, orjson.dumps(resource), arrival)
+    made = canonicalize(one, arrival, Known(members={row["member_id"]: row["member_id"]}))
+    if not isinstance(made, Quarantined):
+        records_store.save_records(conn, tools.codec, made)
+
+
+def _found(tools: Tools, batch_id: str, place: int) -> Iterator[Found]:
+    lines: Iterable[bytes] = _inbox(tools, batch_id).lines(_name(place))
+    return read_lines(lines, _name(place))
+
+
+def _chunks(found: Iterator[Found]) -> Iterator[list[Found]]:
+    while chunk := list(islice(found, _BATCH)):
+        yield chunk
+
+
+def _inbox(tools: Tools, batch_id: str) -> Inbox:
+    return Inbox(tools.objects, tools.vault.zone_key("inbox"), batch_id)
+
+
+def _manifest(batch: Mapping[str, Any]) -> Manifest:
+    return Manifest.read(batch["details"]["manifest"])
+
+
+def _links(manifest: Manifest) -> list[FileLink]:
+    """Files in the order in which they are taken in: Provenance last, for it speaks of the others."""
+    return sorted(manifest.output, key=lambda link: link.type == "Provenance")
+
+
+def _name(place: int) -> str:
+    return f"{place:04}"
+
+
+def _iso(at: datetime | None) -> str | None:
+    return at.isoformat() if at else None
