@@ -3,6 +3,7 @@
 import base64
 import binascii
 import hashlib
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -10,6 +11,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 _LOG, _COSIGNATURE = b"\x01", b"\x04"
+_SIZE = re.compile(r"[1-9][0-9]{0,17}")
 _DASH = "\u2014 "
 _DIGEST, _SIGNATURE, _KEY_ID, _TIME = 32, 64, 4, 8
 
@@ -67,7 +69,7 @@ def read_note(note: str, key: VerifierKey) -> Head:
     text, gap, tail = note.partition("\n\n")
     text += "\n"
     lines = text.split("\n")
-    if not gap or len(lines) != 4 or lines[0] != key.origin or not (lines[1].isascii() and lines[1].isdigit()):
+    if not gap or len(lines) != 4 or lines[0] != key.origin or not _SIZE.fullmatch(lines[1]):
         raise BadNote("the note is not a checkpoint of this ledger")
     root = _decoded(lines[2])
     log = _signature(tail, key, _LOG)

@@ -1,15 +1,21 @@
 """What verification works on: rows of the ledger, from the database or from the lines of an export (no database)."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 EVENTS_FILE = "events.ndjson"
 CHECKPOINTS_FILE = "checkpoints.ndjson"
 TIPS_FILE = "tips.ndjson"
 KEY_FILE = "ledger.vkey"
+
+Row = TypeVar("Row")
+
+
+class BrokenExport(Exception):
+    """A line of an export is not what an export writes; the message names file and line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,14 +90,21 @@ def tip_line(tip: Tip) -> str:
 
 
 def read_export(folder: Path) -> Source:
-    """The ledger in an export folder, read line by line. Missing files raise OSError, broken lines ValueError."""
+    """The ledger in an export folder, read line by line. Missing files raise OSError, broken lines BrokenExport."""
     for name in (EVENTS_FILE, CHECKPOINTS_FILE, TIPS_FILE):
         (folder / name).stat()
     return Source(
-        entries=(_entry(fields) for fields in _lines(folder / EVENTS_FILE)),
-        checkpoints=(_checkpoint(fields) for fields in _lines(folder / CHECKPOINTS_FILE)),
-        tips=(_tip(fields) for fields in _lines(folder / TIPS_FILE)),
+        entries=_read(folder / EVENTS_FILE, _entry),
+        checkpoints=_read(folder / CHECKPOINTS_FILE, _checkpoint),
+        tips=_read(folder / TIPS_FILE, _tip),
     )
+
+
+def read_notes(folder: Path) -> list[str]:
+    """The notes that a witness kept in a folder, in the order of their names; OSError when there is none."""
+    if not folder.is_dir():
+        raise NotADirectoryError(folder)
+    return [path.read_text(encoding="utf-8", errors="replace") for path in sorted(folder.glob("*.note"))]
 
 
 def _line(fields: dict[str, Any]) -> str:
@@ -103,26 +116,37 @@ def _line(fields: dict[str, Any]) -> str:
     return json.dumps(fields, separators=(",", ":")) + "\n"
 
 
-def _lines(path: Path) -> Iterator[dict[str, Any]]:
-    with path.open(encoding="utf-8") as file:
+def _read(path: Path, build: Callable[[dict[str, Any]], Row]) -> Iterator[Row]:
+    with path.open("rb") as file:
         for number, line in enumerate(file, 1):
             try:
-                yield json.loads(line)
-            except ValueError:
-                raise ValueError(f"{path.name}, line {number}: not JSON") from None
+                yield build(json.loads(line))
+            except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+                raise BrokenExport(f"{path.name}, line {number}, is not what an export writes") from None
 
 
 def _entry(fields: dict[str, Any]) -> Entry:
-    for name in ("prev", "hash"):
-        fields[name] = bytes.fromhex(fields[name])
+    fields["prev"], fields["hash"] = bytes.fromhex(fields["prev"]), bytes.fromhex(fields["hash"])
     fields["header"] = fields["header"].encode("utf-8", "surrogateescape")
-    return Entry(**fields)
+    return _checked(Entry(**fields), ("id", "seq"), ("at_us", "position", "checkpoint"))
 
 
 def _checkpoint(fields: dict[str, Any]) -> Checkpoint:
-    frontier = tuple(bytes.fromhex(item) for item in fields.pop("frontier"))
-    return Checkpoint(**fields | {"root": bytes.fromhex(fields["root"]), "frontier": frontier})
+    fields["frontier"] = tuple(bytes.fromhex(item) for item in fields["frontier"])
+    fields["root"] = bytes.fromhex(fields["root"])
+    return _checked(Checkpoint(**fields), ("number", "size"), ("at_us",))
 
 
 def _tip(fields: dict[str, Any]) -> Tip:
-    return Tip(**fields | {"hash": bytes.fromhex(fields["hash"])})
+    fields["hash"] = bytes.fromhex(fields["hash"])
+    return _checked(Tip(**fields), ("seq",), ("at_us",))
+
+
+def _checked(row: Row, whole: tuple[str, ...], maybe: tuple[str, ...]) -> Row:
+    """The row, if its numbers are numbers and its names are text; comparing needs no more."""
+    numbers = [getattr(row, name) for name in whole]
+    numbers += [value for name in maybe if (value := getattr(row, name)) is not None]
+    texts = [getattr(row, name) for name in ("chain", "note", "name") if hasattr(row, name)]
+    if not all(type(value) is int for value in numbers) or not all(type(value) is str for value in texts):
+        raise ValueError("a field of another type")
+    return row
