@@ -91,10 +91,10 @@ def credentials(conn: Connection, client_id: str) -> Credentials | None:
     return None if row is None else Credentials(_partner(row), _agreed(row))
 
 
-def agreed(conn: Connection, partner_id: str) -> Agreed | None:
-    """What the doors to and from this partner need."""
+def credentials_of(conn: Connection, partner_id: str) -> Credentials | None:
+    """The partner with what the doors to and from it need."""
     row = conn.execute("select * from partners.known where id = %s", [partner_id]).fetchone()
-    return None if row is None else _agreed(row)
+    return None if row is None else Credentials(_partner(row), _agreed(row))
 
 
 def by_organization(conn: Connection, organization: str) -> Partner | None:

@@ -1,0 +1,86 @@
+"""Who is calling, and may they call? Bearer token, bound certificate, living partner (tour stop 1)."""
+
+import hmac
+from dataclasses import dataclass
+from datetime import datetime
+
+from interpayer.gateway import store
+from interpayer.model.partner import Caller, Partner, PartnerStatus
+from interpayer.partners import directory
+from interpayer.partners.directory import Credentials
+from interpayer.system.database import Connection
+
+LONGEST_TOKEN = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Presented:
+    """What came with the call: the Authorization header as it stands, and the thumbprint of the TLS certificate."""
+
+    authorization: str | None
+    thumbprint: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """The caller, proved."""
+
+    caller: Caller
+    partner: Partner
+
+
+@dataclass(frozen=True, slots=True)
+class Denied:
+    """Why not; `partner_id` only when the token was real, so that the refusal is written in the partner's chain."""
+
+    reason: str
+    detail: str
+    partner_id: str | None = None
+
+
+def authenticate(conn: Connection, presented: Presented, *, environment: str, at: datetime) -> Admitted | Denied:
+    """The caller behind a token, or why it is refused. Without a client certificate nobody is known (RFC 8705)."""
+    if presented.thumbprint is None:
+        return Denied("caller.unknown", "a client certificate is needed")
+    secret = _bearer(presented.authorization)
+    token = store.find_token(conn, secret, at=at) if secret else None
+    if token is None:
+        return Denied("caller.unknown", "a valid access token is needed")
+    known = directory.credentials_of(conn, token.partner_id)
+    if known is None:
+        return Denied("caller.unknown", "a valid access token is needed")
+    if not hmac.compare_digest(token.thumbprint.encode(), presented.thumbprint.encode()):
+        return Denied("caller.certificate_mismatch", "", token.partner_id)
+    if denied := check_partner(known, presented.thumbprint, environment=environment):
+        return denied
+    partner = known.partner
+    caller = Caller(
+        partner_id=partner.id,
+        client_id=token.client_id,
+        organizations=partner.organizations,
+        scopes=token.scopes,
+        attested_by_contract=partner.attested_by_contract,
+        certificate_thumbprint=token.thumbprint,
+        token_id=token.token_id,
+    )
+    return Admitted(caller, partner)
+
+
+def check_partner(known: Credentials, thumbprint: str, *, environment: str) -> Denied | None:
+    """Whether this partner may call here now with this certificate (None: yes). Asked at token and at each call."""
+    partner = known.partner
+    living = {PartnerStatus.ACTIVE} | ({PartnerStatus.TESTING} if environment == "test" else set())
+    if partner.environment != environment:
+        return Denied("caller.wrong_environment", "", partner.id)
+    if partner.status not in living:
+        return Denied("caller.suspended", "", partner.id)
+    agreed = known.agreed.certificates
+    if agreed and not any(hmac.compare_digest(one.encode(), thumbprint.encode()) for one in agreed):
+        return Denied("caller.certificate_mismatch", "", partner.id)
+    return None
+
+
+def _bearer(authorization: str | None) -> str | None:
+    scheme, _, secret = (authorization or "").partition(" ")
+    is_token = scheme.lower() == "bearer" and 0 < len(secret) <= LONGEST_TOKEN and secret.isascii()
+    return secret if is_token and not any(character.isspace() for character in secret) else None

@@ -1,0 +1,134 @@
+"""What stands between the network and an operation: the words of the FHIR door.
+
+An operation is a plain function from a call to an answer. By the time it runs, the caller is known, within its rate,
+allowed by scope, and its body is read and parsed.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, TypeAlias
+
+from interpayer.audit.ledger import Ledger
+from interpayer.model.event import Event
+from interpayer.model.partner import Caller, Partner
+from interpayer.system.database import Connection, Database
+from interpayer.system.keys import Vault
+
+FHIR_JSON = "application/fhir+json"
+MEBIBYTE = 1024 * 1024
+
+
+class Body(StrEnum):
+    """Whether a request brings a JSON body."""
+
+    NONE = "none"
+    JSON = "json"
+    OPTIONAL = "optional"
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What joins the records of both payers: our trace is new, theirs is linked, never continued."""
+
+    correlation_id: str
+    trace_id: str
+    linked_trace: str | None
+    received_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request, checked. `path` is relative to the FHIR base, `url` is absolute and as asked."""
+
+    caller: Caller
+    partner: Partner
+    method: str
+    path: str
+    path_parameters: Mapping[str, str]
+    query: Mapping[str, tuple[str, ...]]
+    headers: Mapping[str, str]
+    body: dict[str, Any] | None
+    raw: bytes
+    context: Context
+    idempotency_key: str | None
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What goes back; an iterable is streamed. `freeze`: repeat it under its Idempotency-Key (None: if below 300)."""
+
+    status: int = 200
+    body: Mapping[str, Any] | list[Any] | bytes | Iterable[bytes] | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    media_type: str = FHIR_JSON
+    freeze: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One operation of a guide: where it is reached, who may, how large it may be, and what our metadata says of it."""
+
+    method: str
+    path: str
+    run: Callable[[Call, Connection], Answer]
+    scopes: tuple[str, ...]
+    route_class: str = "read"
+    body: Body = Body.NONE
+    maximum_bytes: int = MEBIBYTE
+    resource: str | None = None
+    interaction: str | None = None
+    operation: str | None = None
+    definition: str | None = None
+    search: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """So many calls a minute, and so many at once after a rest."""
+
+    per_minute: float
+    burst: int
+
+
+RATES: Mapping[str, Rate] = {
+    "token": Rate(120, 60),
+    "match": Rate(600, 200),
+    "bulk": Rate(120, 60),
+    "status": Rate(1200, 300),
+    "file": Rate(2400, 600),
+    "read": Rate(1200, 300),
+}
+
+Record: TypeAlias = Callable[[Event], None]
+# May this partner have a token now? The third argument is the Patient id that a PDex-style `sub` names, else None.
+Recheck: TypeAlias = Callable[[Connection, Partner, str | None], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """What the FHIR door needs; built in app. `record` writes an event in a transaction of its own."""
+
+    base_url: str
+    environment: str
+    name: str
+    identifier: Mapping[str, Any]
+    database: Database
+    vault: Vault
+    ledger: Ledger
+    record: Record
+    jwks: Callable[[], Mapping[str, Any]]
+    recheck: Recheck | None = None
+    rates: Mapping[str, Rate] = field(default_factory=lambda: RATES)
+
+    @property
+    def fhir_base(self) -> str:
+        """Where the FHIR resources are."""
+        return f"{self.base_url}/fhir"
+
+    @property
+    def token_url(self) -> str:
+        """The address that client assertions must name as their audience."""
+        return f"{self.base_url}/token"
