@@ -107,23 +107,34 @@ def folder_of(home: Path) -> Path:
 
 def prepare_folders(home: Path, account: Account) -> Cluster:
     """The cluster's folders, made where they are missing and given to the account; only they are touched."""
-    home.mkdir(parents=True, exist_ok=True, mode=0o700 if account.is_ours else 0o711)
+    _make(home, 0o700 if account.is_ours else 0o711)
     place = home / "postgres"
     if not place.exists() and not place.is_symlink() and not can_reach(account, place / "data"):
         place.symlink_to(_place_in_shared_folder(home))
     cluster = Cluster(folder_of(home))
-    cluster.folder.mkdir(exist_ok=True, parents=True, mode=0o700 if account.is_ours else 0o711)
+    _make(cluster.folder, 0o700 if account.is_ours else 0o711)
     if not can_reach(account, cluster.data):
         raise ClusterUnusable(f"the account {account.name} cannot reach {cluster.folder}; choose another home")
     for folder, owner in ((cluster.data, account.uid), (cluster.log, account.uid), (cluster.passwords, os.geteuid())):
-        folder.mkdir(exist_ok=True, mode=0o700)
-        if folder.stat().st_uid != owner:
-            os.chown(folder, owner, -1)
+        make_private(folder, owner)
     return cluster
 
 
+def _make(folder: Path, mode: int) -> None:
+    if not folder.exists():
+        folder.mkdir(parents=True)
+        folder.chmod(mode)  # whatever the umask says
+
+
+def make_private(folder: Path, owner: int) -> None:
+    """The folder, made if it is missing, that only the owner enters."""
+    folder.mkdir(exist_ok=True, mode=0o700)
+    if folder.stat().st_uid != owner:
+        os.chown(folder, owner, -1)
+
+
 def _place_in_shared_folder(home: Path) -> Path:
-    SHARED_FOLDER.mkdir(parents=True, exist_ok=True, mode=0o711)
+    _make(SHARED_FOLDER, 0o711)
     # A random end: a home that was deleted and made anew must not find the old server.
     name = re.sub(r"[^A-Za-z0-9]+", "-", home.name).strip("-")[:20] or "home"
     return SHARED_FOLDER / f"{name}-{secrets.token_hex(6)}"
@@ -152,9 +163,7 @@ def prepare_socket_folder(cluster: Cluster, account: Account) -> Path:
     folder = cluster.folder / "socket"
     if not _fits(folder):
         folder = _recorded(cluster, account) or Path(tempfile.mkdtemp(prefix="ip-", dir=_short_base()))
-    folder.mkdir(exist_ok=True, mode=0o700)
-    if folder.stat().st_uid != account.uid:
-        os.chown(folder, account.uid, -1)
+    make_private(folder, account.uid)
     unfinished = cluster.socket_record.with_suffix(".new")
     unfinished.write_text(str(folder), encoding="utf-8")
     unfinished.rename(cluster.socket_record)

@@ -6,6 +6,7 @@ children, so whoever holds it knows that nothing of an earlier server is left.
 """
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -27,6 +28,7 @@ from interpayer.system.cluster import (
     ClusterUnusable,
     find_account,
     folder_of,
+    make_private,
     prepare_folders,
     prepare_socket_folder,
     socket_folder,
@@ -183,11 +185,17 @@ class EmbeddedPostgres:
             if found != str(self._version):
                 raise ClusterUnusable(f"{cluster.data} is of PostgreSQL {found}; back it up there and restore it here")
             return
+        if any(cluster.data.iterdir()):
+            raise ClusterUnusable(f"{cluster.data} is not empty and no database cluster; nothing was changed in it")
         self._say("making a new database cluster")
+        # Made beside and renamed when it is whole: a torn first start leaves no half cluster.
+        unfinished = cluster.folder / "data.new"
+        shutil.rmtree(unfinished, ignore_errors=True)
+        make_private(unfinished, launch.account.uid)
         first_password = _lend_password(cluster)
         # fmt: off
         options = [
-            "-D", str(cluster.data), "-U", user_of(OWNER), "--pwfile", str(first_password),
+            "-D", str(unfinished), "-U", user_of(OWNER), "--pwfile", str(first_password),
             "--auth-local=scram-sha-256", "--auth-host=scram-sha-256", "--encoding=UTF8", "--locale=C",
             "--data-checksums", "--no-instructions",
         ]
@@ -199,6 +207,7 @@ class EmbeddedPostgres:
                 raise ServerFailed(_end_of_log(cluster))
         finally:
             first_password.unlink()
+        unfinished.rename(cluster.data)
 
     def _see_to_database(self) -> None:
         cluster = Cluster(folder_of(self._home))

@@ -27,13 +27,13 @@ def find_programs(version: int = DEFAULT_VERSION) -> Path:
     return programs
 
 
-def reachable_programs(programs: Path, account: Account) -> Path:
+def reachable_programs(programs: Path, account: Account, *, shared: Path = SHARED_FOLDER) -> Path:
     """The programs where the account can run them: as they lie, or a copy under /var/lib/interpayer."""
     if can_reach(account, programs / "postgres"):
         return programs
-    SHARED_FOLDER.mkdir(parents=True, exist_ok=True, mode=0o711)
+    shared.mkdir(parents=True, exist_ok=True, mode=0o711)
     made = int((programs / "postgres").stat().st_mtime)
-    copy = SHARED_FOLDER / "programs" / f"{programs.parent.name}-{made}"
+    copy = shared / "programs" / f"{programs.parent.name}-{made}"
     copy.parent.mkdir(exist_ok=True, mode=0o755)
     with (copy.parent / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
