@@ -9,7 +9,7 @@ from tests.architecture.tree import DOCS, PACKAGE, modules, rows
 
 TOUR = (DOCS / "tour.md").read_text("utf-8")
 CELLS = [cell for row in rows(TOUR) for cell in row]
-FILES = sorted({name for cell in CELLS for name in re.findall(r"`([a-z0-9_/]+\.py)`", cell)})
+FILES = sorted(set(re.findall(r"`([a-z0-9_/]+\.py)`", TOUR)))
 NAMES = sorted(
     {name for cell in CELLS for name in re.findall(r"`([a-z_]+\.[a-z_]+)`", cell) if not name.endswith(".py")}
 )
