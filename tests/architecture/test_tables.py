@@ -7,7 +7,10 @@ import pytest
 
 from tests.architecture.tree import PACKAGE, modules
 
-ZONES = {"identity", "records", "consent", "partners", "exchange", "audit", "operations", "engine"}
+# `gateway` keeps what lives for minutes (tokens, used assertions, rates); `policy` keeps published bundles.
+ZONES = {
+    "audit", "consent", "engine", "exchange", "gateway", "identity", "operations", "partners", "policy", "records",
+}  # fmt: skip
 # The floor makes and grants what the rooms own.
 FLOOR = "system"
 
