@@ -17,7 +17,7 @@ from interpayer.exchange import batch_store
 from interpayer.exchange.following import delete_job, fetched, may_fetch, still_allowed
 from interpayer.exchange.kickoff import ExportWish, start_export_job
 from interpayer.exchange.responder import answer_everything
-from interpayer.exchange.steps.exporting import Everything
+from interpayer.exchange.steps.exporting import Everything, decide
 from interpayer.exchange.tools import Tools
 from interpayer.gateway.door import Answer, Body, Call, Operation
 from interpayer.gateway.member_match import accepted, request_of, require_async
@@ -115,6 +115,12 @@ def operations(tools: Tools) -> list[Operation]:
             definition="http://hl7.org/fhir/OperationDefinition/Patient-everything",
         ),
     ]
+
+
+def may_read(tools: Tools, conn: Connection, partner_id: str, member_id: str) -> bool:
+    """True when a live grant, consent and policy let this partner read this member now."""
+    decision = decide(tools, conn, partner_id, [member_id])[member_id]
+    return not decision.is_refused
 
 
 def _wish(call: Call) -> ExportWish:

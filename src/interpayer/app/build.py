@@ -1,0 +1,128 @@
+"""From settings to tools. Nothing connects, listens or runs before it is asked to."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from interpayer.audit.ledger import Ledger
+from interpayer.exchange.tools import Tools
+from interpayer.identity.resolve import Resolver, default_rules
+from interpayer.model.partner import Endpoint, LegalEntity, Partner
+from interpayer.operations.store import releases_held
+from interpayer.partners.client import PartnerClient, PartnerClients, Target
+from interpayer.partners.signer import Signer, load_or_create_signer
+from interpayer.policy.bundle import Bundle, load_bundle
+from interpayer.records.codec import Codec
+from interpayer.system.database import Database, role_url
+from interpayer.system.keys import SigningKey, Vault, load_or_create_kek
+from interpayer.system.objects import ObjectStore
+from interpayer.system.outbound import outbound_client
+from interpayer.system.settings import Settings, SettingsInvalid
+
+POOL_SIZE: Mapping[str, int] = {"door": 24, "worker": 24, "operator": 12}
+
+
+@dataclass(slots=True)
+class Application:
+    """What one process is made of; pools open on first use, one per login role."""
+
+    settings: Settings
+    entity: LegalEntity
+    vault: Vault
+    ledger: Ledger
+    signer: Signer
+    objects: ObjectStore
+    bundle: Bundle
+    call: Callable[[Partner, Endpoint], PartnerClient]
+    _tools: dict[str, Tools] = field(default_factory=dict)
+
+    def tools(self, role: str) -> Tools:
+        """The tools of a login role: door, worker or operator."""
+        if role not in self._tools:
+            database = Database(role_url(self.settings, role), role=f"interpayer_{role}", size=POOL_SIZE[role])
+            self._tools[role] = Tools(
+                database=database,
+                vault=self.vault,
+                ledger=self.ledger,
+                resolver=Resolver(self.vault, default_rules()),
+                codec=Codec(self.vault),
+                objects=self.objects,
+                policy=lambda: self.bundle,
+                entity=self.entity,
+                fhir_base=f"{self.settings.base_url}/fhir",
+                environment=self.settings.environment,
+                call=self.call,
+                releases_held=releases_held,
+            )
+        return self._tools[role]
+
+    def checkpoint_key(self) -> SigningKey:
+        """The key that signs checkpoints; a file, never in the database."""
+        return SigningKey.load_or_create(self.settings.home / "keys" / "checkpoint")
+
+    def close(self) -> None:
+        """Close all pools."""
+        for tools in self._tools.values():
+            tools.database.close()
+        self._tools.clear()
+
+
+def build(settings: Settings) -> Application:
+    """The application of these settings; keys are made at the first start, under home."""
+    vault = load_or_create_kek(settings.kek)
+    signer = load_or_create_signer(settings.home / "keys" / "signing")
+    return Application(
+        settings=settings,
+        entity=read_entity(settings.organizations),
+        vault=vault,
+        ledger=Ledger(vault),
+        signer=signer,
+        objects=ObjectStore(settings.object_store),
+        bundle=load_bundle(),
+        call=_caller(settings, signer),
+    )
+
+
+def read_entity(path: Path | None) -> LegalEntity:
+    """The first legal entity of the organizations file; a name for trying out when there is no file."""
+    if path is None:
+        return LegalEntity(id="payer", name="This payer", identifiers=("payer",))
+    content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    entities = content.get("legal_entities") if isinstance(content, dict) else None
+    if not isinstance(entities, list) or not entities:
+        raise SettingsInvalid(f"{path}: `legal_entities` must be a list with at least one entry")
+    return _entity(entities[0], path)
+
+
+def _entity(raw: Any, path: Path) -> LegalEntity:
+    try:
+        return LegalEntity(
+            id=str(raw["id"]),
+            name=str(raw["name"]),
+            identifiers=tuple(str(i) for i in raw["identifiers"]),
+            time_zone=str(raw.get("time_zone", "America/New_York")),
+            lines_of_business=tuple(str(line) for line in raw.get("lines_of_business", ())),
+            acts_for=tuple(str(o) for o in raw.get("acts_for", ())),
+        )
+    except (KeyError, TypeError) as error:
+        raise SettingsInvalid(f"{path}: a legal entity needs id, name and identifiers") from error
+
+
+def _caller(settings: Settings, signer: Signer) -> Callable[[Partner, Endpoint], PartnerClient]:
+    """Clients by partner and endpoint; the connection pool opens at the first call."""
+    clients: list[PartnerClients] = []
+
+    def call(partner: Partner, endpoint: Endpoint) -> PartnerClient:
+        if not clients:
+            pair = (settings.tls_certificate, settings.tls_key)
+            certificate = (pair[0], pair[1]) if pair[0] and pair[1] else None
+            clients.append(
+                PartnerClients(outbound_client(settings, certificate=certificate, ca=settings.client_ca), signer)
+            )
+        target = Target(fhir_base=endpoint.fhir_base, client_id=partner.our_client_id or settings.base_url)
+        return clients[0].client_for(target)
+
+    return call

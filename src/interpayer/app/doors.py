@@ -1,0 +1,81 @@
+"""The doors: partners' FHIR door, the plan's own API and the console, each with its own listener, in one process."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from interpayer.api import server as api
+from interpayer.app.build import Application
+from interpayer.console import server as console
+from interpayer.exchange.tools import Tools
+from interpayer.gateway import export, member_match
+from interpayer.gateway import server as gateway
+from interpayer.gateway.door import Door
+from interpayer.gateway.listen import Doors, Listener, serve, tls_context
+from interpayer.identity.reading import organization_identifier
+from interpayer.model.event import Event
+from interpayer.model.partner import Partner
+from interpayer.system.database import Connection
+
+
+def run_doors(application: Application, *, ready: Callable[[], None] | None = None) -> None:
+    """Serve until SIGTERM; requests under way are finished."""
+    try:
+        serve(listeners(application), ready=ready)
+    finally:
+        application.close()
+
+
+def in_background(application: Application) -> Doors:
+    """The same doors in threads of this process, for tests."""
+    return Doors(listeners(application))
+
+
+def listeners(application: Application) -> list[Listener]:
+    """One listener per door. Partners must show a certificate; our own people and systems show a token."""
+    settings = application.settings
+    partners, own = None, None
+    if settings.tls_certificate and settings.tls_key:
+        partners = tls_context(settings.tls_certificate, settings.tls_key, settings.client_ca)
+        own = tls_context(settings.tls_certificate, settings.tls_key, None)
+    operator = application.tools("operator")
+    return [
+        Listener(
+            gateway.build(door_of(application), _operations(application.tools("door"))), settings.listen, partners
+        ),
+        Listener(api.build(operator), settings.api_listen, own),
+        Listener(console.build(operator, _session_key(settings.home)), settings.console_listen, own),
+    ]
+
+
+def door_of(application: Application) -> Door:
+    """What the FHIR door needs."""
+    tools = application.tools("door")
+
+    def record(event: Event) -> None:
+        with tools.database.transaction() as conn:
+            tools.ledger.append(conn, event)
+
+    def recheck(conn: Connection, partner: Partner, patient_id: str | None) -> bool:
+        """May the partner have a token now? A PDex-style subject needs a live match grant (standards, trap 1)."""
+        return patient_id is None or export.may_read(tools, conn, partner.id, patient_id)
+
+    return Door(
+        base_url=application.settings.base_url,
+        environment=application.settings.environment,
+        name=application.entity.name,
+        identifier=organization_identifier(application.entity.identifier),
+        database=tools.database,
+        vault=application.vault,
+        ledger=application.ledger,
+        record=record,
+        jwks=application.signer.public_jwks,
+        recheck=recheck,
+    )
+
+
+def _operations(tools: Tools) -> list[gateway.Operation]:
+    return [*member_match.operations(tools), *export.operations(tools)]
+
+
+def _session_key(home: Path) -> Path:
+    return home / "keys" / "console"

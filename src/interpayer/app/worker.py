@@ -1,0 +1,139 @@
+"""The worker: the only executor of workflows, and what time brings."""
+
+import signal
+import threading
+from collections.abc import Sequence
+
+from interpayer.app.build import Application
+from interpayer.audit.sealer import copy_notes, seal_once
+from interpayer.exchange import requester, responder, store
+from interpayer.exchange.durability.work import Circumstances, DeadLetter, Watch, Work
+from interpayer.exchange.engine import Engine
+from interpayer.exchange.recovery import Pace
+from interpayer.exchange.tools import Tools
+from interpayer.exchange.transitions import Move, move
+from interpayer.model.event import Event
+from interpayer.model.exchange import State
+from interpayer.operations.upkeep import tick
+from interpayer.system.database import Connection, DatabaseGone, role_url
+from interpayer.system.telemetry import get_logger
+
+STORIES = (requester, responder)
+UPKEEP_S = 1.0
+_IN_BATCH = (State.QUEUED, State.SENT, State.ACKNOWLEDGED, State.RECEIVING, State.RECONCILING)
+log = get_logger()
+
+
+def run_worker(application: Application, slot: str, *, pace: Pace | None = None) -> None:
+    """Execute workflows until SIGTERM; unfinished work goes back to the queue."""
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    tools = application.tools("worker")
+    engine = Engine(
+        url=role_url(application.settings, "worker"),
+        slot=slot,
+        database=tools.database,
+        tools=tools,
+        watch=Watch(recovered=_recovered(tools), kept=_kept(tools)),
+        pace=pace,
+    )
+    engine.start()
+    upkeep = threading.Thread(target=_upkeep, args=(application, tools, stop), name="upkeep", daemon=True)
+    upkeep.start()
+    log.info("worker.started", slot=slot)
+    while not stop.wait(0.2):
+        if engine.wait(0):
+            stop.set()
+    engine.stop()
+    upkeep.join(timeout=5)
+    application.close()
+
+
+def _upkeep(application: Application, tools: Tools, stop: threading.Event) -> None:
+    key, export = application.checkpoint_key(), application.settings.home / "checkpoints"
+    export.mkdir(parents=True, exist_ok=True)
+    while not stop.wait(UPKEEP_S):
+        try:
+            with tools.database.transaction() as conn:
+                seal_once(conn, key, application.settings.base_url, export)
+            with tools.database.transaction() as conn:
+                copy_notes(conn, export)
+            tick(tools)
+        except DatabaseGone:
+            log.warning("upkeep.database_gone")
+        except Exception:  # upkeep must live: what fails now is tried again at the next tick
+            log.error("upkeep.failed", exc_info=True)
+
+
+def _recovered(tools: Tools) -> "_Recovered":
+    return _Recovered(tools)
+
+
+class _Recovered:
+    """Tells the ledger that the work of a dead executor was taken over."""
+
+    def __init__(self, tools: Tools) -> None:
+        self._tools = tools
+
+    def __call__(self, conn: Connection, executor: str, work: Sequence[Work]) -> None:
+        events = [
+            Event(
+                *("exchange.recovered", chain_of(w.root), "process", "watchdog"),
+                exchange_id=w.root if w.root.startswith("x-") else None,
+                facts={"executor": executor, "workflow": w.workflow_name},
+            )
+            for w in work
+        ]
+        self._tools.ledger.append_many(conn, events)
+
+
+def _kept(tools: Tools) -> "_Kept":
+    return _Kept(tools)
+
+
+class _Kept:
+    """A run that ended in a fault: its exchanges fail with the reason, the letter says what was in force."""
+
+    def __init__(self, tools: Tools) -> None:
+        self._tools = tools
+
+    def __call__(self, conn: Connection, letter: DeadLetter) -> Circumstances:
+        tools, version = self._tools, self._tools.policy().version
+        moves = [
+            Move(x, State.FAILED, letter.reason, outcome="failed", facts={"letter": letter.id, "step": letter.step})
+            for x in _exchanges_of(conn, letter.root)
+        ]
+        move(conn, tools.ledger, moves)
+        tools.ledger.append(
+            conn,
+            Event(
+                *("dead_letter.kept", chain_of(letter.root), "process", "engine"),
+                outcome="failed",
+                reason=letter.reason,
+                policy_version=version,
+                facts={"letter": letter.id, "step": letter.step, "attempts": letter.attempts},
+            ),
+        )
+        return Circumstances(
+            policy_version=version,
+            registry_version=None,
+            last_route=None,
+            payload_checksum=None,
+            next_action="look at the reason, then: interpayer dead-letter replay",
+        )
+
+
+def chain_of(root: str) -> str:
+    """The ledger chain of a workflow's root: exchanges by their id, batches and jobs by kind."""
+    kinds = {"b": "batch", "j": "job", "s": "standing"}
+    kind = kinds.get(root.partition("-")[0])
+    return f"{kind}:{root}" if kind else root
+
+
+def _exchanges_of(conn: Connection, root: str) -> list[str]:
+    if root.startswith("x-"):
+        return [root]
+    if root.startswith("b-"):
+        return [row["id"] for row in store.of_batch(conn, root, _IN_BATCH)]
+    return []

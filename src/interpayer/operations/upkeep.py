@@ -1,0 +1,91 @@
+"""What time brings: standing requests fall due, clocks pass, files expire. Any worker may do it, one at a time does."""
+
+from collections.abc import Callable
+from typing import Any
+
+from interpayer.delivery import ndjson
+from interpayer.delivery import store as delivery_store
+from interpayer.exchange import batch_store, store
+from interpayer.exchange.durability import store as durable
+from interpayer.exchange.tools import Tools
+from interpayer.exchange.transitions import Move, move
+from interpayer.identity import review
+from interpayer.model.event import Event
+from interpayer.model.exchange import State
+from interpayer.operations import standing
+from interpayer.system.clock import now
+from interpayer.system.database import Connection
+
+_LIMIT = 200
+
+
+def tick(tools: Tools) -> dict[str, int]:
+    """Do what is due now, each kind in its own transaction; how much of each was done."""
+    done: dict[str, int] = {}
+    for name, task in _TASKS.items():
+        with tools.database.transaction() as conn:
+            if _is_mine(conn, name):
+                done[name] = task(tools, conn)
+    return done
+
+
+def _standing(tools: Tools, conn: Connection) -> int:
+    return len(standing.fire_due(tools, conn, limit=_LIMIT))
+
+
+def _overdue(tools: Tools, conn: Connection) -> int:
+    """The law's time passed: flagged, counted, on the ledger; it stops nothing."""
+    ids = store.overdue(conn, now(), _LIMIT)
+    tools.ledger.append_many(
+        conn, [Event(*("exchange.overdue", x, "process", "interpayer"), exchange_id=x, outcome="late") for x in ids]
+    )
+    return len(ids)
+
+
+def _given_up(tools: Tools, conn: Connection) -> int:
+    """Our own time is over: attempts end, an owner takes over by a case."""
+    ids = store.given_up(conn, now(), _LIMIT)
+    moves = [Move(x, State.EXPIRED, "system.gave_up", outcome="failed") for x in ids]
+    for exchange_id in move(conn, tools.ledger, moves):
+        durable.cancel(conn, exchange_id)
+        row: dict[str, Any] = store.row_of(conn, exchange_id) or {}
+        case = review.NewCase(
+            kind="policy",
+            exchange_id=exchange_id,
+            partner_id=row.get("partner_id"),
+            match=None,
+            query=None,
+            fingerprint=None,
+            due_at=now(),
+            reason="system.gave_up",
+        )
+        review.open_case(conn, tools.vault, case)
+    return len(ids)
+
+
+def _expired_files(tools: Tools, conn: Connection) -> int:
+    """Files past their time go; the exchanges, the ledger and the receipts stay."""
+    job_ids = delivery_store.expired_jobs(conn, now())
+    for job_id in job_ids:
+        ndjson.remove_files(conn, tools.objects, job_id)
+        delivery_store.set_state(conn, job_id, "expired")
+        ids = list(batch_store.job_members(conn, job_id).values())
+        standing_rows = store.lock_many(conn, ids)
+        moves = [
+            Move(x, State.EXPIRED, facts={"job": job_id}) for x, e in standing_rows.items() if e.state is State.RELEASED
+        ]
+        move(conn, tools.ledger, moves)
+    return len(job_ids)
+
+
+def _is_mine(conn: Connection, name: str) -> bool:
+    row = conn.execute("select pg_try_advisory_xact_lock(hashtext(%s)) as mine", (f"upkeep:{name}",)).fetchone()
+    return row is not None and bool(row["mine"])
+
+
+_TASKS: dict[str, Callable[[Tools, Connection], int]] = {
+    "standing": _standing,
+    "overdue": _overdue,
+    "given_up": _given_up,
+    "expired_files": _expired_files,
+}
