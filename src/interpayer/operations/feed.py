@@ -8,11 +8,40 @@ from pathlib import Path
 
 from interpayer.model.member import Address, Coverage, Demographics, Enrollment, Identifier, IdKind, Name
 
-COLUMNS: tuple[str, ...] = tuple(
-    """member_id subscriber_id relationship family given middle suffix previous_family birth_date sex ssn_last4 phone
-    email address_line address_city address_state address_postal_code plan group line_of_business coverage_start
-    coverage_end status opt_in opt_in_on opt_in_until opt_in_scope opt_in_proof prior_payer prior_member_id
-    prior_subscriber_id prior_relation as_of""".split()
+COLUMNS: tuple[str, ...] = (
+    "member_id",
+    "subscriber_id",
+    "relationship",
+    "family",
+    "given",
+    "middle",
+    "suffix",
+    "previous_family",
+    "birth_date",
+    "sex",
+    "ssn_last4",
+    "phone",
+    "email",
+    "address_line",
+    "address_city",
+    "address_state",
+    "address_postal_code",
+    "plan",
+    "group",
+    "line_of_business",
+    "coverage_start",
+    "coverage_end",
+    "status",
+    "opt_in",
+    "opt_in_on",
+    "opt_in_until",
+    "opt_in_scope",
+    "opt_in_proof",
+    "prior_payer",
+    "prior_member_id",
+    "prior_subscriber_id",
+    "prior_relation",
+    "as_of",
 )
 REQUIRED = ("member_id", "family", "given", "birth_date", "coverage_start", "as_of")
 _CHOICES = {
