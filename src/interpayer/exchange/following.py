@@ -7,7 +7,7 @@ from interpayer.consent import store as consent_store
 from interpayer.delivery import ndjson
 from interpayer.delivery import store as delivery_store
 from interpayer.exchange import batch_store, store
-from interpayer.exchange.steps import exporting
+from interpayer.exchange.steps import releasing
 from interpayer.exchange.tools import Tools
 from interpayer.exchange.transitions import Actor, Move, move
 from interpayer.model.event import Event
@@ -25,13 +25,13 @@ def may_fetch(tools: Tools, conn: Connection, file: delivery_store.File) -> None
     job = delivery_store.job(conn, file.job_id, None)
     if job is None or not exchange_of:
         return
-    decisions = exporting.decide(tools, conn, job.partner_id, list(exchange_of))
+    decisions = releasing.decide(tools, conn, job.partner_id, list(exchange_of))
     refused = [m for m in exchange_of if decisions[m].is_refused]
     if not refused:
         return
     for member_id in refused:
         delivery_store.drop_member(conn, member_id)
-    exporting.refuse(tools, conn, {m: exchange_of[m] for m in refused}, decisions)
+    releasing.refuse(tools, conn, {m: exchange_of[m] for m in refused}, decisions)
 
 
 def still_allowed(tools: Tools, file: delivery_store.File) -> Callable[[], bool]:

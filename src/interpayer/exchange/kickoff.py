@@ -11,7 +11,7 @@ from interpayer.delivery import store as delivery_store
 from interpayer.exchange import batch_store
 from interpayer.exchange.durability.store import accept
 from interpayer.exchange.member_bundle import MemberBundle
-from interpayer.exchange.steps.matching import Request
+from interpayer.exchange.steps.deciding import Request
 from interpayer.exchange.tools import Tools
 from interpayer.model.event import Event
 from interpayer.model.reason import Refusal

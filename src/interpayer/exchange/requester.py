@@ -4,7 +4,7 @@ Every workflow may start again from its top at any time: a step whose part is do
 """
 
 from interpayer.exchange.durability.flow import after, workflow
-from interpayer.exchange.steps import asking, batching, ingesting
+from interpayer.exchange.steps import asking, batching, ingesting, receiving
 
 
 @workflow("request_history")
@@ -69,11 +69,11 @@ def await_export(batch_id: str) -> str:
         after(progress["wait_s"], "await_export", batch_id)
         return "still running"
     places = list(range(progress["files"]))
-    files = [ingesting.download(batch_id, place) for place in places]
-    if ingesting.verify(batch_id, files) == 0:
+    files = [receiving.download(batch_id, place) for place in places]
+    if receiving.verify(batch_id, files) == 0:
         return "nobody left to take in"
     _take_in(batch_id, places)
-    ingesting.acknowledge(batch_id)
+    receiving.acknowledge(batch_id)
     return "delivered"
 
 
@@ -95,8 +95,8 @@ def _take_in(batch_id: str, places: list[int]) -> None:
 def _ask_one_by_one(batch_id: str) -> str:
     """The single-member way, for a payer that offers only that: match, then everything under its grant."""
     matched = [x for x in batching.members(batch_id) if batching.match_one(batch_id, x) == "matched"]
-    files = [ingesting.fetch_everything(batch_id, x, place) for place, x in enumerate(matched)]
-    if ingesting.verify(batch_id, files) == 0:
+    files = [receiving.fetch_everything(batch_id, x, place=place) for place, x in enumerate(matched)]
+    if receiving.verify(batch_id, files) == 0:
         return "nobody left to take in"
     _take_in(batch_id, list(range(len(files))))
     return "delivered"

@@ -4,10 +4,10 @@ A single `$member-match` runs inline at the door through the same steps (`answer
 """
 
 from interpayer.exchange.durability.flow import workflow
-from interpayer.exchange.steps import exporting, matching
+from interpayer.exchange.steps import everything, exporting, matching
 
 answer_one_match = matching.match_one
-answer_everything = exporting.everything_for
+answer_everything = everything.everything_for
 
 
 @workflow("answer_match")

@@ -17,7 +17,8 @@ from interpayer.exchange import batch_store
 from interpayer.exchange.following import delete_job, fetched, may_fetch, still_allowed
 from interpayer.exchange.kickoff import ExportWish, start_export_job
 from interpayer.exchange.responder import answer_everything
-from interpayer.exchange.steps.exporting import Everything, decide
+from interpayer.exchange.steps.everything import Everything
+from interpayer.exchange.steps.releasing import decide
 from interpayer.exchange.tools import Tools
 from interpayer.gateway.door import Answer, Body, Call, Operation
 from interpayer.gateway.member_match import accepted, request_of, require_async

@@ -5,7 +5,8 @@ from typing import Any
 from interpayer.exchange.kickoff import start_match_job
 from interpayer.exchange.member_bundle import read_bulk, read_single
 from interpayer.exchange.responder import answer_one_match
-from interpayer.exchange.steps.matching import MatchAnswer, Request
+from interpayer.exchange.steps.deciding import Request
+from interpayer.exchange.steps.matching import MatchAnswer
 from interpayer.exchange.tools import Tools
 from interpayer.gateway import problems
 from interpayer.gateway.door import Answer, Body, Call, Operation

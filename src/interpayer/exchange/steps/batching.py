@@ -29,6 +29,7 @@ from interpayer.system.clock import now
 from interpayer.system.database import Connection
 
 FIRST_POLL_S = 0.3
+POLL_S = 5.0
 _UNDER_WAY = (State.SENT, State.ACKNOWLEDGED)
 
 
@@ -61,7 +62,11 @@ def recheck(tools: Tools, conn: Connection, batch_id: str, states: Sequence[Stat
     move(conn, tools.ledger, moves)
 
 
-@step("send_match", policy=PARTNER)
+def _do_again(_tools: Tools, *_arguments: str) -> None:
+    """Nobody knows whether the call arrived: a repeat under the same key gives the same job, elsewhere a second one."""
+
+
+@step("send_match", policy=PARTNER, find_out=_do_again)
 def send_match(tools: Tools, batch_id: str) -> str:
     """Send one bulk match for all queued members; the partner's status URL. A repeat carries the same key."""
     with tools.database.transaction() as conn:
@@ -95,7 +100,7 @@ def poll_match(tools: Tools, batch_id: str) -> dict[str, Any]:
     client = tools.call(partner, endpoint)
     result = client.poll(batch["match_url"], trail=trail(batch))
     if isinstance(result, Running):
-        return {"wait_s": result.retry_after_s}
+        return {"wait_s": result.retry_after_s or POLL_S}
     outcomes = read_groups(_answer_resources(client, result, trail(batch)))
     kept = [[o.submitted_id, o.kind, o.partner_member, o.group_id] for o in outcomes]
     with tools.database.transaction() as conn:
@@ -120,7 +125,7 @@ def record_match(tools: Tools, conn: Connection, batch_id: str) -> int:
     return len(left)
 
 
-@step("start_export", policy=PARTNER)
+@step("start_export", policy=PARTNER, find_out=_do_again)
 def start_export(tools: Tools, batch_id: str) -> str:
     """Ask for the matched members' histories; the status URL."""
     with tools.database.transaction() as conn:
@@ -132,7 +137,10 @@ def start_export(tools: Tools, batch_id: str) -> str:
     group_id = next(iter(batch["group_ids"]), None)
     if group_id is None:
         raise Fault(FaultKind.TERMINAL, "partner.bad_answer", detail="matched members without a Group")
-    wanted = ExportWanted(since=since, patients=tuple(row["partner_member"] for row in rows if row["partner_member"]))
+    wanted = ExportWanted(
+        since=since.isoformat() if since else None,
+        patients=tuple(row["partner_member"] for row in rows if row["partner_member"]),
+    )
     return _counted(
         tools, endpoint, lambda client: client.export(group_id, wanted, trail=trail(batch)), partner=partner
     )
@@ -152,7 +160,7 @@ def poll_export(tools: Tools, batch_id: str) -> dict[str, Any]:
         partner, endpoint = partner_of(conn, batch)
     result = tools.call(partner, endpoint).poll(batch["export_url"], trail=trail(batch))
     if isinstance(result, Running):
-        return {"wait_s": result.retry_after_s}
+        return {"wait_s": result.retry_after_s or POLL_S}
     if not isinstance(result, Manifest):
         raise Fault(FaultKind.TERMINAL, "partner.bad_answer", detail="an export answers with a manifest")
     with tools.database.transaction() as conn:
@@ -171,7 +179,7 @@ def members(tools: Tools, conn: Connection, batch_id: str) -> list[str]:
     return [row["id"] for row in store.of_batch(conn, batch_id, (State.QUEUED,))]
 
 
-@step("match_one", policy=PARTNER)
+@step("match_one", policy=PARTNER, find_out=_do_again)
 def match_one(tools: Tools, batch_id: str, exchange_id: str) -> str:
     """`$member-match` for one member; `matched`, or the named no."""
     with tools.database.transaction() as conn:

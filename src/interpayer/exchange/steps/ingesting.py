@@ -1,4 +1,4 @@
-"""Requester, one answer: download, verify, take in, ask whether it is really our member, deliver, acknowledge."""
+"""Requester, one answer: take in, ask whether it is really our member, deliver."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -8,14 +8,14 @@ from typing import Any
 
 import orjson
 
-from interpayer.adapters.fhir_files import Found, read_lines
+from interpayer.adapters.base import Found
+from interpayer.adapters.fhir_files import read_lines
 from interpayer.audit.ledger import latest_checkpoint
-from interpayer.delivery.inbox import Announced, Inbox
 from interpayer.delivery.provenance import custodian_provenance
 from interpayer.exchange import batch_store, standing_store, store
-from interpayer.exchange.durability.flow import step, tx_step
-from interpayer.exchange.retry import PARTNER
-from interpayer.exchange.steps.batching import partner_of, recheck, trail
+from interpayer.exchange.durability.flow import tx_step
+from interpayer.exchange.steps.batching import partner_of
+from interpayer.exchange.steps.receiving import file_name, inbox_of
 from interpayer.exchange.tools import Tools
 from interpayer.exchange.transitions import Move, move
 from interpayer.identity import review
@@ -26,8 +26,8 @@ from interpayer.model.exchange import State
 from interpayer.model.match import Disposition
 from interpayer.model.record import Quarantined, Record
 from interpayer.normalization.intake import Arrival, Known, Outline, canonicalize, outline, targets
-from interpayer.partners.client import FileLink, Manifest
 from interpayer.records import store as records_store
+from interpayer.records.loading import begin_load, save_records
 from interpayer.system.clock import now
 from interpayer.system.database import Connection
 from interpayer.validation.check import check
@@ -41,43 +41,6 @@ class _Expected:
 
     members: Mapping[str, str]
     exchange_of: Mapping[str, str]
-
-
-@step("download", policy=PARTNER)
-def download(tools: Tools, batch_id: str, place: int) -> dict[str, Any]:
-    """Fetch one file into the inbox, resuming where it broke off; lines and checksum are verified."""
-    with tools.database.transaction() as conn:
-        batch = batch_store.batch(conn, batch_id)
-        partner, endpoint = partner_of(conn, batch)
-    manifest = _manifest(batch)
-    link = _links(manifest)[place]
-    client = tools.call(partner, endpoint)
-
-    def fetch(sink: Any, resume_from: int, etag: str | None) -> Any:
-        return client.download(
-            *(link.url, sink),
-            resume_from=resume_from,
-            etag=etag,
-            with_token=manifest.requires_access_token,
-            trail=trail(batch, str(place)),
-        )
-
-    received = _inbox(tools, batch_id).download(_name(place), fetch, Announced(link.count, link.sha256))
-    return {"type": link.type, "lines": received.lines, "sha256": received.sha256, "bytes": received.plain_length}
-
-
-@tx_step("verify")
-def verify(tools: Tools, conn: Connection, batch_id: str, files: Sequence[Mapping[str, Any]]) -> int:
-    """Everything is here and whole; permission is asked once more before anything is taken in."""
-    recheck(tools, conn, batch_id, (State.RECEIVING,))
-    facts: dict[str, JSON] = {"files": [dict(f) for f in files]}
-    batch_store.update_batch(conn, batch_id, details={"received": facts["files"]})
-    moves = [
-        Move(row["id"], State.RECONCILING, facts={"batch": batch_id, "files": len(files)})
-        for row in store.of_batch(conn, batch_id, (State.RECEIVING,))
-    ]
-    move(conn, tools.ledger, moves)
-    return len(moves)
 
 
 @tx_step("note_ids")
@@ -99,7 +62,7 @@ def take_in(tools: Tools, conn: Connection, batch_id: str, place: int) -> dict[s
     total = {"new": 0, "same": 0, "changed": 0, "older": 0, "echoes": 0, "quarantined": 0}
     for chunk in _chunks(_found(tools, batch_id, place)):
         records, quarantined = _canonical(tools, conn, chunk, arrival=arrival, expected=expected)
-        report = records_store.save_records(conn, tools.codec, records)
+        report = save_records(conn, tools.codec, records)
         records_store.quarantine(conn, tools.codec, quarantined)
         for name in ("new", "same", "changed", "older", "echoes"):
             total[name] += getattr(report, name)
@@ -159,37 +122,6 @@ def deliver_one(tools: Tools, conn: Connection, exchange_id: str) -> str:
     return "delivered"
 
 
-@step("acknowledge", policy=PARTNER)
-def acknowledge(tools: Tools, batch_id: str) -> None:
-    """The final acknowledgement: we have everything, the partner's jobs may go; our inbox is emptied."""
-    with tools.database.transaction() as conn:
-        batch = batch_store.batch(conn, batch_id)
-        partner, endpoint = partner_of(conn, batch)
-    client = tools.call(partner, endpoint)
-    for url in (batch["export_url"], batch["match_url"]):
-        if url:
-            client.delete(url, trail=trail(batch, "acknowledge"))
-    _inbox(tools, batch_id).empty()
-
-
-@step("fetch_everything", policy=PARTNER)
-def fetch_everything(tools: Tools, batch_id: str, exchange_id: str, place: int) -> dict[str, Any]:
-    """The single way: `$everything` of one member, kept in the inbox as one file."""
-    with tools.database.transaction() as conn:
-        batch = batch_store.batch(conn, batch_id)
-        partner, endpoint = partner_of(conn, batch)
-        row = store.row_of(conn, exchange_id) or {}
-    bundles = tools.call(partner, endpoint).everything(row["partner_member"], trail=trail(batch, exchange_id))
-    lines = (
-        orjson.dumps(entry["resource"])
-        for bundle in bundles
-        for entry in bundle.get("entry", [])
-        if isinstance(entry.get("resource"), dict)
-    )
-    received = _inbox(tools, batch_id).keep(_name(place), lines)
-    return {"type": "Bundle", "lines": received.lines, "sha256": received.sha256, "bytes": received.plain_length}
-
-
 def _canonical(
     tools: Tools, conn: Connection, chunk: Sequence[Found], *, arrival: Arrival, expected: _Expected
 ) -> tuple[list[Record], list[Quarantined]]:
@@ -215,7 +147,7 @@ def _for_member(arrival: Arrival, one: Outline, expected: _Expected) -> Arrival:
 
 
 def _arrival(tools: Tools, conn: Connection, batch_id: str) -> tuple[Arrival, _Expected]:
-    available_at = records_store.begin_load(conn)
+    available_at = begin_load(conn)
     batch = batch_store.batch(conn, batch_id)
     partner, endpoint = partner_of(conn, batch)
     rows = store.of_batch(conn, batch_id, (State.RECONCILING,))
@@ -266,8 +198,9 @@ def _in_review(exchange_id: str, conflict: Mapping[str, Any]) -> Move:
 def _delivered(
     conn: Connection, row: Mapping[str, Any], batch: Mapping[str, Any], *, checkpoint: str | None, is_partial: bool
 ) -> Move:
-    counts = records_store.received_counts(conn, row["id"])
-    total = sum(counts.values())
+    brought = records_store.received_counts(conn, row["id"])
+    counts: dict[str, JSON] = {kind: sum(by_outcome.values()) for kind, by_outcome in brought.items()}
+    total = sum(sum(by_outcome.values()) for by_outcome in brought.values())
     answer = "partial" if is_partial else ("complete" if total else "empty")
     theirs = batch["details"].get("manifest", {}).get("extension", {})
     receipt: dict[str, JSON] = {
@@ -275,12 +208,12 @@ def _delivered(
         "partner_checkpoint": theirs.get("checkpoint") if isinstance(theirs, dict) else None,
         "checkpoint": checkpoint,
     }
-    facts: dict[str, JSON] = {"records": dict(counts), "answer": answer, "receipt": receipt}
+    facts: dict[str, JSON] = {"records": counts, "answer": answer, "receipt": receipt}
     return Move(
         *(row["id"], State.COMPLETED),
         answer=answer,
         facts=facts,
-        details={"records": dict(counts), "receipt": receipt, "as_of": _iso(batch["transaction_time"])},
+        details={"records": counts, "receipt": receipt, "as_of": _iso(batch["transaction_time"])},
     )
 
 
@@ -304,34 +237,17 @@ def _custodian(tools: Tools, conn: Connection, row: Mapping[str, Any], batch: Ma
     one = outline(resource, orjson.dumps(resource), arrival)
     made = canonicalize(one, arrival, Known(members={row["member_id"]: row["member_id"]}))
     if not isinstance(made, Quarantined):
-        records_store.save_records(conn, tools.codec, made)
+        save_records(conn, tools.codec, made)
 
 
 def _found(tools: Tools, batch_id: str, place: int) -> Iterator[Found]:
-    lines: Iterable[bytes] = _inbox(tools, batch_id).lines(_name(place))
-    return read_lines(lines, _name(place))
+    lines: Iterable[bytes] = inbox_of(tools, batch_id).lines(file_name(place))
+    return read_lines(lines, file_name(place))
 
 
 def _chunks(found: Iterator[Found]) -> Iterator[list[Found]]:
     while chunk := list(islice(found, _BATCH)):
         yield chunk
-
-
-def _inbox(tools: Tools, batch_id: str) -> Inbox:
-    return Inbox(tools.objects, tools.vault.zone_key("inbox"), batch_id)
-
-
-def _manifest(batch: Mapping[str, Any]) -> Manifest:
-    return Manifest.read(batch["details"]["manifest"])
-
-
-def _links(manifest: Manifest) -> list[FileLink]:
-    """Files in the order in which they are taken in: Provenance last, for it speaks of the others."""
-    return sorted(manifest.output, key=lambda link: link.type == "Provenance")
-
-
-def _name(place: int) -> str:
-    return f"{place:04}"
 
 
 def _iso(at: datetime | None) -> str | None:

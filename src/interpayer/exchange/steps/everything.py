@@ -1,0 +1,65 @@
+"""Responder: `$everything` for one member under a live match grant; each call decides again."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import sha256
+
+from interpayer.consent import store as consent_store
+from interpayer.exchange.steps.releasing import (
+    answer_of,
+    decide,
+    exchanges_for,
+    gathering,
+    lines_of,
+    refuse,
+    selection_of,
+)
+from interpayer.exchange.tools import Tools
+from interpayer.exchange.transitions import Move, move
+from interpayer.model.event import JSON
+from interpayer.model.exchange import State
+from interpayer.model.partner import Caller
+from interpayer.model.reason import Refusal
+from interpayer.system.clock import now
+from interpayer.system.database import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class Everything:
+    """What `$everything` is narrowed to."""
+
+    types: tuple[str, ...] = ()
+    since: datetime | None = None
+
+
+def everything_for(
+    tools: Tools, conn: Connection, caller: Caller, *, member_id: str, wanted: Everything
+) -> list[bytes]:
+    """All releasable resources of one member under a live match grant, as JSON lines; each call decides again."""
+    grants = consent_store.grants_for(conn, partner_id=caller.partner_id, member_ids=[member_id], at=now())
+    if member_id not in grants:
+        raise Refusal("request.not_found", "Patient")
+    decisions = decide(tools, conn, caller.partner_id, [member_id])
+    asked = {
+        "received_at": now().isoformat(),
+        "correlation_id": grants[member_id].exchange_id,
+        "types": list(wanted.types),
+    }
+    since = wanted.since.isoformat() if wanted.since else None
+    exchange_of = exchanges_for(tools, conn, asked, {member_id: grants[member_id].exchange_id}, caller=caller)
+    if decisions[member_id].is_refused:
+        refuse(tools, conn, exchange_of, decisions)
+        return []
+    gathering(tools, conn, exchange_of)
+    selection = selection_of(tools, [member_id], {**asked, "since": since, "until": None}, until=None)
+    lines = [line for block in lines_of(tools, conn, selection, exchange_of) for line in block.plain.splitlines()]
+    exchange_id = exchange_of[member_id]
+    facts: dict[str, JSON] = {"records": len(lines), "digest": sha256(b"\n".join(sorted(lines))).hexdigest()}
+    moves = [
+        Move(exchange_id, State.ASSEMBLING, facts=facts, answer=answer_of(len(lines)), details={"released": facts}),
+        Move(exchange_id, State.RELEASED, facts=facts),
+        Move(exchange_id, State.COMPLETED, facts=facts),
+    ]
+    for wanted_move in moves:
+        move(conn, tools.ledger, [wanted_move])
+    return lines

@@ -1,0 +1,178 @@
+"""Responder: what both ways of export share: who may have what, which exchange it belongs to, which lines go."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from hashlib import sha256
+from typing import Any
+
+import orjson
+
+from interpayer.consent import store as consent_store
+from interpayer.delivery.provenance import transmitter_provenance
+from interpayer.exchange import store
+from interpayer.exchange.steps import permission
+from interpayer.exchange.tools import Tools
+from interpayer.exchange.transitions import Move, move
+from interpayer.identity import store as identity_store
+from interpayer.identity.reading import write_patient
+from interpayer.model.consent import Permission
+from interpayer.model.event import JSON, Event
+from interpayer.model.exchange import Exchange, Role, State
+from interpayer.model.partner import Caller
+from interpayer.model.record import Lines
+from interpayer.records import store as records_store
+from interpayer.system.clock import now
+from interpayer.system.database import Connection
+from interpayer.system.ids import new_id
+
+
+def decide(tools: Tools, conn: Connection, partner_id: str, member_ids: Sequence[str]) -> dict[str, Permission]:
+    """The permission of each member for this partner now: grant, consent, withdrawal, policy."""
+    asking = permission.asker(tools, conn, partner_id)
+    grants = consent_store.grants_for(conn, partner_id=partner_id, member_ids=member_ids, at=asking.at)
+    withdrawn = consent_store.withdrawn_at(conn, list(member_ids))
+    consents = consent_store.load_many(conn, [grant.consent_id for grant in grants.values()])
+    decisions: dict[str, Permission] = {}
+    for member_id in member_ids:
+        grant = grants.get(member_id)
+        consent = consents.get(grant.consent_id) if grant else None
+        decisions[member_id] = permission.to_answer(
+            tools, asking, action="export", consent=consent, withdrawn_at=withdrawn.get(member_id)
+        )
+    return decisions
+
+
+def selection_of(
+    tools: Tools, member_ids: Sequence[str], asked: Mapping[str, Any], *, until: datetime | None
+) -> records_store.Selection:
+    """The records that the rule lets go: by service date, type and the increment asked for."""
+    as_of = datetime.fromisoformat(asked["received_at"]).date()
+    wanted_until = datetime.fromisoformat(asked["until"]) if asked.get("until") else None
+    return records_store.Selection(
+        member_ids=tuple(member_ids),
+        as_of=as_of,
+        service_from=as_of.replace(day=min(as_of.day, 28), year=as_of.year - tools.policy().exchange.payload_years),
+        types=tuple(asked["types"]) or None,
+        since=datetime.fromisoformat(asked["since"]) if asked.get("since") else None,
+        until=min(filter(None, (wanted_until, until)), default=None),
+    )
+
+
+def exchanges_for(
+    tools: Tools, conn: Connection, asked: Mapping[str, Any], exchange_of: Mapping[str, str], *, caller: Caller
+) -> dict[str, str]:
+    """The match's own exchange for the first export; a new one that follows it for every later export."""
+    standing = store.lock_many(conn, list(exchange_of.values()))
+    current: dict[str, str] = {}
+    later: list[tuple[str, Exchange]] = []
+    for member_id, exchange_id in exchange_of.items():
+        exchange = standing[exchange_id]
+        if exchange.state is State.PERMITTED:
+            current[member_id] = exchange_id
+        else:
+            later.append((member_id, exchange))
+    return {**current, **_followers(tools, conn, asked, later, caller=caller)}
+
+
+def _followers(
+    tools: Tools, conn: Connection, asked: Mapping[str, Any], later: Sequence[tuple[str, Exchange]], *, caller: Caller
+) -> dict[str, str]:
+    clock, at = tools.policy().clock, now()
+    made: dict[str, str] = {}
+    new: list[store.NewExchange] = []
+    events: list[Event] = []
+    for member_id, before in later:
+        exchange_id = new_id("x")
+        made[member_id] = exchange_id
+        sealed = tools.seal_request(dict(asked), exchange_id=exchange_id)
+        new.append(
+            store.NewExchange(
+                id=exchange_id,
+                role=Role.RESPONDER,
+                correlation_id=asked["correlation_id"],
+                partner_id=caller.partner_id,
+                organization=next(iter(caller.organizations), None),
+                purpose=before.purpose,
+                basis=before.basis,
+                received_at=at,
+                due_at=clock.respond_by(at, tools.entity.time_zone),
+                give_up_at=at + timedelta(days=clock.give_up_days),
+                envelope=sealed,
+                envelope_sha256=sha256(sealed).hexdigest(),
+                follows=before.id,
+            )
+        )
+        events.append(
+            Event(
+                *("exchange.received", exchange_id, "partner", caller.partner_id),
+                exchange_id=exchange_id,
+                partner_id=caller.partner_id,
+                member_id=member_id,
+                facts={"role": "responder", "follows": before.id, "correlation_id": asked["correlation_id"]},
+            )
+        )
+    store.create_many(conn, new)
+    tools.ledger.append_many(conn, events)
+    facts: dict[str, JSON] = {"rule": "match of the exchange that this one follows"}
+    for target, member in ((State.VALIDATED, False), (State.IDENTIFIED, True), (State.PERMITTED, False)):
+        moves = [
+            Move(x, target, facts=facts if member else {}, member_id=m if member else None) for m, x in made.items()
+        ]
+        move(conn, tools.ledger, moves)
+    return made
+
+
+def refuse(tools: Tools, conn: Connection, exchange_of: Mapping[str, str], decisions: Mapping[str, Permission]) -> None:
+    """Withdrawn members end as revoked, other refusals as blocked."""
+    moves = [
+        permission.moved(x, decisions[m], State.REVOKED if decisions[m].reason == "consent.revoked" else State.BLOCKED)
+        for m, x in exchange_of.items()
+    ]
+    move(conn, tools.ledger, moves)
+
+
+def gathering(tools: Tools, conn: Connection, exchange_of: Mapping[str, str]) -> None:
+    """The exchanges go from permission to gathering; what the plan holds is the only source for now."""
+    facts: dict[str, JSON] = {
+        "sources": ["own records"],
+        "why": "the plan's records are the only source",
+        "rejected": [],
+    }
+    ids = list(exchange_of.values())
+    move(conn, tools.ledger, [Move(x, State.ROUTED, facts=facts, details={"route": facts}) for x in ids])
+    move(conn, tools.ledger, [Move(x, State.GATHERING, facts={"source": "own records"}) for x in ids])
+
+
+def answer_of(count: int) -> str:
+    """What an answer of so many records amounts to."""
+    return "complete" if count else "empty"
+
+
+def lines_of(
+    tools: Tools, conn: Connection, selection: records_store.Selection, exchange_of: Mapping[str, str]
+) -> Iterator[Lines]:
+    """The records' lines with one Transmitter Provenance per exchange put among the Provenance (PDex 2.7)."""
+
+    def patients(member_ids: Sequence[str]) -> Mapping[str, bytes]:
+        known = identity_store.demographics_of(conn, tools.vault, list(member_ids))
+        return {m: orjson.dumps(write_patient(d, m)) for m, d in known.items()}
+
+    is_wanted = selection.types is None or "Provenance" in selection.types
+    pending = list(exchange_of.items()) if is_wanted else []
+    for block in records_store.export_lines(conn, tools.codec, selection, patients=patients):
+        if pending and block.type >= "Provenance":
+            yield from _transmitted(tools, pending)
+            pending = []
+        yield block
+    yield from _transmitted(tools, pending)
+
+
+def _transmitted(tools: Tools, members: Sequence[tuple[str, str]]) -> Iterator[Lines]:
+    for member_id, exchange_id in members:
+        resource = transmitter_provenance(
+            provenance_id=tools.vault.record_id(tools.fhir_base, "Provenance", exchange_id),
+            targets=[f"Patient/{member_id}"],
+            organization={"identifier": tools.entity.identifier, "display": tools.entity.name},
+            recorded=now(),
+        )
+        yield Lines(type="Provenance", member_ids=(member_id,), plain=orjson.dumps(resource) + b"\n", count=1)
