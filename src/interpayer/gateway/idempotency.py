@@ -1,4 +1,4 @@
-"""Doing a call once per Idempotency-Key: a finished result is repeated, anything else is decided anew (exchange.md 4)."""
+"""A call once per Idempotency-Key: a finished result is repeated, anything else is decided anew (exchange.md 4)."""
 
 from collections.abc import Callable
 from datetime import timedelta

@@ -8,7 +8,10 @@ from typing import Any
 
 from interpayer.gateway.door import FHIR_JSON, Answer, Context
 from interpayer.model.reason import REASONS, Fault, FaultKind, Refusal
+from interpayer.system.database import DatabaseGone
 
+# Two transactions met (serialization, deadlock, lock not available): the same call later may well succeed.
+COLLISIONS = frozenset({"40001", "40P01", "55P03"})
 REASON_SYSTEM = "urn:interpayer:reason"
 DEFAULT_WAIT_S = 5
 
@@ -99,8 +102,19 @@ def from_exception(error: Exception, context: Context | None = None) -> Answer:
     if isinstance(error, Refusal):
         return refused(error.reason, context, detail=error.detail)
     if isinstance(error, Fault) and error.kind in {FaultKind.RETRYABLE, FaultKind.CONDITIONAL}:
-        return refused("system.overloaded", context, retry_after_s=error.retry_after_s)
+        reason = error.reason if error.reason in TABLE else "system.overloaded"
+        return refused(reason, context, retry_after_s=error.retry_after_s)
+    if isinstance(error, DatabaseGone) or getattr(error, "sqlstate", None) in COLLISIONS:
+        return refused("system.overloaded", context)
     return refused("system.bug", context)
+
+
+def shown_reason(answer: Answer) -> str:
+    """The reason code that an answer of ours shows."""
+    body = answer.body
+    if not isinstance(body, Mapping) or "issue" not in body:
+        return "system.bug"
+    return str(body["issue"][0]["details"]["coding"][0]["code"])
 
 
 def oauth(error: str, description: str, *, status: int = 400, retry_after_s: float | None = None) -> Answer:

@@ -1,4 +1,4 @@
-"""`POST /token`: an assertion in, a short-lived token bound to the certificate out (SMART Backend Services, RFC 8705)."""
+"""`POST /token`: an assertion in, a short token bound to the certificate out (SMART Backend Services, RFC 8705)."""
 
 import secrets
 from dataclasses import dataclass
@@ -111,7 +111,7 @@ def _claim(conn: Connection, assertion: Assertion, partner: Partner) -> bool:
 
 
 def _may_have(door: Door, conn: Connection, proved: Proved) -> bool:
-    """Whether consent and the like still hold; a Patient in `sub` counts only where somebody vouches for it (trap 1)."""
+    """Whether consent still holds; a Patient in `sub` counts only where the hook vouches for it (PDex 2.2)."""
     if door.recheck is None:
         return proved.subject is None
     return door.recheck(conn, proved.partner, proved.subject)

@@ -1,0 +1,175 @@
+"""Several doors in one process: sockets, TLS, and an end that lets requests in flight finish."""
+
+import asyncio
+import contextlib
+import signal
+import socket
+import ssl
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+import uvloop
+
+from interpayer.gateway.protocol import DoorConfig
+
+# A peer that connects and says nothing is let go at the same time as one that sends half a head.
+HANDSHAKE_S = 5.0
+# TLS 1.2 with forward secrecy and authenticated encryption only; TLS 1.3 has nothing weaker.
+CIPHERS_1_2 = "ECDHE+AESGCM:ECDHE+CHACHA20"
+START_S = 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """One door: its app, where it listens (host:port; port 0 takes a free one), its TLS."""
+
+    app: Any
+    address: str
+    tls: ssl.SSLContext | None
+    header_deadline_s: float = 5.0
+    most_connections: int = 2000
+
+
+def tls_context(certificate: Path, key: Path, client_ca: Path | None) -> ssl.SSLContext:
+    """TLS 1.2 or newer; client certificates are verified against `client_ca` when they come, and needed by the app.
+
+    Without `client_ca` no certificate is ever verified, so that every call that needs one is refused.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_ciphers(CIPHERS_1_2)
+    context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION | ssl.OP_NO_TICKET
+    # Resuming a session would skip the verification of a certificate that may have ended meanwhile.
+    context.num_tickets = 0
+    context.set_alpn_protocols(["http/1.1"])
+    context.load_cert_chain(certificate, key)
+    if client_ca is not None:
+        context.load_verify_locations(client_ca)
+        context.verify_mode = ssl.CERT_OPTIONAL
+    return context
+
+
+def serve(listeners: Sequence[Listener], *, grace_s: int = 20, ready: Callable[[], None] | None = None) -> None:
+    """All doors until SIGTERM or SIGINT: then no new connections, requests in flight finish within `grace_s`."""
+    doors = Doors(listeners, grace_s=grace_s)
+
+    async def until_told() -> None:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, doors.tell_end)
+        await doors.run(ready)
+
+    uvloop.run(until_told())
+
+
+class Doors:
+    """The doors as an object: run in this thread's loop, or started and stopped beside it (tests, demo)."""
+
+    def __init__(self, listeners: Sequence[Listener], *, grace_s: int = 20) -> None:
+        self._listeners = tuple(listeners)
+        self._sockets = [_bound(listener.address) for listener in listeners]
+        self._servers = [_DoorServer(_config(listener, grace_s)) for listener in listeners]
+        self._thread: threading.Thread | None = None
+        self._is_open = threading.Event()
+
+    @property
+    def addresses(self) -> list[str]:
+        """host:port of each door, with the ports that were taken."""
+        return ["{}:{}".format(*bound.getsockname()[:2]) for bound in self._sockets]
+
+    async def run(self, ready: Callable[[], None] | None = None) -> None:
+        """Serve until `tell_end`."""
+        opened = asyncio.create_task(self._announce(ready))
+        pairs = zip(self._servers, self._sockets, strict=True)
+        try:
+            await asyncio.gather(*(server.serve(sockets=[bound]) for server, bound in pairs))
+        finally:
+            opened.cancel()
+
+    def tell_end(self) -> None:
+        """Begin the end: every door stops accepting; returns at once."""
+        for server in self._servers:
+            server.should_exit = True
+
+    def start(self) -> "Doors":
+        """Serve in a thread; returns when every door accepts."""
+        self._thread = threading.Thread(target=lambda: uvloop.run(self.run()), name="doors", daemon=True)
+        self._thread.start()
+        if not self._is_open.wait(START_S):
+            raise TimeoutError("the doors did not open")
+        return self
+
+    def stop(self) -> None:
+        """End and wait until the last request is answered."""
+        self.tell_end()
+        if self._thread is not None:
+            self._thread.join()
+
+    async def _announce(self, ready: Callable[[], None] | None) -> None:
+        while not all(server.started for server in self._servers):
+            await asyncio.sleep(0.01)
+        self._is_open.set()
+        if ready is not None:
+            ready()
+
+
+class _DoorServer(uvicorn.Server):
+    """uvicorn's server without its signals (one process has several doors) and with a deadline for the handshake."""
+
+    def capture_signals(self) -> contextlib.AbstractContextManager[None]:  # type: ignore[override]
+        return contextlib.nullcontext()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await self.lifespan.startup()
+        if self.lifespan.should_exit:
+            raise RuntimeError("a door could not start")
+        loop = asyncio.get_running_loop()
+        config = self.config
+        handshake_s = HANDSHAKE_S if config.ssl is not None else None
+        self.servers = [
+            await loop.create_server(
+                self._connection, sock=bound, ssl=config.ssl, backlog=config.backlog, ssl_handshake_timeout=handshake_s
+            )
+            for bound in sockets or []
+        ]
+        self.started = True
+
+    def _connection(self) -> asyncio.Protocol:
+        make: Any = self.config.http_protocol_class
+        protocol: asyncio.Protocol = make(
+            config=self.config, server_state=self.server_state, app_state=self.lifespan.state
+        )
+        return protocol
+
+
+def _config(listener: Listener, grace_s: int) -> DoorConfig:
+    tls = listener.tls
+    return DoorConfig(
+        listener.app,
+        header_deadline_s=listener.header_deadline_s,
+        cut=getattr(getattr(listener.app, "state", None), "cut", None),
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        limit_concurrency=listener.most_connections,
+        timeout_keep_alive=30,
+        timeout_graceful_shutdown=grace_s,
+        ssl_context_factory=None if tls is None else lambda _config, _default: tls,
+    )
+
+
+def _bound(address: str) -> socket.socket:
+    host, _, port = address.rpartition(":")
+    host = host.strip("[]")
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    bound = socket.socket(family, socket.SOCK_STREAM)
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    bound.bind((host, int(port)))
+    return bound

@@ -1,0 +1,154 @@
+"""One connection: a deadline and a size for the request's head, and the client certificate handed to the app.
+
+A bare uvicorn has neither, so slow clients would hold connections for ever and nobody would know who calls
+(security.md section 2).
+"""
+
+import asyncio
+import base64
+import hashlib
+import ssl
+from collections.abc import Callable
+from typing import Any
+
+from uvicorn.config import Config
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+LARGEST_HEAD = 32 * 1024
+# How long we go on reading, and dropping, the body of a request that is answered already, so that the caller can
+# read the answer before the connection ends.
+LINGER_S = 2.0
+PHRASES = {400: b"Bad Request", 408: b"Request Timeout", 431: b"Request Header Fields Too Large"}
+
+
+class DoorConfig(Config):
+    """uvicorn's settings and two of ours: how long a head may take, and who counts connections that were cut."""
+
+    def __init__(
+        self, app: Any, *, header_deadline_s: float, cut: Callable[[int], None] | None, **options: Any
+    ) -> None:
+        super().__init__(app, http=DoorProtocol, **options)
+        self.header_deadline_s = header_deadline_s
+        self.cut = cut
+
+
+class DoorProtocol(HttpToolsProtocol):
+    """uvicorn's HTTP/1.1 connection with our limits. The certificate is in ``scope["extensions"]["tls"]``."""
+
+    config: DoorConfig
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Note the certificate and start the clock: TLS is done, the head may begin."""
+        super().connection_made(transport)
+        self._tls = _tls_extension(transport.get_extra_info("ssl_object"))
+        self._head_timer: asyncio.TimerHandle | None = None
+        self._linger_timer: asyncio.TimerHandle | None = None
+        self._is_head_open = True
+        self._head_bytes = 0
+        self._start_head_timer()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Stop the clocks."""
+        self._stop_timers()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Feed the parser, unless the head is too large; the clock runs from its first byte."""
+        if self.transport.is_closing():
+            return
+        if self._is_head_open:
+            if self._head_timer is None:
+                self._start_head_timer()
+            self._head_bytes += len(data)
+        super().data_received(data)
+        if self._is_head_open and self._head_bytes > LARGEST_HEAD and not self.transport.is_closing():
+            self._cut(431)
+
+    def on_message_begin(self) -> None:
+        """A request begins: its scope gets the certificate that the TLS layer verified."""
+        super().on_message_begin()
+        self.scope["extensions"] = {"tls": self._tls} if self._tls is not None else {}
+
+    def on_headers_complete(self) -> None:
+        """The head is whole; a head that came in one piece and is too large is refused here."""
+        size = len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
+        if size > LARGEST_HEAD:
+            self._cut(431)
+            return
+        self._is_head_open = False
+        self._stop_head_timer()
+        super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """Body bytes for the app, or for nobody when it has answered already."""
+        if not self.transport.is_closing():
+            super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """The request is whole; what comes next is another head."""
+        if self.transport.is_closing():
+            return
+        super().on_message_complete()
+        self._is_head_open = True
+        self._head_bytes = 0
+        if self._linger_timer is not None:
+            self._linger_timer.cancel()
+            self._linger_timer = None
+
+    def on_response_complete(self) -> None:
+        """Answered; if the body is still coming it may for a moment, then the connection ends."""
+        super().on_response_complete()
+        if not self._is_head_open and not self.transport.is_closing():
+            self._linger_timer = self.loop.call_later(LINGER_S, self.transport.close)
+
+    def send_400_response(self, msg: str) -> None:
+        """What is no HTTP is answered in our shape, once."""
+        if not self.transport.is_closing():
+            self._cut(400)
+
+    def _start_head_timer(self) -> None:
+        self._head_timer = self.loop.call_later(self.config.header_deadline_s, self._head_is_late)
+
+    def _head_is_late(self) -> None:
+        if self._is_head_open and not self.transport.is_closing():
+            self._cut(408)
+
+    def _cut(self, status: int) -> None:
+        """Answer without the app and end the connection."""
+        phrase = PHRASES[status]
+        body = b'{"type":"about:blank","title":"%s","status":%d}' % (phrase, status)
+        head = b"HTTP/1.1 %d %s\r\ncontent-type: application/problem+json\r\ncontent-length: %d\r\n"
+        self.transport.write(head % (status, phrase, len(body)) + b"connection: close\r\n\r\n" + body)
+        self.transport.close()
+        self._stop_timers()
+        if self.config.cut is not None:
+            self.config.cut(status)
+
+    def _stop_head_timer(self) -> None:
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+            self._head_timer = None
+
+    def _stop_timers(self) -> None:
+        self._stop_head_timer()
+        if self._linger_timer is not None:
+            self._linger_timer.cancel()
+            self._linger_timer = None
+
+
+def thumbprint(der: bytes) -> str:
+    """The certificate's ``x5t#S256`` (RFC 8705, 3.1)."""
+    return base64.urlsafe_b64encode(hashlib.sha256(der).digest()).rstrip(b"=").decode()
+
+
+def _tls_extension(tls: ssl.SSLObject | None) -> dict[object, object] | None:
+    """The ASGI TLS extension as far as we use it; the certificate counts only because the handshake verified it."""
+    if tls is None:
+        return None
+    der = tls.getpeercert(binary_form=True)
+    is_verified = tls.context.verify_mode is not ssl.CERT_NONE
+    return {
+        "tls_version": tls.version(),
+        "client_cert_thumbprint": thumbprint(der) if der and is_verified else None,
+        "client_cert_chain": [ssl.DER_cert_to_PEM_cert(der)] if der and is_verified else [],
+    }
