@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import yaml
 
 from interpayer.audit.ledger import Ledger
@@ -117,12 +118,16 @@ def _caller(settings: Settings, signer: Signer) -> Callable[[Partner, Endpoint],
 
     def call(partner: Partner, endpoint: Endpoint) -> PartnerClient:
         if not clients:
-            pair = (settings.tls_certificate, settings.tls_key)
-            certificate = (pair[0], pair[1]) if pair[0] and pair[1] else None
-            clients.append(
-                PartnerClients(outbound_client(settings, certificate=certificate, ca=settings.client_ca), signer)
-            )
+            clients.append(PartnerClients(_outbound(settings), signer))
         target = Target(fhir_base=endpoint.fhir_base, client_id=partner.our_client_id or settings.base_url)
         return clients[0].client_for(target)
 
     return call
+
+
+def _outbound(settings: Settings) -> httpx2.Client:
+    """Calls to partners show our client certificate and trust the authorities under home, or the machine's."""
+    folder = settings.home / "tls"
+    certificate, key, ca = folder / "client.crt", folder / "client.key", folder / "ca.crt"
+    shown = (certificate, key) if certificate.exists() and key.exists() else None
+    return outbound_client(settings, certificate=shown, ca=ca if ca.exists() else None)

@@ -18,7 +18,7 @@ from interpayer.identity import store as identity_store
 from interpayer.identity.reading import read_coverage, read_patient
 from interpayer.identity.resolve import Query
 from interpayer.model.consent import Consent, MatchGrant
-from interpayer.model.event import Event
+from interpayer.model.event import JSON, Event
 from interpayer.model.exchange import Role, State
 from interpayer.model.match import Disposition, Match
 from interpayer.model.partner import Caller
