@@ -1,7 +1,6 @@
 """Signed heads of the ledger's tree as notes (C2SP signed-note, tlog-checkpoint and tlog-cosignature) (no I/O)."""
 
 import base64
-import binascii
 import hashlib
 import re
 from collections.abc import Callable
@@ -114,5 +113,5 @@ def _signature(tail: str, key: VerifierKey, kind: bytes) -> bytes:
 def _decoded(text: str) -> bytes:
     try:
         return base64.b64decode(text, validate=True)
-    except binascii.Error:
+    except ValueError:
         return b""

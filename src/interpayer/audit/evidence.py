@@ -20,9 +20,11 @@ class BrokenExport(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One event as stored. `at_us` is microseconds since 1970, None where the time is not one."""
+    """One event as stored, without its id in the database.
 
-    id: int
+    `at_us` is microseconds since 1970, None where the stored time is no time.
+    """
+
     chain: str
     seq: int
     at_us: int | None
@@ -69,11 +71,6 @@ class Source:
     tips: Iterable[Tip]
 
 
-def entry_of(row: Mapping[str, Any]) -> Entry:
-    """A row of `audit.evidence` as an entry."""
-    return Entry(**row)
-
-
 def entry_line(entry: Entry) -> str:
     """One line of an export; the header's exact bytes survive, whatever they are."""
     return _line({name: getattr(entry, name) for name in Entry.__slots__})
@@ -94,9 +91,9 @@ def read_export(folder: Path) -> Source:
     for name in (EVENTS_FILE, CHECKPOINTS_FILE, TIPS_FILE):
         (folder / name).stat()
     return Source(
-        entries=_read(folder / EVENTS_FILE, _entry),
-        checkpoints=_read(folder / CHECKPOINTS_FILE, _checkpoint),
-        tips=_read(folder / TIPS_FILE, _tip),
+        entries=_read(folder / EVENTS_FILE, _entry, entry_line),
+        checkpoints=_read(folder / CHECKPOINTS_FILE, _checkpoint, checkpoint_line),
+        tips=_read(folder / TIPS_FILE, _tip, tip_line),
     )
 
 
@@ -116,19 +113,24 @@ def _line(fields: dict[str, Any]) -> str:
     return json.dumps(fields, separators=(",", ":")) + "\n"
 
 
-def _read(path: Path, build: Callable[[dict[str, Any]], Row]) -> Iterator[Row]:
+def _read(path: Path, build: Callable[[dict[str, Any]], Row], spell: Callable[[Row], str]) -> Iterator[Row]:
+    """The rows of a file; a line must be spelled as an export spells it, so that no byte can change unseen."""
     with path.open("rb") as file:
         for number, line in enumerate(file, 1):
             try:
-                yield build(json.loads(line))
+                row = build(json.loads(line))
+                is_exact = spell(row).encode() == line
             except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
-                raise BrokenExport(f"{path.name}, line {number}, is not what an export writes") from None
+                row, is_exact = None, False
+            if row is None or not is_exact:
+                raise BrokenExport(f"{path.name}, line {number}, is not what an export writes")
+            yield row
 
 
 def _entry(fields: dict[str, Any]) -> Entry:
     fields["prev"], fields["hash"] = bytes.fromhex(fields["prev"]), bytes.fromhex(fields["hash"])
     fields["header"] = fields["header"].encode("utf-8", "surrogateescape")
-    return _checked(Entry(**fields), ("id", "seq"), ("at_us", "position", "checkpoint"))
+    return _checked(Entry(**fields), ("seq",), ("at_us", "position", "checkpoint"))
 
 
 def _checkpoint(fields: dict[str, Any]) -> Checkpoint:

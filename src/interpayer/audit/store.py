@@ -4,13 +4,21 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from interpayer.audit.evidence import Checkpoint, Entry, Source, Tip, entry_of
+from interpayer.audit.evidence import Checkpoint, Entry, Source, Tip
 from interpayer.audit.merkle import Frontier
 from interpayer.system.database import Connection
 
 # Any number, but always this one: the lock of the one sealer of a database.
 SEALER_LOCK = 0x1ED6E2
 _CHUNK = 5_000
+_SEALED = """
+select chain, seq, at_us, prev, header, hash, name, partner, member, exchange, body, position, checkpoint
+  from audit.evidence where position is not null order by position
+"""
+_UNSEALED = """
+select chain, seq, at_us, prev, header, hash, name, partner, member, exchange, body, position, checkpoint
+  from audit.evidence where position is null order by id
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,12 +87,12 @@ def leaf_hashes(conn: Connection, size: int) -> Sequence[bytes]:
 
 
 def _entries(conn: Connection) -> Iterator[Entry]:
-    for part in ("position is not null order by position", "position is null order by id"):
+    for part in (_SEALED, _UNSEALED):
         with conn.cursor(name="ledger_entries") as cursor:
             cursor.itersize = _CHUNK
-            cursor.execute(f"select * from audit.evidence where {part}")  # noqa: S608 -- two constants
+            cursor.execute(part)
             for row in cursor:
-                yield entry_of(row)
+                yield Entry(**row)
 
 
 def _checkpoints(conn: Connection) -> Iterator[Checkpoint]:

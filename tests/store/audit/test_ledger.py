@@ -7,16 +7,12 @@ from dataclasses import replace
 import pytest
 
 from interpayer.audit.ledger import Ledger, disclosures, events_of, latest_checkpoint, search
-from interpayer.model.event import Event
 from interpayer.system.database import DatabaseError
 from interpayer.system.keys import Vault
+from tests.support.ledgers import an_event
 
 LEDGER = Ledger(Vault(b"k" * 32, "test"))
 TABLES = {"event": "chain", "leaf": "position", "checkpoint": "number", "head": "seq"}
-
-
-def an_event(chain="x-one", name="member.matched", **fields):
-    return Event(name=name, chain=chain, actor_type="partner", actor_id="plan-b", **fields)
 
 
 def test_seq_counts_within_each_chain(database):
@@ -162,13 +158,13 @@ def test_time_never_runs_backwards_in_a_chain(database):
 
 @pytest.mark.parametrize("chains", [1, 3, 100])
 def test_many_writers_neither_deadlock_nor_fork(database, chains):
-    barrier = threading.Barrier(4)
+    barrier, worker = threading.Barrier(4), database.worker
 
     def write(writer):
         barrier.wait()
         for turn in range(10):
             order = [an_event(f"x-{(writer * 7 + turn * 3 + number * 5) % chains}") for number in range(12)]
-            with database.worker.transaction() as conn:
+            with worker.transaction() as conn:
                 LEDGER.append_many(conn, order if writer % 2 else order[::-1])
 
     with ThreadPoolExecutor(4) as threads:
@@ -183,42 +179,42 @@ def test_many_writers_neither_deadlock_nor_fork(database, chains):
         before[row["chain"]] = (row["seq"], row["hash"])
 
 
+CHANGES_OF_THE_PAST = [
+    "insert into audit.event (chain, seq, at, prev, header, hash, name) values ('x', 9, now(), '', '', '', '')",
+    "update audit.event set name = 'x'",
+    "delete from audit.event",
+    "truncate audit.event cascade",
+    "update audit.head set seq = 0",
+    "delete from audit.head",
+    "update audit.leaf set position = 5",
+    "delete from audit.checkpoint",
+    "delete from audit.body_key",
+    "select * from audit.body_key",
+    "alter table audit.event disable trigger all",
+    "drop table audit.event cascade",
+    "set role interpayer_auditor",
+]
+
+
 @pytest.mark.parametrize("role", ["door", "worker", "operator", "migrator"])
-@pytest.mark.parametrize(
-    "statement",
-    [
-        "insert into audit.event (chain, seq, at, prev, header, hash, name) values ('x', 9, now(), '', '', '', '')",
-        "update audit.event set name = 'x'",
-        "delete from audit.event",
-        "truncate audit.event cascade",
-        "update audit.head set seq = 0",
-        "delete from audit.head",
-        "update audit.leaf set position = 5",
-        "delete from audit.checkpoint",
-        "delete from audit.body_key",
-        "select * from audit.body_key",
-        "alter table audit.event disable trigger all",
-        "drop table audit.event cascade",
-        "set role interpayer_auditor",
-    ],
-)
-def test_no_service_can_change_the_past(database, role, statement):
+def test_no_service_can_change_the_past(database, role):
     with database.worker.transaction() as conn:
         LEDGER.append(conn, an_event(body={"a": 1}))
-    with pytest.raises(DatabaseError) as refused, database.pool(role).transaction() as conn:
-        conn.execute(statement)
-    assert refused.value.sqlstate == "42501"
+    for statement in CHANGES_OF_THE_PAST:
+        with pytest.raises(DatabaseError) as refused, database.pool(role).transaction() as conn:
+            conn.execute(statement)
+        assert refused.value.sqlstate == "42501", statement
 
 
-@pytest.mark.parametrize(
-    "statement",
-    [f"update audit.{table} set {column} = {column}" for table, column in TABLES.items() if table != "head"]
-    + [f"delete from audit.{table}" for table in TABLES]
-    + [f"truncate audit.{table} cascade" for table in [*TABLES, "body_key"]],
-)
-def test_even_the_owner_stumbles_over_the_second_line(database, statement):
-    with pytest.raises(DatabaseError, match="append-only"), database.owner.transaction() as conn:
-        conn.execute(statement)
+def test_even_the_owner_stumbles_over_the_second_line(database):
+    statements = [
+        f"update audit.{table} set {column} = {column}" for table, column in TABLES.items() if table != "head"
+    ]
+    statements += [f"delete from audit.{table}" for table in TABLES]
+    statements += [f"truncate audit.{table} cascade" for table in [*TABLES, "body_key"]]
+    for statement in statements:
+        with pytest.raises(DatabaseError, match="append-only"), database.owner.transaction() as conn:
+            conn.execute(statement)
 
 
 def test_only_the_right_roles_may_append_seal_and_look(database):
