@@ -155,8 +155,8 @@ def _check_lengths(key: bytes, nonce: bytes) -> None:
 
 
 def _derive(kek: bytes, purpose: str) -> bytes:
-    info = f"interpayer {purpose} 1".encode()
-    return HKDF(algorithm=hashes.SHA256(), length=KEY_LENGTH, salt=None, info=info).derive(kek)
+    use = f"interpayer {purpose} 1".encode()
+    return HKDF(algorithm=hashes.SHA256(), length=KEY_LENGTH, salt=None, info=use).derive(kek)
 
 
 def _keyed_text(key: bytes, *parts: str) -> str:

@@ -7,7 +7,6 @@ changes its mind between check and call gains nothing.
 import ipaddress
 import socket
 import ssl
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -69,19 +68,12 @@ class _GuardedNetwork(httpcore2.NetworkBackend):
     def __init__(self, allowed: frozenset[str]) -> None:
         self._allowed, self._network = allowed, httpcore2.SyncBackend()
 
-    def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,
-        local_address: str | None = None,
-        socket_options: Iterable[Any] | None = None,
-    ) -> httpcore2.NetworkStream:
+    def connect_tcp(self, host: str, port: int, *rest: Any, **options: Any) -> httpcore2.NetworkStream:
         """A connection to the first address of the host that answers; refused when any of them may not be called."""
         failure: httpcore2.ConnectError | httpcore2.ConnectTimeout | None = None
         for address in checked_addresses(host, port, self._allowed):
             try:
-                return self._network.connect_tcp(address, port, timeout, local_address, socket_options)
+                return self._network.connect_tcp(address, port, *rest, **options)
             except (httpcore2.ConnectError, httpcore2.ConnectTimeout) as error:
                 failure = error
         raise failure or httpcore2.ConnectError("the host has no address")

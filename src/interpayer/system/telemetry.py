@@ -8,7 +8,7 @@ import logging
 import sys
 import threading
 import traceback
-from collections.abc import MutableMapping
+from collections.abc import Callable, MutableMapping
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any
@@ -38,12 +38,13 @@ Event = MutableMapping[str, Any]
 class _Stderr:
     """Writes whole lines to what is stderr now."""
 
-    def msg(self, line: bytes) -> None:
-        stream = sys.stderr
-        stream.write(line.decode() + "\n")
-        stream.flush()
+    def __getattr__(self, level: str) -> Callable[[bytes], None]:
+        """The same for every level."""
+        return self._write
 
-    debug = info = warning = error = critical = exception = msg
+    def _write(self, line: bytes) -> None:
+        sys.stderr.write(line.decode() + "\n")
+        sys.stderr.flush()
 
 
 def get_logger() -> Any:

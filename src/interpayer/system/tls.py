@@ -51,7 +51,7 @@ def create_authority(folder: Path, name: str) -> KeyPair:
     return pair
 
 
-def issue_server(folder: Path, ca: KeyPair, hosts: Sequence[str], name: str) -> KeyPair:
+def issue_server(folder: Path, ca: KeyPair, hosts: Sequence[str], *, name: str) -> KeyPair:
     """A certificate for a server under these host names and addresses, as ``<name>.crt`` and ``<name>.key``."""
     return _issue(folder, ca, names=hosts, name=name, purpose=ExtendedKeyUsageOID.SERVER_AUTH)
 

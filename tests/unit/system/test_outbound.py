@@ -40,7 +40,7 @@ def keys(tmp_path_factory) -> dict[str, KeyPair]:
     return {
         "ca": ca,
         "other": other,
-        "server": issue_server(folder, ca, ["localhost", "127.0.0.1"], "server"),
+        "server": issue_server(folder, ca, ["localhost", "127.0.0.1"], name="server"),
         "client": issue_client(folder, ca, "old-plan"),
         "stranger": issue_client(folder / "other", other, "stranger"),
     }
