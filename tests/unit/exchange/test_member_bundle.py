@@ -1,0 +1,143 @@
+"""What travels in a match: read strictly, repaired where the guide's own examples break the guide."""
+
+from typing import Any
+
+import pytest
+
+from interpayer.exchange.member_bundle import read_bulk, read_single, shortcomings, write_bulk, write_single
+from interpayer.model.reason import Refusal
+
+
+def a_patient(**changes: Any) -> dict[str, Any]:
+    return {
+        "resourceType": "Patient",
+        "id": "p1",
+        "name": [{"family": "Marker", "given": ["Ada"]}],
+        "birthDate": "1989-03-14",
+        "gender": "female",
+        **changes,
+    }
+
+
+def a_coverage(**changes: Any) -> dict[str, Any]:
+    return {
+        "resourceType": "Coverage",
+        "id": "c1",
+        "status": "active",
+        "beneficiary": {"reference": "Patient/p1"},
+        "subscriberId": "S1",
+        "payor": [{"identifier": {"value": "payer-a"}}],
+        **changes,
+    }
+
+
+def a_consent(**changes: Any) -> dict[str, Any]:
+    return {"resourceType": "Consent", "id": "k1", "patient": {"reference": "Patient/p1"}, **changes}
+
+
+def parameters(*, leave_out: str | None = None, **resources: Any) -> dict[str, Any]:
+    parts = {
+        "MemberPatient": a_patient(),
+        "CoverageToMatch": a_coverage(),
+        "CoverageToLink": a_coverage(id="c2"),
+        "Consent": a_consent(),
+        **resources,
+    }
+    parts.pop(leave_out or "", None)
+    return {"resourceType": "Parameters", "parameter": [{"name": n, "resource": r} for n, r in parts.items()]}
+
+
+def test_what_is_written_is_read_back_unchanged():
+    bundle = read_single(parameters())
+    assert read_single(write_single(bundle)) == bundle
+    assert read_bulk(write_bulk([bundle, bundle])) == [bundle, bundle]
+    assert bundle.repairs == ()
+
+
+@pytest.mark.parametrize(
+    ("left_out", "reason"),
+    [
+        ("MemberPatient", "request.missing_member"),
+        ("CoverageToMatch", "request.malformed"),
+        ("Consent", "request.missing_consent"),
+    ],
+)
+def test_a_missing_part_is_named(left_out: str, reason: str):
+    with pytest.raises(Refusal) as refusal:
+        read_single(parameters(leave_out=left_out))
+    assert refusal.value.reason == reason
+    assert left_out in refusal.value.detail
+
+
+def test_the_coverage_to_link_may_be_left_out():
+    assert read_single(parameters(leave_out="CoverageToLink")).coverage_to_link is None
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        None,
+        [],
+        {"resourceType": "Bundle"},
+        {"resourceType": "Parameters"},
+        {"resourceType": "Parameters", "parameter": {"name": "MemberPatient"}},
+        {"resourceType": "Parameters", "parameter": ["MemberPatient"]},
+        parameters(MemberPatient=a_coverage()),
+        {"resourceType": "Parameters", "parameter": parameters()["parameter"] * 2},
+    ],
+)
+def test_a_broken_shape_is_refused(broken: object):
+    with pytest.raises(Refusal) as refusal:
+        read_single(broken)
+    assert refusal.value.reason == "request.malformed"
+
+
+def test_an_unknown_parameter_is_refused_where_the_guide_closes_the_list_and_passed_over_where_it_does_not():
+    with pytest.raises(Refusal) as refusal:
+        read_single(parameters(Marker=a_patient()))
+    assert refusal.value.reason == "request.unsupported_parameter"
+    assert "Marker" not in refusal.value.detail
+    bulk = {
+        "resourceType": "Parameters",
+        "parameter": [{"name": "MemberBundle", "part": parameters(Extra={})["parameter"]}],
+    }
+    assert len(read_bulk(bulk)) == 1
+
+
+def test_references_elsewhere_are_mended_and_told():
+    bundle = read_single(
+        parameters(
+            CoverageToMatch=a_coverage(beneficiary={"reference": "http://example.org/fhir/Patient/99"}),
+            Consent=a_consent(patient={"reference": "Patient/other"}),
+        )
+    )
+    assert bundle.repairs == ("CoverageToMatch.beneficiary", "Consent.patient")
+    assert bundle.coverage_to_match["beneficiary"] == {"reference": "Patient/p1"}
+    assert bundle.consent is not None
+    assert bundle.consent["patient"] == {"reference": "Patient/p1"}
+
+
+@pytest.mark.parametrize(
+    ("change", "element"),
+    [
+        ({"MemberPatient": a_patient(name=[])}, "MemberPatient.name.family"),
+        ({"MemberPatient": a_patient(birthDate=None)}, "MemberPatient.birthDate"),
+        ({"MemberPatient": a_patient(gender=None)}, "MemberPatient.gender"),
+        ({"CoverageToMatch": a_coverage(subscriberId=None)}, "CoverageToMatch.identifier or subscriberId"),
+        ({"CoverageToMatch": a_coverage(payor=[])}, "CoverageToMatch.payor"),
+    ],
+)
+def test_required_elements_that_are_missing_are_named(change: dict[str, Any], element: str):
+    assert element in shortcomings(read_single(parameters(**change)))
+
+
+def test_a_whole_bundle_lacks_nothing_and_a_birth_sex_stands_for_a_gender():
+    assert shortcomings(read_single(parameters())) == ()
+    sex = {"url": "http://hl7.org/fhir/us/core/StructureDefinition/us-core-birthsex", "valueCode": "F"}
+    assert shortcomings(read_single(parameters(MemberPatient=a_patient(gender=None, extension=[sex])))) == ()
+
+
+def test_a_bulk_request_needs_at_least_one_bundle():
+    with pytest.raises(Refusal) as refusal:
+        read_bulk({"resourceType": "Parameters", "parameter": []})
+    assert refusal.value.reason == "request.missing_member"
