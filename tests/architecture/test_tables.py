@@ -10,6 +10,7 @@ from tests.architecture.tree import PACKAGE, modules
 # `gateway` keeps what lives for minutes (tokens, used assertions, rates); `policy` keeps published bundles.
 ZONES = {
     "audit", "consent", "engine", "exchange", "gateway", "identity", "operations", "partners", "policy", "records",
+    "routing",
 }  # fmt: skip
 # The floor makes and grants what the rooms own.
 FLOOR = "system"

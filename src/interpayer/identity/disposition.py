@@ -60,7 +60,7 @@ class Outcome:
     missing: tuple[str, ...] = ()
 
 
-def decide(asked: Standard, card: Coverage | None, known: Iterable[Known], rules: RuleTable) -> Outcome:
+def decide(asked: Standard, known: Iterable[Known], rules: RuleTable, *, card: Coverage | None = None) -> Outcome:
     """Who is meant. People are counted, not rows: members linked as one person count once."""
     everyone = list(known)
     judged = sorted((judge(asked, k, rules) for k in everyone if k.ruling != "out"), key=_strength)

@@ -99,7 +99,7 @@ class Resolver:
         members = {m for key in asked.keys for m in found.get(key, ())} | set(ruled)
         known = [_known(held[m], ruled.get(m)) for m in sorted(members) if m in held]
         mine = [k for k in known if held[k.member_id].payer == asked.query.payer]
-        return self._match(disposition.decide(asked.standard, asked.query.coverage, mine, self.rules))
+        return self._match(disposition.decide(asked.standard, mine, self.rules, card=asked.query.coverage))
 
     def _match(self, outcome: Outcome) -> Match:
         return Match(
