@@ -1,6 +1,6 @@
 """An event as a sentence for people: when, who, what, why, under which policy. Never protected data (no I/O)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from interpayer.model.event import EVENTS
@@ -18,7 +18,7 @@ def sentence(event: Mapping[str, Any]) -> str:
     return f"{text}: {'; '.join(details)}." if details else f"{text}."
 
 
-def headline(events: list[Mapping[str, Any]]) -> str:
+def headline(events: Sequence[Mapping[str, Any]]) -> str:
     """One exchange in one line: between whom, from when to when, how it stands."""
     if not events:
         return "Nothing is on the ledger."
