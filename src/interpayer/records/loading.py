@@ -1,0 +1,229 @@
+"""Keeping records, set-based: a batch is one COPY and a handful of statements, whatever its size."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import orjson
+
+from interpayer.model.record import Quarantined, Record
+from interpayer.records.codec import Codec
+from interpayer.records.store import ORIGINAL, SHARED, member_keys, quarantine
+from interpayer.records.versions import Held, Outcome, decide
+from interpayer.system.database import Connection
+
+# Loads share this lock; the horizon of an export waits for all who hold it.
+LOAD_LOCK = 7_205_759_403_792_801
+
+_COLUMNS = {
+    "id": "text", "type": "text", "member_id": "text", "author": "text", "original_id": "text", "source": "text",
+    "sender": "text", "exchange_id": "text", "digest": "text", "excluded": "text", "removed": "text",
+    "service_from": "date", "service_to": "date", "status": "text", "pa_changed_on": "date", "pa_ends_on": "date",
+    "refs": "text[]", "available_at": "timestamptz", "updated_at": "timestamptz", "released": "bytea",
+    "original": "bytea", "local_id": "text", "outcome": "text",
+}  # fmt: skip
+_NAMES = ", ".join(_COLUMNS)
+_TEMPORARY = "create temporary table if not exists incoming_record ({}) on commit delete rows".format(
+    ", ".join(f"{name} {kind}" for name, kind in _COLUMNS.items())
+)
+_INSERT = """
+insert into records.record (id, type, member_id, author, original_id, source, sender, exchange_id, digest, excluded,
+    removed, service_from, service_to, status, pa_changed_on, pa_ends_on, refs, available_at, updated_at, released)
+select id, type, member_id, author, original_id, source, sender, exchange_id, digest, excluded, removed::jsonb,
+    service_from, service_to, status, pa_changed_on, pa_ends_on, refs, available_at, updated_at, released
+from incoming_record where outcome = 'new' order by id on conflict (id) do nothing returning id
+"""
+_SUPERSEDE = """
+insert into records.superseded (record_id, version, member_id, digest, exchange_id, available_at, updated_at,
+    replaced_at, original, released)
+select r.id, r.version, r.member_id, r.digest, r.exchange_id, r.available_at, r.updated_at,
+    i.available_at, o.body, r.released
+from incoming_record i join records.record r on r.id = i.id join records.original o on o.record_id = r.id
+where i.outcome = 'changed'
+"""
+_REPLACE = """
+update records.record r set member_id = i.member_id, source = i.source, sender = i.sender,
+    exchange_id = i.exchange_id, digest = i.digest, excluded = i.excluded, removed = i.removed::jsonb,
+    service_from = i.service_from, service_to = i.service_to, status = i.status, pa_changed_on = i.pa_changed_on,
+    pa_ends_on = i.pa_ends_on, refs = i.refs, available_at = i.available_at, updated_at = i.updated_at,
+    released = i.released, version = r.version + 1, quarantined_at = null
+from incoming_record i where i.id = r.id and i.outcome = 'changed'
+"""
+_REPLACE_ORIGINAL = """
+update records.original o set body = i.original from incoming_record i
+where i.id = o.record_id and i.outcome = 'changed'
+"""
+# A recalled record is served again when another exchange brings the same content.
+_REVIVE = """
+update records.record r set quarantined_at = null, exchange_id = i.exchange_id, sender = i.sender, source = i.source
+from incoming_record i
+where i.id = r.id and i.outcome = 'same' and r.quarantined_at is not null
+    and r.exchange_id is distinct from i.exchange_id
+"""
+_ARRIVE = """
+insert into records.arrival (record_id, source, exchange_id, digest, sender, local_id, outcome, received_at)
+select id, source, coalesce(exchange_id, ''), digest, sender, local_id, outcome, available_at
+from incoming_record where not id = any(%s) on conflict do nothing
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class SaveReport:
+    """What a batch did; what the payload rules excluded (records) and removed (elements), by rule; records by type."""
+
+    new: int = 0
+    same: int = 0
+    changed: int = 0
+    older: int = 0
+    echoes: int = 0
+    conflicts: int = 0
+    excluded: Mapping[str, int] = field(default_factory=dict)
+    removed: Mapping[str, int] = field(default_factory=dict)
+    types: Mapping[str, int] = field(default_factory=dict)
+
+
+def begin_load(conn: Connection) -> datetime:
+    """When what this transaction loads counts as available. Take it first: exports wait for loads that hold it."""
+    conn.execute("select pg_advisory_xact_lock_shared(%s)", (LOAD_LOCK,))
+    return _clock(conn)
+
+
+def export_horizon(conn: Connection) -> datetime:
+    """A time with nothing older still uncommitted: the manifest's transactionTime (Bulk Data 2.0, 4.3).
+
+    Waits for the loads under way; call it in a short transaction of its own.
+    """
+    conn.execute("select pg_advisory_xact_lock(%s)", (LOAD_LOCK,))
+    return _clock(conn)
+
+
+def save_records(conn: Connection, codec: Codec, records: Sequence[Record]) -> SaveReport:
+    """Keep a batch: what is new or newer becomes the content, and every arrival leaves its provenance.
+
+    Former contents are kept. A record that would change hands by a partner's word is quarantined (``conflicts``).
+    """
+    conn.execute(_TEMPORARY.encode())
+    outcomes = [decided for batch in _rounds(records) for decided in _save_round(conn, codec, batch)]
+    conflicts = [record for record, outcome in outcomes if outcome is Outcome.CONFLICT]
+    quarantine(conn, codec, [_conflicting(record) for record in conflicts])
+    counted = Counter(outcome for _, outcome in outcomes)
+    removed: Counter[str] = Counter()
+    for record in records:
+        removed.update(record.removed)
+    return SaveReport(
+        new=counted[Outcome.NEW],
+        same=counted[Outcome.SAME],
+        changed=counted[Outcome.CHANGED],
+        older=counted[Outcome.OLDER],
+        echoes=counted[Outcome.ECHO],
+        conflicts=len(conflicts),
+        excluded=Counter(record.excluded for record in records if record.excluded),
+        removed=removed,
+        types=Counter(record.type for record in records),
+    )
+
+
+def _rounds(records: Sequence[Record]) -> Iterator[list[Record]]:
+    """In each round an id appears once, so that every content of a record is decided against the one before."""
+    waiting = list(records)
+    while waiting:
+        batch: dict[str, Record] = {}
+        later = []
+        for record in waiting:
+            if batch.setdefault(record.id, record) is not record:
+                later.append(record)
+        yield list(batch.values())
+        waiting = later
+
+
+def _save_round(conn: Connection, codec: Codec, records: list[Record]) -> list[tuple[Record, Outcome]]:
+    """Decide and write. Who meets another load with the same new record decides again against what that one kept."""
+    held = _held(conn, [record.id for record in records])
+    decided = [(record, decide(held.get(record.id), record)) for record in records]
+    _copy(conn, codec, decided)
+    written = {row["id"] for row in conn.execute(_INSERT.encode()).fetchall()}
+    conn.execute(
+        "insert into records.original (record_id, body) select id, original from incoming_record where id = any(%s)",
+        (list(written),),
+    )
+    outcomes = {outcome for _, outcome in decided}
+    if Outcome.CHANGED in outcomes:
+        for statement in (_SUPERSEDE, _REPLACE, _REPLACE_ORIGINAL):
+            conn.execute(statement.encode())
+    if Outcome.SAME in outcomes:
+        conn.execute(_REVIVE.encode())
+    lost = [record for record, outcome in decided if outcome is Outcome.NEW and record.id not in written]
+    conn.execute(_ARRIVE.encode(), ([record.id for record in lost],))
+    again = _save_round(conn, codec, lost) if lost else []
+    return [pair for pair in decided if pair[1] is not Outcome.NEW or pair[0].id in written] + again
+
+
+def _held(conn: Connection, record_ids: list[str]) -> dict[str, Held]:
+    rows = conn.execute(
+        "select id, digest, refs, member_id, source, sender, author, available_at, updated_at "
+        "from records.record where id = any(%s) order by id for update",
+        (record_ids,),
+    )
+    return {row["id"]: _read_held(row) for row in rows}
+
+
+def _read_held(row: Mapping[str, Any]) -> Held:
+    return Held(
+        digest=row["digest"],
+        references=tuple(row["refs"]),
+        member_id=row["member_id"],
+        source=row["source"],
+        is_direct=row["sender"] is None or row["author"] == row["source"].rstrip("/"),
+        available_at=row["available_at"],
+        updated_at=row["updated_at"],
+    )
+
+
+def _copy(conn: Connection, codec: Codec, decided: list[tuple[Record, Outcome]]) -> None:
+    """Send the batch to a table of this session; only what becomes content carries its bodies."""
+    kept = [(record, outcome) for record, outcome in decided if outcome is not Outcome.CONFLICT]
+    members = {record.member_id or SHARED for record, outcome in kept if outcome.is_content}
+    keys = member_keys(conn, codec.vault, members)
+    conn.execute("truncate incoming_record")
+    with conn.cursor().copy(f"copy incoming_record ({_NAMES}) from stdin (format binary)".encode()) as copy:
+        copy.set_types(list(_COLUMNS.values()))
+        for record, outcome in kept:
+            copy.write_row(_row(codec, keys, record, outcome))
+
+
+def _row(codec: Codec, keys: Mapping[str, bytes], record: Record, outcome: Outcome) -> tuple[object, ...]:
+    released = original = None
+    if outcome.is_content:
+        key, context = keys[record.member_id or SHARED], record.id.encode()
+        original = codec.encode(key, record.original, context=ORIGINAL + context)
+        released = codec.encode(key, record.released, context=context) if record.released is not None else None
+    origin = record.origin
+    return (
+        record.id, record.type, record.member_id, origin.author, origin.original_id, origin.source, origin.sender,
+        origin.exchange_id, record.digest, record.excluded, orjson.dumps(record.removed).decode(),
+        record.service_from, record.service_to, record.status, record.pa_changed_on, record.pa_ends_on,
+        list(record.references), record.available_at, record.updated_at, released, original, record.local_id,
+        outcome.value,
+    )  # fmt: skip
+
+
+def _conflicting(record: Record) -> Quarantined:
+    return Quarantined(
+        reason="record.conflict",
+        type=record.type,
+        source=record.origin.source,
+        original=record.original,
+        rules=("member",),
+        exchange_id=record.origin.exchange_id,
+        sender=record.origin.sender,
+    )
+
+
+def _clock(conn: Connection) -> datetime:
+    row = conn.execute("select clock_timestamp() as now").fetchone()
+    assert row is not None
+    now = row["now"]
+    assert isinstance(now, datetime)
+    return now

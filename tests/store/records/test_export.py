@@ -1,0 +1,180 @@
+"""Exports: what goes, what does not and is counted, shared resources once with the members that depend on them."""
+
+from collections.abc import Iterable
+from datetime import UTC, date, datetime
+from typing import Any
+
+import orjson
+
+from interpayer.model.record import Lines
+from interpayer.records import export, loading, store
+from interpayer.records.codec import Codec
+from interpayer.records.export import Selection, export_lines, withheld
+from interpayer.system.database import Connection
+from tests.support.databases import ScratchDatabase
+from tests.support.records import THEIRS, VAULT, an_arrival, an_encounter, load, raw_of
+
+TODAY = date(2026, 11, 21)
+CODEC = Codec(VAULT)
+
+
+def exported(conn: Connection, *members: str, **asked: Any) -> list[Lines]:
+    selection = Selection(member_ids=members, as_of=TODAY, **asked)
+    return list(export_lines(conn, CODEC, selection))
+
+
+def resources(blocks: Iterable[Lines]) -> list[dict[str, Any]]:
+    return [orjson.loads(line) for block in blocks for line in block.plain.splitlines()]
+
+
+def an_authorization(number: str, *, created: str, ends: str | None = None, code: str = "A1") -> dict[str, Any]:
+    url = "http://hl7.org/fhir/us/davinci-pdex/StructureDefinition/extension-reviewActionCode"
+    action = {"url": "extension-reviewAction", "extension": [{"url": url, "valueCode": code}]}
+    return {
+        "resourceType": "ExplanationOfBenefit", "id": number, "use": "preauthorization", "status": "active",
+        "type": {"coding": [{"code": "professional"}]}, "patient": {"reference": "Patient/p1"}, "created": created,
+        "adjudication": [{"category": {"coding": [{"code": "submitted"}]}, "extension": [action]}],
+        "preAuthRefPeriod": [{"start": created, "end": ends or created}],
+    }  # fmt: skip
+
+
+def test_lines_come_by_member_and_type(database: ScratchDatabase) -> None:
+    condition = {"resourceType": "Condition", "id": "c", "subject": {"reference": "Patient/p1"}}
+    with database.worker.transaction() as conn:
+        load(
+            conn, [an_encounter(f"e{n}", patient=f"p{n % 3}") for n in range(9)], {f"p{n}": f"m-{n}" for n in range(3)}
+        )
+        load(conn, [condition], {"p1": "m-1"})
+        blocks = exported(conn, "m-0", "m-1", "m-2")
+        only = exported(conn, "m-1", types=("Condition",))
+    assert [(b.member_ids, b.type, b.count) for b in blocks] == [
+        (("m-0",), "Encounter", 3), (("m-1",), "Condition", 1), (("m-1",), "Encounter", 3), (("m-2",), "Encounter", 3),
+    ]  # fmt: skip
+    assert all(b.plain.count(b"\n") == b.count and b.plain.endswith(b"}\n") for b in blocks)
+    assert [b.type for b in only] == ["Condition"]
+
+
+def test_the_window_of_service_dates(database: ScratchDatabase) -> None:
+    loaded = [an_encounter("old", start="2021-11-20"), an_encounter("edge", start="2021-11-21"), an_encounter("new")]
+    running = {"resourceType": "Condition", "id": "c", "subject": {"reference": "Patient/p1"}, "onsetDateTime": "2001",
+               "clinicalStatus": {"coding": [{"code": "active"}]}}  # fmt: skip
+    with database.worker.transaction() as conn:
+        load(conn, [*loaded, running], {"p1": "m-1"})
+        window = date(2021, 11, 21)
+        blocks = exported(conn, "m-1", service_from=window)
+        counted = withheld(conn, Selection(["m-1"], TODAY, window))
+    days = sorted(r["period"]["start"] for r in resources(blocks) if r["resourceType"] == "Encounter")
+    assert days == ["2021-11-21", "2026-01-02"]
+    assert [b.count for b in blocks if b.type == "Condition"] == [1]
+    assert counted == {"m-1": {"record.excluded_service_date": 1}}
+
+
+def test_prior_authorizations_that_are_current_or_changed_within_a_year_go(database: ScratchDatabase) -> None:
+    loaded = [
+        an_authorization("holds", created="2020-01-01", ends="2027-01-01"),
+        an_authorization("changed", created="2025-12-01"),
+        an_authorization("closed", created="2025-11-20"),
+        an_authorization("denied", created="2026-10-01", code="A3"),
+    ]
+    with database.worker.transaction() as conn:
+        load(conn, loaded, {"p1": "m-1"})
+        created = sorted(r["created"] for r in resources(exported(conn, "m-1", service_from=date(2021, 11, 21))))
+        counted = withheld(conn, Selection(["m-1"], TODAY, date(2021, 11, 21)))
+    assert created == ["2020-01-01", "2025-12-01"]
+    assert counted["m-1"] == {"record.excluded_denied_authorization": 1, "record.excluded_old_authorization": 1}
+
+
+def test_increments_go_by_when_a_record_became_available_here(database: ScratchDatabase) -> None:
+    early, late = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 6, 1, tzinfo=UTC)
+    with database.worker.transaction() as conn:
+        load(conn, [an_encounter("e1")], {"p1": "m-1"}, arrival=an_arrival(at=early))
+        load(conn, [an_encounter("e2", start="2020-01-01")], {"p1": "m-1"}, arrival=an_arrival(at=late))
+        since = resources(exported(conn, "m-1", since=early))
+        until = resources(exported(conn, "m-1", until=early))
+    assert [r["period"]["start"] for r in since] == ["2020-01-01"]
+    assert [r["period"]["start"] for r in until] == ["2026-01-02"]
+    assert since[0]["meta"]["lastUpdated"] == "2026-06-01T00:00:00.000000Z"
+
+
+def test_shared_resources_go_once_with_the_members_that_depend_on_them(database: ScratchDatabase) -> None:
+    shared = [
+        {"resourceType": "PractitionerRole", "id": "role", "practitioner": {"reference": "Practitioner/doc"}},
+        {"resourceType": "Practitioner", "id": "doc"},
+        {"resourceType": "Practitioner", "id": "stranger"},
+    ]
+    participant = [{"individual": {"reference": "PractitionerRole/role"}}]
+    seen = [an_encounter(f"e{n}", patient=f"p{n}", participant=participant) for n in (1, 2)]
+    old = an_encounter("e3", patient="p3", start="1999-01-01", participant=participant)
+    with database.worker.transaction() as conn:
+        load(conn, [*shared, *seen, old], {f"p{n}": f"m-{n}" for n in (1, 2, 3)})
+        blocks = [b for b in exported(conn, "m-1", "m-2", "m-3", service_from=date(2021, 1, 1)) if b.shared]
+        none = exported(conn, "m-3", service_from=date(2021, 1, 1))
+    assert [(b.type, b.member_ids, b.count) for b in blocks] == [
+        ("Practitioner", ("m-1", "m-2"), 1), ("PractitionerRole", ("m-1", "m-2"), 1),
+    ]  # fmt: skip
+    role, doctor = orjson.loads(blocks[1].plain), orjson.loads(blocks[0].plain)
+    assert role["practitioner"]["reference"] == f"Practitioner/{doctor['id']}"
+    assert none == []
+
+
+def test_a_provenance_does_not_tell_of_what_does_not_go(database: ScratchDatabase) -> None:
+    def provenance(number: str, *targets: str) -> dict[str, Any]:
+        return {
+            "resourceType": "Provenance", "id": number, "recorded": "2026-01-01T00:00:00Z", "agent": [{}],
+            "target": [{"reference": f"Encounter/{t}"} for t in targets],
+        }  # fmt: skip
+
+    with database.worker.transaction() as conn:
+        load(conn, [an_encounter("old", start="1999-01-01"), an_encounter("new")], {"p1": "m-1"})
+        load(conn, [provenance("both", "old", "new"), provenance("hidden", "old")], {"p1": "m-1"})
+        blocks = exported(conn, "m-1", service_from=date(2021, 1, 1))
+    (encounter,) = [r for r in resources(blocks) if r["resourceType"] == "Encounter"]
+    (kept,) = [r for r in resources(blocks) if r["resourceType"] == "Provenance"]
+    assert [t["reference"] for t in kept["target"]] == [f"Encounter/{encounter['id']}"]
+
+
+def test_one_person_has_one_patient_line(database: ScratchDatabase) -> None:
+    patients = [{"resourceType": "Patient", "id": i, "name": [{"family": i}]} for i in ("p1", "p2")]
+    with database.worker.transaction() as conn:
+        load(conn, patients, {"p1": "m-1", "p2": "m-1"})
+        theirs = an_arrival(source=THEIRS, own=False, sender="pa-1", exchange_id="x-1")
+        load(conn, [{"resourceType": "Patient", "id": "q1"}], {"q1": "m-1"}, arrival=theirs)
+        selection = Selection(["m-1", "m-2"], TODAY)
+        lines = export_lines(conn, CODEC, selection, patients=lambda ids: {i: raw_of({"id": i}) for i in ids})
+        blocks = [b for b in lines if b.type == "Patient"]
+    assert [orjson.loads(b.plain)["id"] for b in blocks] == ["m-1", "m-2"]
+
+
+def test_recalled_records_are_not_served(database: ScratchDatabase) -> None:
+    theirs = an_arrival(source=THEIRS, own=False, sender="pa-1", exchange_id="x-1")
+    with database.worker.transaction() as conn:
+        load(conn, [an_encounter("e1", patient="q1")], {"q1": "m-1"}, arrival=theirs)
+        assert [b.count for b in exported(conn, "m-1")] == [1]
+        assert store.quarantine_by_exchange(conn, "x-1") == 1
+        assert exported(conn, "m-1") == []
+
+
+def test_the_horizon_waits_for_loads_under_way(database: ScratchDatabase) -> None:
+    with database.worker.transaction() as loader:
+        at = loading.begin_load(loader)
+        with database.operator.transaction() as exporter:
+            exporter.execute("set local lock_timeout = '50ms'")
+            try:
+                loading.export_horizon(exporter)
+                waited = False
+            except Exception as error:
+                waited = "lock timeout" in str(error)
+                exporter.rollback()
+        assert waited
+    with database.operator.transaction() as exporter:
+        assert loading.export_horizon(exporter) > at
+
+
+def test_the_filters_are_inlined_into_the_query(database: ScratchDatabase) -> None:
+    """A filter that is called per row instead would read every column and be slow."""
+    with database.worker.transaction() as conn:
+        parameters = export._parameters(Selection(["m-1"], TODAY, TODAY), ["m-1"])
+        plan = conn.execute(b"explain (verbose) " + export._MEMBERS, parameters).fetchall()
+    text = "\n".join(row["QUERY PLAN"] for row in plan)
+    assert "records.goes" not in text
+    assert "records.asked" not in text
