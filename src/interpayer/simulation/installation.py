@@ -81,7 +81,7 @@ class Installation:
         folder = self.home / "tls"
         folder.mkdir(parents=True, exist_ok=True)
         if not (folder / "server.crt").exists():
-            issue_server(folder, authority, [HOST, "localhost"], "server")
+            issue_server(folder, authority, [HOST, "localhost"], name="server")
             issue_client(folder, authority, "client", hosts=[f"{self.name}.example"])
             (folder / "ca.crt").write_bytes(authority.certificate.read_bytes())
             (folder / "client-ca.crt").write_bytes(authority.certificate.read_bytes())
