@@ -4,6 +4,7 @@ Every Group, job, file and Patient belongs to the partner that started it; anoth
 """
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -28,6 +29,7 @@ from interpayer.model.reason import Refusal
 from interpayer.system.database import Connection
 
 EXPORT = "http://hl7.org/fhir/us/davinci-atr/OperationDefinition/davinci-data-export"
+EVERYTHING = "http://hl7.org/fhir/OperationDefinition/Patient-everything"
 EXPORT_TYPE = "hl7.fhir.us.davinci-pdex#payertopayer"
 _FORMATS = ("application/fhir+ndjson", "application/ndjson", "ndjson")
 _KNOWN = frozenset({"patient", "exportType", "_since", "_until", "_type", "_outputFormat"})
@@ -35,86 +37,84 @@ _READ = (BULK_MATCH, EXPORT_ALIAS, "system/Group.rs", "system/*.rs")
 _PATIENT = ("system/Patient.rs", "system/*.rs")
 
 
-def operations(tools: Tools) -> list[Operation]:
-    """The export operations of the FHIR door."""
+@dataclass(frozen=True, slots=True)
+class Exports:
+    """The operations of this file over one set of tools; each is a plain function from a call to an answer."""
 
-    def group_read(call: Call, conn: Connection) -> Answer:
+    tools: Tools
+
+    def group_read(self, call: Call, conn: Connection) -> Answer:
+        """One own Group."""
         row = batch_store.group(conn, call.path_parameters["id"], call.caller.partner_id)
         if row is None:
             raise Refusal("request.not_found", "Group")
-        return Answer(body=tools.open_request(bytes(row["sealed"]), exchange_id=row["id"]))
+        return Answer(body=self._group(row))
 
-    def group_search(call: Call, conn: Connection) -> Answer:
+    def group_search(self, call: Call, conn: Connection) -> Answer:
+        """All own Groups, or those of one code."""
         rows = batch_store.groups_of(conn, call.caller.partner_id)
         wanted = {code.rpartition("|")[2] for code in call.query.get("code", ())}
-        found = [row for row in rows if not wanted or row["kind"] in wanted]
         entries = [
             {
-                "fullUrl": f"{tools.fhir_base}/Group/{row['id']}",
-                "resource": tools.open_request(bytes(row["sealed"]), exchange_id=row["id"]),
+                "fullUrl": f"{self.tools.fhir_base}/Group/{row['id']}",
+                "resource": self._group(row),
                 "search": {"mode": "match"},
             }
-            for row in found
+            for row in rows
+            if not wanted or row["kind"] in wanted
         ]
-        link = [{"relation": "self", "url": call.url}]
-        bundle = {"resourceType": "Bundle", "type": "searchset", "total": len(found), "link": link, "entry": entries}
-        return Answer(body=bundle)
+        bundle = _bundle(call, len(entries))
+        return Answer(body={**bundle, "entry": entries} if entries else bundle)
 
-    def data_export(call: Call, conn: Connection) -> Answer:
+    def data_export(self, call: Call, conn: Connection) -> Answer:
+        """Kick off an export of an own Group."""
         require_async(call)
-        return accepted(tools, start_export_job(tools, conn, request_of(call), _wish(call)))
+        return accepted(self.tools, start_export_job(self.tools, conn, request_of(call), _wish(call)))
 
-    def status(call: Call, conn: Connection) -> Answer:
-        return _status(tools, call, conn)
+    def status(self, call: Call, conn: Connection) -> Answer:
+        """Where an own job stands: 202 with progress, or 200 with the manifest."""
+        return _status(self.tools, call, conn)
 
-    def delete(call: Call, conn: Connection) -> Answer:
-        delete_job(tools, conn, job_id=call.path_parameters["id"], partner_id=call.caller.partner_id)
+    def delete(self, call: Call, conn: Connection) -> Answer:
+        """Cancel an own job, or let its files go."""
+        delete_job(self.tools, conn, job_id=call.path_parameters["id"], partner_id=call.caller.partner_id)
         return Answer(status=202)
 
-    def file(call: Call, conn: Connection) -> Answer:
-        return _file(tools, call, conn)
+    def file(self, call: Call, conn: Connection) -> Answer:
+        """A file of an own job, permission decided again."""
+        return _file(self.tools, call, conn)
 
-    def everything(call: Call, conn: Connection) -> Answer:
-        return _everything(tools, call, conn)
+    def everything(self, call: Call, conn: Connection) -> Answer:
+        """`$everything` of a member under a live grant."""
+        return _everything(self.tools, call, conn)
 
-    exporting = [
-        Operation(
-            method,
-            "/Group/{id}/$davinci-data-export",
-            data_export,
-            scopes=_READ,
-            route_class="bulk",
-            body=Body.OPTIONAL if method == "POST" else Body.NONE,
-            resource="Group",
-            operation="davinci-data-export",
-            definition=EXPORT,
-        )
-        for method in ("POST", "GET")
-    ]
+    def _group(self, row: Mapping[str, Any]) -> Any:
+        return self.tools.open_request(bytes(row["sealed"]), exchange_id=row["id"])
+
+
+def operations(tools: Tools) -> list[Operation]:
+    """The export operations of the FHIR door."""
+    run = Exports(tools)
+    kick_off: dict[str, Any] = {
+        "path": "/Group/{id}/$davinci-data-export",
+        "run": run.data_export,
+        "scopes": _READ,
+        "route_class": "bulk",
+        "resource": "Group",
+        "operation": "davinci-data-export",
+        "definition": EXPORT,
+    }
+    group: dict[str, Any] = {"scopes": _READ, "resource": "Group"}
+    everything: dict[str, Any] = {"resource": "Patient", "operation": "everything", "definition": EVERYTHING}
     return [
-        Operation(
-            "GET",
-            "/Group",
-            group_search,
-            scopes=_READ,
-            resource="Group",
-            interaction="search-type",
-            search=("code:token",),
-        ),
-        Operation("GET", "/Group/{id}", group_read, scopes=_READ, resource="Group", interaction="read"),
-        *exporting,
-        Operation("GET", "/job/{id}", status, scopes=_READ, route_class="status"),
-        Operation("DELETE", "/job/{id}", delete, scopes=_READ, route_class="status"),
-        Operation("GET", "/file/{id}", file, scopes=_READ, route_class="file"),
-        Operation(
-            "GET",
-            "/Patient/{id}/$everything",
-            everything,
-            scopes=_PATIENT,
-            resource="Patient",
-            operation="everything",
-            definition="http://hl7.org/fhir/OperationDefinition/Patient-everything",
-        ),
+        Operation("GET", "/Group", run.group_search, interaction="search-type", search=("code:token",), **group),
+        Operation("GET", "/Group/{id}", run.group_read, interaction="read", **group),
+        Operation(method="POST", body=Body.OPTIONAL, **kick_off),
+        Operation(method="GET", **kick_off),
+        Operation("GET", "/job/{id}", run.status, scopes=_READ, route_class="status"),
+        Operation("DELETE", "/job/{id}", run.delete, scopes=_READ, route_class="status"),
+        Operation("GET", "/file/{id}", run.file, scopes=_READ, route_class="file"),
+        Operation("GET", "/Patient/{id}/$everything", run.everything, scopes=_PATIENT, **everything),
     ]
 
 
@@ -247,13 +247,13 @@ def _everything(tools: Tools, call: Call, conn: Connection) -> Answer:
     member_id = call.path_parameters["id"]
     lines = answer_everything(tools, conn, call.caller, member_id=member_id, wanted=wanted)
     entries = [_entry(tools, line) for line in lines]
-    bundle = {
-        "resourceType": "Bundle",
-        "type": "searchset",
-        "total": len(entries),
-        "link": [{"relation": "self", "url": call.url}],
-    }
+    bundle = _bundle(call, len(entries))
     return Answer(body=orjson.dumps({**bundle, "entry": entries} if entries else bundle))
+
+
+def _bundle(call: Call, total: int) -> dict[str, Any]:
+    link = [{"relation": "self", "url": call.url}]
+    return {"resourceType": "Bundle", "type": "searchset", "total": total, "link": link}
 
 
 def _entry(tools: Tools, line: bytes) -> dict[str, Any]:

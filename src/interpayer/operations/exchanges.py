@@ -12,7 +12,7 @@ from interpayer.exchange import batch_store, store
 from interpayer.exchange.durability import store as durable
 from interpayer.exchange.tools import Tools
 from interpayer.exchange.transitions import Actor, Move, move_one
-from interpayer.model.event import Event
+from interpayer.model.event import JSON, Event
 from interpayer.model.exchange import FINAL, Role, State
 from interpayer.model.reason import Refusal
 from interpayer.system.clock import now
@@ -59,7 +59,7 @@ def supplement(tools: Tools, conn: Connection, exchange_id: str, *, body: Mappin
     sealed = tools.seal_request(dict(body), exchange_id=exchange_id)
     number = store.add_supplement(conn, exchange_id, at=now(), actor_id=actor.id, sealed=sealed)
     target = State.IDENTIFIED if exchange.state is State.BLOCKED else State.RECEIVED
-    facts = {"elements": sorted(body), "number": number}
+    facts: dict[str, JSON] = {"elements": [*sorted(body)], "number": number}
     move_one(conn, tools.ledger, Move(exchange_id, target, facts=facts), actor=actor)
     durable.accept(conn, "request_history", f"{exchange_id}:supplement-{number}", exchange_id)
 

@@ -1,7 +1,7 @@
 """May they, may we? Consent and policy for both roles, decided anew at every hop, and the move that says so."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -16,7 +16,7 @@ from interpayer.model.exchange import Exchange, State
 from interpayer.model.partner import Partner
 from interpayer.partners import directory
 from interpayer.policy.bundle import Bundle
-from interpayer.policy.decide import Facts, decide
+from interpayer.policy.decide import Decision, Facts, decide
 from interpayer.system.clock import now
 from interpayer.system.database import Connection
 
@@ -29,6 +29,8 @@ class Asker:
     bundle: Bundle
     is_held: bool
     at: datetime
+    decided: dict[Facts, Decision] = field(default_factory=dict)
+    """What policy said to the same facts before: a thousand members seldom bring more than a few."""
 
 
 def asker(tools: Tools, conn: Connection, partner_id: str) -> Asker:
@@ -119,24 +121,23 @@ def _own_consent(
 
 def _with_policy(tools: Tools, asking: Asker, action: str, given: Permission) -> Permission:
     """Consent says yes first; then policy may still say no, never the other way round."""
-    decision = decide(
-        asking.bundle,
-        Facts(
-            action=action,
-            partner_id=asking.partner.id,
-            partner_status=asking.partner.status.value,
-            partner_environment=asking.partner.environment,
-            environment=tools.environment,
-            # the door compared the token's scopes with the operation's before this was accepted
-            scopes=(action,),
-            scope_needed=action,
-            consent=given.verdict.value,
-            consent_reason=given.reason,
-            attested=True,
-            acts_for_recipient=True,
-            releases_held=asking.is_held,
-        ),
+    facts = Facts(
+        action=action,
+        partner_id=asking.partner.id,
+        partner_status=asking.partner.status.value,
+        partner_environment=asking.partner.environment,
+        environment=tools.environment,
+        # the door compared the token's scopes with the operation's before this was accepted
+        scopes=(action,),
+        scope_needed=action,
+        consent=given.verdict.value,
+        consent_reason=given.reason,
+        attested=True,
+        acts_for_recipient=True,
+        releases_held=asking.is_held,
     )
+    decision = asking.decided.get(facts) or decide(asking.bundle, facts)
+    asking.decided[facts] = decision
     if given.is_refused or decision.allow:
         return replace(given, policy_version=decision.version)
     return Permission(Verdict.REFUSED, decision.reasons[0], given.consent_id, decision.version)
