@@ -28,9 +28,7 @@ _TABLE = """
 exchange.read        operator steward analyst admin system
 exchange.events      operator analyst admin system
 exchange.ask         operator system
-exchange.supplement  operator steward system
-exchange.cancel      operator system
-exchange.replay      operator
+exchange.operate     operator system
 case.read            operator steward
 case.look            steward
 case.assign          operator steward
@@ -41,8 +39,7 @@ standing.stop        operator system
 partner.read         operator analyst admin
 partner.change       admin
 consent.read         operator steward analyst
-consent.record       operator steward system
-consent.revoke       operator steward system
+consent.change       operator steward system
 hold.clear           admin
 load.fhir            operator system
 load.enrollments     operator system
