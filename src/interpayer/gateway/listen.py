@@ -6,6 +6,7 @@ import signal
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -89,6 +90,8 @@ class Doors:
             await asyncio.gather(*(server.serve(sockets=[bound]) for server, bound in pairs))
         finally:
             opened.cancel()
+            for bound in self._sockets:
+                bound.close()
 
     def tell_end(self) -> None:
         """Begin the end: every door stops accepting; returns at once."""
@@ -99,8 +102,10 @@ class Doors:
         """Serve in a thread; returns when every door accepts."""
         self._thread = threading.Thread(target=lambda: uvloop.run(self.run()), name="doors", daemon=True)
         self._thread.start()
-        if not self._is_open.wait(START_S):
-            raise TimeoutError("the doors did not open")
+        latest = time.monotonic() + START_S
+        while not self._is_open.wait(0.05):
+            if not self._thread.is_alive() or time.monotonic() > latest:
+                raise RuntimeError("the doors did not open")
         return self
 
     def stop(self) -> None:
@@ -152,6 +157,7 @@ def _config(listener: Listener, grace_s: int) -> DoorConfig:
         listener.app,
         header_deadline_s=listener.header_deadline_s,
         cut=getattr(getattr(listener.app, "state", None), "cut", None),
+        interface="asgi3",
         ws="none",
         lifespan="on",
         log_config=None,

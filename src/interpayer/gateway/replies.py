@@ -1,7 +1,5 @@
 """An answer as HTTP: headers that every answer has, JSON or a stream, and nothing about a failure in the middle."""
 
-import logging
-import traceback
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -10,8 +8,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.types import Send
 
 from interpayer.gateway.door import Answer, Context
-
-log = logging.getLogger("interpayer.gateway")
+from interpayer.system.telemetry import log
 
 
 def reply(answer: Answer, context: Context) -> Response:
@@ -32,13 +29,6 @@ def reply(answer: Answer, context: Context) -> Response:
     return _Stream(_closing(body), answer.status, headers, answer.media_type)
 
 
-def where(error: BaseException) -> str:
-    """What broke and where, without the words of the error: they may hold a member's data."""
-    frames = traceback.extract_tb(error.__traceback__)[-4:]
-    places = [f"{frame.filename.rpartition('/')[2]}:{frame.lineno}" for frame in frames]
-    return f"{type(error).__name__} at {' < '.join(reversed(places))}"
-
-
 class _Stream(StreamingResponse):
     """A stream that breaks off is cut, so that its end is never mistaken for the whole."""
 
@@ -46,7 +36,7 @@ class _Stream(StreamingResponse):
         try:
             await super().stream_response(send)
         except Exception as error:
-            log.error("a stream broke off: %s", where(error))
+            log.error("a stream broke off", exc_info=error)
 
 
 def _closing(chunks: Iterable[bytes]) -> Iterator[bytes]:

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -21,12 +20,12 @@ from interpayer.gateway.authenticate import Admitted, Denied, Presented, authent
 from interpayer.gateway.door import Answer, Body, Call, Context, Door, Operation
 from interpayer.gateway.idempotency import once
 from interpayer.gateway.refusals import Refusals, Refused
-from interpayer.gateway.replies import reply, where
+from interpayer.gateway.replies import reply
 from interpayer.model.reason import Fault, FaultKind, Refusal
 from interpayer.system.clock import now
+from interpayer.system.telemetry import log
 
 T = TypeVar("T")
-log = logging.getLogger("interpayer.gateway")
 THREADS = 32
 HOUSEKEEPING_S = 30.0
 FORM = "application/x-www-form-urlencoded"
@@ -182,7 +181,7 @@ class _Front:
             answer = problems.from_exception(error, visit.context)
             reason = error.reason if isinstance(error, Refusal | Fault) else problems.shown_reason(answer)
         if not isinstance(error, Refusal | Fault | TimeoutError):
-            log.error("a call failed: %s", where(error))
+            log.error("a call failed", exc_info=error, route=visit.route, trace_id=visit.context.trace_id)
         await self._note(reason, visit, status=answer.status)
         return answer
 
@@ -201,7 +200,7 @@ class _Front:
         try:
             await self._thread(lambda: self.refusals.note(refused))
         except Exception as error:
-            log.error("a refusal could not be recorded yet: %s", where(error))
+            log.error("a refusal could not be recorded yet", exc_info=error, reason=reason)
 
     async def _keep_house(self) -> None:
         while True:
@@ -217,7 +216,7 @@ class _Front:
         try:
             await self._thread(tidy)
         except Exception as error:
-            log.error("housekeeping failed: %s", where(error))
+            log.error("housekeeping failed", exc_info=error)
 
     async def _thread(self, work: Callable[[], T]) -> T:
         return await to_thread.run_sync(work, limiter=self._threads)

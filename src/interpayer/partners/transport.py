@@ -11,6 +11,7 @@ import orjson
 
 from interpayer.model.reason import Fault, FaultKind
 from interpayer.partners.answers import Asked, bad_answer
+from interpayer.system.outbound import OutboundRefused
 
 LARGEST_JSON = 64 * 1024 * 1024
 # Nothing of the request has reached the partner: doing it again is safe whatever it was.
@@ -75,6 +76,8 @@ def streamed(http: httpx2.Client, ask: Ask) -> Iterator[httpx2.Response]:
     try:
         with http.stream(ask.method, ask.url, headers=dict(ask.headers), content=ask.content) as response:
             yield response
+    except OutboundRefused:
+        raise Fault(FaultKind.TERMINAL, "partner.unreachable", detail="the address may not be called") from None
     except NEVER_SENT as error:
         raise Fault(FaultKind.RETRYABLE, "partner.unreachable", detail=type(error).__name__) from None
     except (httpx2.InvalidURL, httpx2.UnsupportedProtocol, httpx2.DecodingError) as error:
