@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -12,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import yaml
 
 from interpayer.system.tls import KeyPair, create_authority, issue_client, issue_server
@@ -133,6 +135,16 @@ class Installation:
             raise CommandFailed(arguments, done.returncode, done.stderr.decode(errors="replace")[-2000:])
         text = done.stdout.decode()
         return json.loads(text) if text.strip() else None
+
+    def api(self, method: str, path: str, body: object = None, *, key: str | None = None) -> tuple[int, Any]:
+        """Call the plan's own API as the administrator; status and parsed body."""
+        context = ssl.create_default_context(cafile=str(self.home / "tls" / "ca.crt"))
+        headers = {"Authorization": f"Bearer {self.token}", "Accept": "application/json"}
+        if key:
+            headers["Idempotency-Key"] = key
+        with httpx2.Client(verify=context, timeout=30, trust_env=False) as client:
+            answer = client.request(method, f"{self.api_url}{path}", json=body, headers=headers)
+        return answer.status_code, answer.json() if answer.content else None
 
     def log(self, name: str) -> Path:
         """What a process wrote on standard error."""

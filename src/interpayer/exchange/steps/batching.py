@@ -23,7 +23,7 @@ from interpayer.model.member import Coverage
 from interpayer.model.partner import Endpoint, Partner
 from interpayer.model.reason import Fault, FaultKind, Refusal
 from interpayer.partners import directory
-from interpayer.partners.client import BareParameters, ExportWanted, Manifest, PartnerClient, Running, Trail
+from interpayer.partners.client import BareParameters, ExportWanted, FileLink, Manifest, PartnerClient, Running, Trail
 from interpayer.routing import registry
 from interpayer.system.clock import now
 from interpayer.system.database import Connection
@@ -158,17 +158,19 @@ def poll_export(tools: Tools, batch_id: str) -> dict[str, Any]:
     with tools.database.transaction() as conn:
         batch = batch_store.batch(conn, batch_id)
         partner, endpoint = partner_of(conn, batch)
-    result = tools.call(partner, endpoint).poll(batch["export_url"], trail=trail(batch))
+    client = tools.call(partner, endpoint)
+    result = client.poll(batch["export_url"], trail=trail(batch))
     if isinstance(result, Running):
         return {"wait_s": result.retry_after_s or POLL_S}
     if not isinstance(result, Manifest):
         raise Fault(FaultKind.TERMINAL, "partner.bad_answer", detail="an export answers with a manifest")
+    codes = sorted({code for link in result.error for code in _issue_codes(client, link, result, trail(batch))})
     with tools.database.transaction() as conn:
         batch_store.update_batch(
             conn,
             batch_id,
             transaction_time=result.transaction_time,
-            details={"manifest": dict(result.raw)},
+            details={"manifest": dict(result.raw), "error_codes": codes},
         )
     return {"wait_s": None, "files": len(result.output)}
 
@@ -215,6 +217,13 @@ def partner_of(conn: Connection, batch: Mapping[str, Any]) -> tuple[Partner, End
     if partner is None or endpoint is None:
         raise Fault(FaultKind.OURS, "system.bug", detail="a batch names a partner or endpoint that is gone")
     return partner, endpoint
+
+
+def _issue_codes(client: PartnerClient, link: FileLink, manifest: Manifest, sent: Trail) -> list[str]:
+    """The issue codes of one error file; its texts are the partner's and stay there."""
+    outcomes = client.fetch_lines(link, with_token=manifest.requires_access_token, trail=sent)
+    issues = [issue for outcome in outcomes for issue in outcome.get("issue") or [] if isinstance(issue, dict)]
+    return [str(issue.get("code")) for issue in issues if issue.get("severity") != "information"]
 
 
 def _answered(exchange_id: str, outcome: Outcome | None) -> Move:

@@ -95,7 +95,6 @@ def deliver(tools: Tools, conn: Connection, batch_id: str, taken: Sequence[Mappi
     """What came is in the members' records; each exchange has its own count, and the receipt is kept."""
     batch = batch_store.batch(conn, batch_id, lock=True)
     rows = store.of_batch(conn, batch_id, (State.RECONCILING,))
-    manifest = batch["details"].get("manifest", {})
     for row in rows:
         _custodian(tools, conn, row, batch)
     checkpoint = latest_checkpoint(conn)
@@ -118,7 +117,7 @@ def deliver_one(tools: Tools, conn: Connection, exchange_id: str) -> str:
         return "nothing to deliver"
     batch = batch_store.batch(conn, row["batch_id"])
     _custodian(tools, conn, row, batch)
-    move(conn, tools.ledger, [_delivered(conn, row, batch, checkpoint=latest_checkpoint(conn), is_partial=False)])
+    move(conn, tools.ledger, [_delivered(conn, row, batch, checkpoint=latest_checkpoint(conn))])
     return "delivered"
 
 
@@ -195,13 +194,11 @@ def _in_review(exchange_id: str, conflict: Mapping[str, Any]) -> Move:
     )
 
 
-def _delivered(
-    conn: Connection, row: Mapping[str, Any], batch: Mapping[str, Any], *, checkpoint: str | None, is_partial: bool
-) -> Move:
+def _delivered(conn: Connection, row: Mapping[str, Any], batch: Mapping[str, Any], *, checkpoint: str | None) -> Move:
     brought = records_store.received_counts(conn, row["id"])
     counts: dict[str, JSON] = {kind: sum(by_outcome.values()) for kind, by_outcome in brought.items()}
     total = sum(sum(by_outcome.values()) for by_outcome in brought.values())
-    answer = "partial" if is_partial else ("complete" if total else "empty")
+    answer = _answer(total, set(batch["details"].get("error_codes", ())))
     theirs = batch["details"].get("manifest", {}).get("extension", {})
     receipt: dict[str, JSON] = {
         "files": batch["details"].get("received", []),
@@ -215,6 +212,15 @@ def _delivered(
         facts=facts,
         details={"records": counts, "receipt": receipt, "as_of": _iso(batch["transaction_time"])},
     )
+
+
+def _answer(records: int, error_codes: set[str]) -> str:
+    """Members left out are told without their names: who got records is complete, who got none cannot be `empty`."""
+    if error_codes - {"suppressed", "not-found"}:
+        return "partial"
+    if records:
+        return "complete"
+    return "partial" if error_codes else "empty"
 
 
 def _custodian(tools: Tools, conn: Connection, row: Mapping[str, Any], batch: Mapping[str, Any]) -> None:
