@@ -23,7 +23,8 @@ from interpayer.exchange.tools import Tools
 from interpayer.exchange.transitions import Move, move
 from interpayer.model.event import JSON, Event
 from interpayer.model.exchange import State
-from interpayer.records import store as records_store
+from interpayer.records.export import withheld as withheld_counts
+from interpayer.records.loading import export_horizon
 from interpayer.system.clock import now
 from interpayer.system.database import Connection
 
@@ -58,7 +59,7 @@ def authorize(tools: Tools, conn: Connection, job_id: str) -> int:
 def gather(tools: Tools, job_id: str) -> int:
     """Write what the plan holds into files, one per type; the number of files. Done again, it begins anew."""
     with tools.database.transaction() as conn:
-        horizon = records_store.export_horizon(conn)
+        horizon = export_horizon(conn)
     with tools.database.transaction() as conn:
         asked = orjson.loads(delivery_store.job_request(conn, tools.vault, job_id))
         exchange_of = batch_store.job_members(conn, job_id)
@@ -108,7 +109,7 @@ def _job(conn: Connection, job_id: str) -> delivery_store.Job:
 def _released(tools: Tools, conn: Connection, job_id: str, exchange_of: Mapping[str, str]) -> None:
     shares = delivery_store.member_share(conn, job_id, list(exchange_of))
     asked = orjson.loads(delivery_store.job_request(conn, tools.vault, job_id))
-    withheld = records_store.withheld(conn, selection_of(tools, list(exchange_of), asked, until=None))
+    withheld = withheld_counts(conn, selection_of(tools, list(exchange_of), asked, until=None))
     assembled, released = [], []
     for member_id, exchange_id in exchange_of.items():
         share = shares.get(member_id)

@@ -94,13 +94,14 @@ def reconcile(tools: Tools, conn: Connection, batch_id: str, places: Sequence[in
 def deliver(tools: Tools, conn: Connection, batch_id: str, taken: Sequence[Mapping[str, int]]) -> int:
     """What came is in the members' records; each exchange has its own count, and the receipt is kept."""
     batch = batch_store.batch(conn, batch_id, lock=True)
-    rows = store.of_batch(conn, batch_id, (State.RECONCILING,))
+    conflicts = batch["details"].get("conflicts", {})
+    reconciled = store.of_batch(conn, batch_id, (State.RECONCILING,))
+    rows = [row for row in reconciled if row["id"] not in conflicts]
     for row in rows:
         _custodian(tools, conn, row, batch)
     checkpoint = latest_checkpoint(conn)
-    moves = [
-        _delivered(conn, row, batch, checkpoint=checkpoint, is_partial=bool(manifest.get("error"))) for row in rows
-    ]
+    moves = [_in_review(row["id"], conflicts[row["id"]]) for row in reconciled if row["id"] in conflicts]
+    moves += [_delivered(conn, row, batch, checkpoint=checkpoint) for row in rows]
     move(conn, tools.ledger, moves)
     standing_ids = [row["standing_id"] for row in rows if row["standing_id"]]
     if batch["transaction_time"] and standing_ids:

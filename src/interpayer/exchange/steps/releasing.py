@@ -20,7 +20,7 @@ from interpayer.model.event import JSON, Event
 from interpayer.model.exchange import Exchange, Role, State
 from interpayer.model.partner import Caller
 from interpayer.model.record import Lines
-from interpayer.records import store as records_store
+from interpayer.records.export import Selection, export_lines
 from interpayer.system.clock import now
 from interpayer.system.database import Connection
 from interpayer.system.ids import new_id
@@ -44,11 +44,11 @@ def decide(tools: Tools, conn: Connection, partner_id: str, member_ids: Sequence
 
 def selection_of(
     tools: Tools, member_ids: Sequence[str], asked: Mapping[str, Any], *, until: datetime | None
-) -> records_store.Selection:
+) -> Selection:
     """The records that the rule lets go: by service date, type and the increment asked for."""
     as_of = datetime.fromisoformat(asked["received_at"]).date()
     wanted_until = datetime.fromisoformat(asked["until"]) if asked.get("until") else None
-    return records_store.Selection(
+    return Selection(
         member_ids=tuple(member_ids),
         as_of=as_of,
         service_from=as_of.replace(day=min(as_of.day, 28), year=as_of.year - tools.policy().exchange.payload_years),
@@ -148,9 +148,7 @@ def answer_of(count: int) -> str:
     return "complete" if count else "empty"
 
 
-def lines_of(
-    tools: Tools, conn: Connection, selection: records_store.Selection, exchange_of: Mapping[str, str]
-) -> Iterator[Lines]:
+def lines_of(tools: Tools, conn: Connection, selection: Selection, exchange_of: Mapping[str, str]) -> Iterator[Lines]:
     """The records' lines with one Transmitter Provenance per exchange put among the Provenance (PDex 2.7)."""
 
     def patients(member_ids: Sequence[str]) -> Mapping[str, bytes]:
@@ -159,7 +157,7 @@ def lines_of(
 
     is_wanted = selection.types is None or "Provenance" in selection.types
     pending = list(exchange_of.items()) if is_wanted else []
-    for block in records_store.export_lines(conn, tools.codec, selection, patients=patients):
+    for block in export_lines(conn, tools.codec, selection, patients=patients):
         if pending and block.type >= "Provenance":
             yield from _transmitted(tools, pending)
             pending = []
