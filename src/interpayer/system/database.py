@@ -179,6 +179,13 @@ def embedded_url(home: Path, role: str, *, database: str = DATABASE) -> str:
     return f"postgresql://{user_of(role)}@/{database}?{urlencode(options, quote_via=quote, safe='')}"
 
 
+def split_password(url: str) -> tuple[str, str | None]:
+    """The address without its password, and the password, for programs whose arguments everybody can read."""
+    given = conninfo.conninfo_to_dict(url)
+    secret = given.pop("password", None)
+    return conninfo.make_conninfo("", **given), None if secret is None else str(secret)
+
+
 def _with_options(url: str, options: str) -> str:
     parts = urlsplit(url)
     query = dict(parse_qsl(parts.query))

@@ -17,6 +17,7 @@ from interpayer.system.database import Connection, DatabaseError, sql
 from interpayer.system.grants import apply_grants
 
 FOLDER = Path(__file__).parent / "migrations"
+ROLES_FILE = Path(__file__).parent / "roles.sql"
 FILE_NAME = re.compile(r"^(\d{4})_([a-z0-9_]+)\.sql$")
 ADVISORY_LOCK = 0x1A7E4  # one number for "somebody migrates this database"
 LOCK_TIMEOUT = "3s"
@@ -90,6 +91,7 @@ def migrate(
     try:
         conn.execute("select pg_advisory_lock(%s)", [ADVISORY_LOCK])
         conn.execute(sql(f"set lock_timeout = '{LOCK_TIMEOUT}'"))
+        make_roles(conn)
         conn.execute(sql(BOOTSTRAP))
         done = [_apply(conn, migration) for migration in _missing(conn, folder, upto)]
         if upto is None:
@@ -101,6 +103,11 @@ def migrate(
             conn.execute("reset lock_timeout")
             conn.execute("select pg_advisory_unlock(%s)", [ADVISORY_LOCK])
             conn.autocommit = before
+
+
+def make_roles(conn: Connection) -> None:
+    """The roles that schema and grants speak of, made where they are missing."""
+    conn.execute(sql(ROLES_FILE.read_text(encoding="utf-8")))
 
 
 def pending(conn: Connection, *, folder: Path = FOLDER) -> list[str]:

@@ -2,7 +2,9 @@
 
 import fcntl
 import importlib.util
+import re
 import shutil
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -49,3 +51,18 @@ def environment_for(programs: Path) -> dict[str, str]:
     """A bare environment for PostgreSQL's programs: nothing of ours leaks in, their libraries are found."""
     libraries = "DYLD_LIBRARY_PATH" if sys.platform == "darwin" else "LD_LIBRARY_PATH"
     return {"PATH": "/usr/bin:/bin", "LC_ALL": "C", "TZ": "UTC", libraries: str(programs.parent / "lib")}
+
+
+def find_client_programs(server_version: int) -> Path:
+    """The folder of pg_dump, pg_restore and psql for a server: the embedded ones, or newer ones of this machine.
+
+    The embedded ones cannot speak TLS, so those of the machine go first when they are not older than the server.
+    """
+    own = find_programs()
+    found = shutil.which("pg_dump")
+    if found is None:
+        return own
+    shown = subprocess.run([found, "--version"], capture_output=True, text=True, check=False).stdout
+    version = re.search(r"\(PostgreSQL\) (\d+)", shown)
+    # Not resolved: a distribution's wrapper finds its program by the name it is called with.
+    return Path(found).parent if version and int(version[1]) >= server_version // 10000 else own

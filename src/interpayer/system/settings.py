@@ -6,7 +6,7 @@ they are versioned files whose version goes on the ledger.
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import yaml
@@ -47,7 +47,8 @@ class Settings:
     """Everything that can be set, read once and passed as a value."""
 
     home: Path
-    database_url: str | None
+    # Neither is shown in a log or a failing test: both can hold a secret.
+    database_url: str | None = field(repr=False)
     base_url: str
     environment: str
     listen: str
@@ -62,7 +63,7 @@ class Settings:
     kek: Path
     allowed_private_hosts: tuple[str, ...]
     test_data: Path
-    token: str | None
+    token: str | None = field(repr=False)
     run_as: str
 
 

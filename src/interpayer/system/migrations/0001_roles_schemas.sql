@@ -1,28 +1,5 @@
 -- as owner
--- The login roles, the role that owns the ledger and nobody logs in as, and one schema per zone.
-
-do $$
-declare
-    role_name text;
-begin
-    foreach role_name in array array['door', 'worker', 'operator', 'migrator', 'auditor'] loop
-        role_name := 'interpayer_' || role_name;
-        if not exists (select from pg_roles where rolname = role_name) then
-            execute format('create role %I %s', role_name,
-                           case role_name when 'interpayer_auditor' then 'nologin' else 'login' end);
-        end if;
-        -- An owner who is no superuser makes objects for these roles, so must be able to become them.
-        if not (select rolsuper from pg_roles where rolname = current_user) then
-            execute format('grant %I to current_user', role_name);
-        end if;
-    end loop;
-
-    execute format('revoke all on database %I from public', current_database());
-    execute format('grant connect, temporary on database %I to interpayer_door, interpayer_worker, '
-                   'interpayer_operator, interpayer_migrator', current_database());
-    execute format('grant create on database %I to interpayer_migrator', current_database());
-end
-$$;
+-- One schema per zone. The roles are made by system/roles.sql.
 
 revoke all on schema public from public;
 
