@@ -1,8 +1,8 @@
 """Requester, one batch: send the match, follow it, record each member's outcome, start the export."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from interpayer.consent.reading import write_consent
 from interpayer.exchange import batch_store, store
@@ -28,6 +28,7 @@ from interpayer.routing import registry
 from interpayer.system.clock import now
 from interpayer.system.database import Connection
 
+Found = TypeVar("Found")
 FIRST_POLL_S = 0.3
 POLL_S = 5.0
 _UNDER_WAY = (State.SENT, State.ACKNOWLEDGED)
@@ -238,7 +239,7 @@ def _answered(exchange_id: str, outcome: Outcome | None) -> Move:
     return Move(exchange_id, State.UNRESOLVED, "partner.not_found", outcome="unmatched", facts=facts)
 
 
-def _counted(tools: Tools, endpoint: Endpoint, call: Any, *, partner: Partner) -> Any:
+def _counted(tools: Tools, endpoint: Endpoint, call: Callable[[PartnerClient], Found], *, partner: Partner) -> Found:
     """Call the partner and tell the shared breaker how it went."""
     try:
         result = call(tools.call(partner, endpoint))
