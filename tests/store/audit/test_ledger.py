@@ -230,3 +230,13 @@ def test_only_the_right_roles_may_append_seal_and_look(database):
         with pytest.raises(DatabaseError) as refused, database.pool(role).transaction() as conn:
             conn.execute("select * from audit.unsealed(1)")
         assert refused.value.sqlstate == "42501"
+
+
+@pytest.mark.parametrize("chains", [["x-b", "x-a"], ["x-a", None], [None], [""], ["x" * 201]])
+def test_the_function_refuses_what_could_deadlock_or_mix_chains(database, chains):
+    none = [None] * len(chains)
+    with pytest.raises(DatabaseError), database.door.transaction() as conn:
+        conn.execute(
+            "select audit.append(%s::text[], %s::bytea[], %s::text[], %s::text[])",
+            (chains, [b'{"name":"member.matched"}'] * len(chains), none, none),
+        )

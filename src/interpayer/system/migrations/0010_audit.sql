@@ -79,27 +79,26 @@ create trigger append_only before delete or truncate on audit.head
 create trigger append_only before truncate on audit.body_key
     for each statement execute function audit.refuse_change();
 
--- Appends any number of events to any number of chains; answers the seq of the last one given. Heads are locked one
--- after another in chain order, so two calls cannot deadlock. at never runs backwards within a chain, whatever the
--- clock does. hash = sha256(0x00, length of chain, chain, seq, microseconds, prev, header): an RFC 9162 leaf hash.
+-- Appends any number of events to any number of chains; answers the seq of the last one. The caller gives them ordered
+-- by chain (bytes), so heads are locked in that order and two calls cannot deadlock. at never runs backwards within a
+-- chain, whatever the clock does.
+-- hash = sha256(0x00, length of chain, chain, seq, microseconds, prev, header): an RFC 9162 leaf hash.
 create function audit.append(chains text[], headers bytea[], bodies text[], keys text[]) returns bigint
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
-    item record;
+    current text collate "C" := '';
     public jsonb;
-    current text collate "C";
     v_seq bigint; v_at timestamptz; v_prev bytea; v_hash bytea; v_lead bytea; v_id bigint;
-    answer bigint;
 begin
-    for item in
-        select u.* from unnest(chains, headers, bodies, keys) with ordinality u (chain, header, body, keys, ord)
-         order by u.chain collate "C", u.ord
-    loop
-        if current is distinct from item.chain then
-            if current is not null then
+    for i in 1 .. cardinality(chains) loop
+        if chains[i] is distinct from current then
+            if chains[i] < current then
+                raise exception 'events must be ordered by chain' using errcode = 'data_exception';
+            end if;
+            if v_seq is not null then
                 update audit.head set seq = v_seq, hash = v_prev, at = v_at where chain = current;
             end if;
-            current := item.chain;
+            current := chains[i];
             select seq, hash, at into v_seq, v_prev, v_at from audit.head where chain = current for update;
             if not found then
                 v_seq := 0; v_prev := sha256(''); v_at := '-infinity';
@@ -114,19 +113,18 @@ begin
         v_seq := v_seq + 1;
         v_at := greatest(clock_timestamp(), v_at);
         v_hash := sha256(v_lead || int8send(v_seq) || int8send((extract(epoch from v_at) * 1000000)::bigint)
-                         || v_prev || item.header);
-        public := convert_from(item.header, 'UTF8');
+                         || v_prev || headers[i]);
+        public := convert_from(headers[i], 'UTF8');
         insert into audit.event (chain, seq, at, prev, header, hash, name, partner, member, exchange, body)
-        values (current, v_seq, v_at, v_prev, item.header, v_hash, public ->> 'name', public ->> 'partner',
-                public ->> 'member', public ->> 'exchange', item.body::jsonb) returning id into v_id;
-        if item.keys is not null then
-            insert into audit.body_key values (v_id, item.keys::jsonb);
+        values (current, v_seq, v_at, v_prev, headers[i], v_hash, public ->> 'name', public ->> 'partner',
+                public ->> 'member', public ->> 'exchange', bodies[i]::jsonb) returning id into v_id;
+        if keys[i] is not null then
+            insert into audit.body_key values (v_id, keys[i]::jsonb);
         end if;
         v_prev := v_hash;
-        if item.ord = cardinality(chains) then answer := v_seq; end if;
     end loop;
     update audit.head set seq = v_seq, hash = v_prev, at = v_at where chain = current;
-    return answer;
+    return v_seq;
 end $$;
 
 -- Events that no running transaction can still precede and that have no position yet. A transaction id at or above
