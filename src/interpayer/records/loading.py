@@ -11,7 +11,7 @@ import orjson
 from interpayer.model.record import Quarantined, Record
 from interpayer.records.codec import Codec
 from interpayer.records.store import ORIGINAL, SHARED, member_keys, quarantine
-from interpayer.records.versions import Held, Outcome, decide
+from interpayer.records.versions import Held, Outcome, decide, decided_at, is_direct
 from interpayer.system.database import Connection
 
 # Loads share this lock; the horizon of an export waits for all who hold it.
@@ -21,7 +21,8 @@ _COLUMNS = {
     "id": "text", "type": "text", "member_id": "text", "author": "text", "original_id": "text", "source": "text",
     "sender": "text", "exchange_id": "text", "digest": "text", "excluded": "text", "removed": "text",
     "service_from": "date", "service_to": "date", "status": "text", "pa_changed_on": "date", "pa_ends_on": "date",
-    "refs": "text[]", "available_at": "timestamptz", "updated_at": "timestamptz", "released": "bytea",
+    "refs": "text[]", "available_at": "timestamptz", "updated_at": "timestamptz",
+    "decided_at": "timestamptz", "is_direct": "boolean", "released": "bytea",
     "original": "bytea", "local_id": "text", "outcome": "text",
 }  # fmt: skip
 _NAMES = ", ".join(_COLUMNS)
@@ -30,9 +31,11 @@ _TEMPORARY = "create temporary table if not exists incoming_record ({}) on commi
 )
 _INSERT = """
 insert into records.record (id, type, member_id, author, original_id, source, sender, exchange_id, digest, excluded,
-    removed, service_from, service_to, status, pa_changed_on, pa_ends_on, refs, available_at, updated_at, released)
+    removed, service_from, service_to, status, pa_changed_on, pa_ends_on, refs, available_at, updated_at,
+    decided_at, is_direct, released)
 select id, type, member_id, author, original_id, source, sender, exchange_id, digest, excluded, removed::jsonb,
-    service_from, service_to, status, pa_changed_on, pa_ends_on, refs, available_at, updated_at, released
+    service_from, service_to, status, pa_changed_on, pa_ends_on, refs, available_at, updated_at,
+    decided_at, is_direct, released
 from incoming_record where outcome = 'new' order by id on conflict (id) do nothing returning id
 """
 _SUPERSEDE = """
@@ -48,12 +51,20 @@ update records.record r set member_id = i.member_id, source = i.source, sender =
     exchange_id = i.exchange_id, digest = i.digest, excluded = i.excluded, removed = i.removed::jsonb,
     service_from = i.service_from, service_to = i.service_to, status = i.status, pa_changed_on = i.pa_changed_on,
     pa_ends_on = i.pa_ends_on, refs = i.refs, available_at = i.available_at, updated_at = i.updated_at,
+    decided_at = i.decided_at, is_direct = i.is_direct,
     released = i.released, version = r.version + 1, quarantined_at = null
 from incoming_record i where i.id = r.id and i.outcome = 'changed'
 """
 _REPLACE_ORIGINAL = """
 update records.original o set body = i.original from incoming_record i
 where i.id = o.record_id and i.outcome = 'changed'
+"""
+# Said again, it is as young as this. Our own feed's last word counts anyway, and reloads should write nothing.
+_CONFIRM = """
+update records.record r set decided_at = i.decided_at, is_direct = i.is_direct
+from incoming_record i
+where i.id = r.id and i.outcome = 'same' and i.sender is not null
+    and (i.decided_at, i.is_direct) > (r.decided_at, r.is_direct)
 """
 # A recalled record is served again when another exchange brings the same content.
 _REVIVE = """
@@ -153,6 +164,7 @@ def _save_round(conn: Connection, codec: Codec, records: list[Record]) -> list[t
         for statement in (_SUPERSEDE, _REPLACE, _REPLACE_ORIGINAL):
             conn.execute(statement.encode())
     if Outcome.SAME in outcomes:
+        conn.execute(_CONFIRM.encode())
         conn.execute(_REVIVE.encode())
     lost = [record for record, outcome in decided if outcome is Outcome.NEW and record.id not in written]
     conn.execute(_ARRIVE.encode(), ([record.id for record in lost],))
@@ -162,7 +174,7 @@ def _save_round(conn: Connection, codec: Codec, records: list[Record]) -> list[t
 
 def _held(conn: Connection, record_ids: list[str]) -> dict[str, Held]:
     rows = conn.execute(
-        "select id, digest, refs, member_id, source, sender, author, available_at, updated_at "
+        "select id, digest, refs, member_id, source, updated_at, decided_at, is_direct "
         "from records.record where id = any(%s) order by id for update",
         (record_ids,),
     )
@@ -175,9 +187,9 @@ def _read_held(row: Mapping[str, Any]) -> Held:
         references=tuple(row["refs"]),
         member_id=row["member_id"],
         source=row["source"],
-        is_direct=row["sender"] is None or row["author"] == row["source"].rstrip("/"),
-        available_at=row["available_at"],
         updated_at=row["updated_at"],
+        decided_at=row["decided_at"],
+        is_direct=row["is_direct"],
     )
 
 
@@ -204,7 +216,8 @@ def _row(codec: Codec, keys: Mapping[str, bytes], record: Record, outcome: Outco
         record.id, record.type, record.member_id, origin.author, origin.original_id, origin.source, origin.sender,
         origin.exchange_id, record.digest, record.excluded, orjson.dumps(record.removed).decode(),
         record.service_from, record.service_to, record.status, record.pa_changed_on, record.pa_ends_on,
-        list(record.references), record.available_at, record.updated_at, released, original, record.local_id,
+        list(record.references), record.available_at, record.updated_at,
+        decided_at(record), is_direct(record), released, original, record.local_id,
         outcome.value,
     )  # fmt: skip
 

@@ -1,6 +1,6 @@
 """Which of two contents of one record stands. Pure, so that the order of arrivals can be proven not to matter."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -31,9 +31,10 @@ class Held:
     references: tuple[str, ...]
     member_id: str | None
     source: str
-    is_direct: bool
-    available_at: datetime
     updated_at: datetime | None
+    # When the author said so (else when it became available here), and whether the author itself told us.
+    decided_at: datetime
+    is_direct: bool
 
 
 def held_of(record: Record) -> Held:
@@ -43,10 +44,15 @@ def held_of(record: Record) -> Held:
         references=record.references,
         member_id=record.member_id,
         source=record.origin.source,
-        is_direct=is_direct(record),
-        available_at=record.available_at,
         updated_at=record.updated_at,
+        decided_at=decided_at(record),
+        is_direct=is_direct(record),
     )
+
+
+def decided_at(record: Record) -> datetime:
+    """When its author said this, as far as anybody told us."""
+    return record.updated_at or record.available_at
 
 
 def is_direct(record: Record) -> bool:
@@ -70,6 +76,12 @@ def decide(held: Held | None, arrived: Record) -> Outcome:
     return Outcome.CHANGED if _is_newer(held, arrived) else Outcome.OLDER
 
 
+def confirm(held: Held, arrived: Record) -> Held:
+    """What stands after the same was said again: it is as young as its last confirmation."""
+    decided = max((held.decided_at, held.is_direct), (decided_at(arrived), is_direct(arrived)))
+    return replace(held, decided_at=decided[0], is_direct=decided[1])
+
+
 def _says_the_same(held: Held, arrived: Record) -> bool:
     """References count only within one source: every sender names its own neighbors."""
     if held.digest != arrived.digest:
@@ -85,4 +97,4 @@ def _is_newer(held: Held, arrived: Record) -> bool:
 
 
 def _rank(content: Held) -> tuple[datetime, bool, str, tuple[str, ...]]:
-    return content.updated_at or content.available_at, content.is_direct, content.digest, content.references
+    return content.decided_at, content.is_direct, content.digest, content.references

@@ -31,6 +31,9 @@ create table records.record (
     available_at timestamptz not null,
     -- The author's own version time, carried through relays.
     updated_at timestamptz,
+    -- What decides between contents: when the author said so last (else when it came), and whether directly to us.
+    decided_at timestamptz not null,
+    is_direct boolean not null,
     version integer not null default 1,
     quarantined_at timestamptz,
     -- What may leave; null when the payload rules exclude the whole record.
