@@ -144,7 +144,7 @@ def perform(run: Run, name: str, policy: RetryPolicy, *, attempt: Attempt, look:
     if run.home.stopping.is_set():
         raise Abandoned
     run.step_no, run.step, run.tries = run.step_no + 1, name, 0
-    if False:
+    if run.step_no in run.done:
         return _again(run.done[run.step_no], name)
     kept = Outcome(run.work.workflow_id, run.owner, run.step_no, name, "value", None)
     run.is_inside = True
@@ -180,8 +180,8 @@ def keep(conn: Connection, run: Run, kept: Outcome, *, outcome: str, result: JSO
     """Record an outcome in this transaction; raises, and so rolls it back, when this execution may not."""
     if kept.name in run.rounds and outcome != "postponed":
         run_store.end_rounds(conn, run.work, kept.name)
-    if run_store.record_step(conn, replace(kept, outcome=outcome, result=result)):
-        pass
+    if not run_store.record_step(conn, replace(kept, outcome=outcome, result=result)):
+        raise _AlreadyRecorded
 
 
 def as_stored(value: object) -> JSON:
