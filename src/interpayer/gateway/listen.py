@@ -19,6 +19,8 @@ from interpayer.gateway.protocol import DoorConfig
 
 # A peer that connects and says nothing is let go at the same time as one that sends half a head.
 HANDSHAKE_S = 5.0
+# How long a peer may take to say goodbye in TLS before the connection is dropped.
+SHUTDOWN_S = 5.0
 # TLS 1.2 with forward secrecy and authenticated encryption only; TLS 1.3 has nothing weaker.
 CIPHERS_1_2 = "ECDHE+AESGCM:ECDHE+CHACHA20"
 START_S = 15.0
@@ -76,6 +78,7 @@ class Doors:
         self._servers = [_DoorServer(_config(listener, grace_s)) for listener in listeners]
         self._thread: threading.Thread | None = None
         self._is_open = threading.Event()
+        self._failure: Exception | None = None
 
     @property
     def addresses(self) -> list[str]:
@@ -100,12 +103,12 @@ class Doors:
 
     def start(self) -> "Doors":
         """Serve in a thread; returns when every door accepts."""
-        self._thread = threading.Thread(target=lambda: uvloop.run(self.run()), name="doors", daemon=True)
+        self._thread = threading.Thread(target=self._run_beside, name="doors", daemon=True)
         self._thread.start()
         latest = time.monotonic() + START_S
         while not self._is_open.wait(0.05):
             if not self._thread.is_alive() or time.monotonic() > latest:
-                raise RuntimeError("the doors did not open")
+                raise RuntimeError("the doors did not open") from self._failure
         return self
 
     def stop(self) -> None:
@@ -113,6 +116,14 @@ class Doors:
         self.tell_end()
         if self._thread is not None:
             self._thread.join()
+        if self._failure is not None:
+            raise RuntimeError("the doors broke") from self._failure
+
+    def _run_beside(self) -> None:
+        try:
+            uvloop.run(self.run())
+        except Exception as error:
+            self._failure = error
 
     async def _announce(self, ready: Callable[[], None] | None) -> None:
         while not all(server.started for server in self._servers):
@@ -134,11 +145,11 @@ class _DoorServer(uvicorn.Server):
             raise RuntimeError("a door could not start")
         loop = asyncio.get_running_loop()
         config = self.config
-        handshake_s = HANDSHAKE_S if config.ssl is not None else None
+        limits: dict[str, Any] = {}
+        if config.ssl is not None:
+            limits = {"ssl_handshake_timeout": HANDSHAKE_S, "ssl_shutdown_timeout": SHUTDOWN_S}
         self.servers = [
-            await loop.create_server(
-                self._connection, sock=bound, ssl=config.ssl, backlog=config.backlog, ssl_handshake_timeout=handshake_s
-            )
+            await loop.create_server(self._connection, sock=bound, ssl=config.ssl, backlog=config.backlog, **limits)
             for bound in sockets or []
         ]
         self.started = True

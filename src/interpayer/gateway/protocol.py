@@ -99,7 +99,7 @@ class DoorProtocol(HttpToolsProtocol):
         """Answered; if the body is still coming it may for a moment, then the connection ends."""
         super().on_response_complete()
         if not self._is_head_open and not self.transport.is_closing():
-            self._linger_timer = self.loop.call_later(LINGER_S, self.transport.close)
+            self._linger_timer = self.loop.call_later(LINGER_S, self.transport.abort)
 
     def send_400_response(self, msg: str) -> None:
         """What is no HTTP is answered in our shape, once."""
