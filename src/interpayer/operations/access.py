@@ -52,6 +52,7 @@ letter.read          operator
 letter.replay        operator
 audit.read           operator analyst
 audit.disclosures    analyst
+record.look          analyst
 audit.verify         operator analyst admin
 audit.export         analyst admin
 """

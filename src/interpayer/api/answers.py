@@ -1,0 +1,174 @@
+"""An exchange as the plan's own people and systems see it (exchange.md, section 8); pure, no names, no bodies.
+
+State, answer and clock are three fields; the HTTP status of the call is a fourth and is put in by the route.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any
+
+from interpayer.model.exchange import FINAL, Role, State
+from interpayer.model.reason import REASONS
+
+_INVALID = {"record.unmapped": "unmapped", "record.withheld": "withheld"}
+_ASKED = ("request.sent",)
+_ANSWERED = ("partner.answered", "answer.received", "answer.assembled")
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What is known of one exchange: its row, its events, what it brought and what of that was put aside."""
+
+    row: Mapping[str, Any]
+    at: datetime
+    events: Sequence[Mapping[str, Any]] = ()
+    received: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    quarantined: Mapping[str, int] = field(default_factory=dict)
+
+
+def is_finished(row: Mapping[str, Any]) -> bool:
+    """Whether the result is known and will not change by itself."""
+    return State(row["state"]) in FINAL
+
+
+def summary(row: Mapping[str, Any], at: datetime) -> dict[str, Any]:
+    """One line of a list."""
+    return {
+        "exchange": row["id"],
+        "role": row["role"],
+        "state": row["state"],
+        "reason": row["reason"],
+        "answer": row["answer"],
+        "clock": _clock(row, at),
+        "correlation_id": row["correlation_id"],
+        "partner": row["partner_id"],
+        "organization": row["organization"],
+        "member": {"id": row["member_id"]},
+        "purpose": row["purpose"],
+        "priority": row["priority"],
+    }
+
+
+def render(found: Found) -> dict[str, Any]:
+    """The internal rendering of one exchange."""
+    row, details = found.row, found.row["details"]
+    return {
+        **summary(row, found.at),
+        "remedy": REASONS[row["reason"]].remedy if row["reason"] in REASONS else None,
+        "supply": details.get("supply", []) if row["state"] == State.INCOMPLETE else [],
+        "as_of": details.get("as_of"),
+        "basis": row["basis"],
+        "window": {"from": _iso(row["window_from"]), "to": _iso(row["window_to"])},
+        "follows": row["follows"],
+        "supersedes": row["supersedes"],
+        "standing": row["standing_id"],
+        "batch": row["batch_id"],
+        "case": row["case_id"],
+        "member": _member(row, details.get("match", {})),
+        "permission": _permission(row, details),
+        "route": details.get("route"),
+        "sources": _sources(found),
+        "gaps": _gaps(found),
+        "conflicts": found.quarantined.get("record.conflict", 0),
+        "stale": 0,
+        "conflicting": [],
+        "records": _records(found),
+        "arrivals": dict(sum((Counter(outcomes) for outcomes in found.received.values()), Counter())),
+        "receipt": _receipt(details),
+    }
+
+
+def _clock(row: Mapping[str, Any], at: datetime) -> dict[str, Any]:
+    """The law's time and ours; passing `due_at` is flagged and stops nothing."""
+    under_way = State(row["state"]) not in FINAL and row["state"] != State.RELEASED
+    return {
+        "received_at": _iso(row["received_at"]),
+        "state_at": _iso(row["state_at"]),
+        "due_at": _iso(row["due_at"]),
+        "give_up_at": _iso(row["give_up_at"]),
+        "is_overdue": row["overdue_at"] is not None or (under_way and row["due_at"] < at),
+    }
+
+
+def _member(row: Mapping[str, Any], match: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "id": row["member_id"],
+        "match": {
+            "disposition": match.get("disposition"),
+            "confidence": match.get("confidence"),
+            "basis": f"rule {match['rule']}" if match.get("rule") else None,
+            "evidence": match.get("evidence"),
+            "candidates": match.get("candidates"),
+            "missing": match.get("missing", []),
+            "policy_version": match.get("rule_version"),
+        },
+    }
+
+
+def _permission(row: Mapping[str, Any], details: Mapping[str, Any]) -> dict[str, Any]:
+    decided = details.get("permission", {})
+    withheld = details.get("withheld", {})
+    return {
+        "decision": decided.get("verdict"),
+        "reason": decided.get("reason"),
+        "consent": decided.get("consent") or row["consent_id"],
+        "policy_version": decided.get("policy_version"),
+        "withheld": [{"reason": reason, "count": count} for reason, count in sorted(withheld.items())],
+    }
+
+
+def _sources(found: Found) -> list[dict[str, Any]]:
+    """The partner when we ask, what we hold when we are asked."""
+    row = found.row
+    asked, answered = _first(found.events, _ASKED), _first(found.events, _ANSWERED)
+    if row["role"] == Role.RESPONDER:
+        state = "answered" if row["answer"] else "not_asked"
+        return [{"source": "records", "state": state, "answered_at": answered}]
+    if asked is None:
+        return []
+    return [
+        {
+            "source": row["partner_id"],
+            "state": "answered" if answered else "asked",
+            "asked_at": asked,
+            "answered_at": answered,
+            "data_as_of": row["details"].get("as_of"),
+            "types": _records(found),
+        }
+    ]
+
+
+def _gaps(found: Found) -> list[dict[str, Any]]:
+    """What is not there, and why; a null never says so."""
+    gaps = [
+        {"kind": _INVALID.get(reason, "invalid"), "source": found.row["partner_id"], "reason": reason, "count": count}
+        for reason, count in sorted(found.quarantined.items())
+        if reason != "record.conflict"
+    ]
+    if found.row["answer"] == "partial" and not gaps:
+        gaps = [{"kind": "unknown", "source": found.row["partner_id"], "reason": "partner.partial_ack", "count": None}]
+    return gaps
+
+
+def _records(found: Found) -> dict[str, int]:
+    """Records by type; those of before come from what was noted when they were delivered."""
+    by_type: Mapping[str, Any] = found.received or found.row["details"].get("records", {})
+    return {kind: sum(n.values()) if isinstance(n, Mapping) else int(n) for kind, n in by_type.items()}
+
+
+def _receipt(details: Mapping[str, Any]) -> dict[str, Any] | None:
+    released, kept = details.get("released"), details.get("receipt")
+    if released:
+        member = {"count": released.get("records"), "digest": released.get("digest")}
+        return {"job": released.get("job"), "member": member}
+    return dict(kept) if kept else None
+
+
+def _first(events: Sequence[Mapping[str, Any]], names: Sequence[str]) -> str | None:
+    return next((str(event["at"]) for event in events if event["name"] in names), None)
+
+
+def _iso(value: datetime | date | None) -> str | None:
+    return value.isoformat().replace("+00:00", "Z") if value is not None else None

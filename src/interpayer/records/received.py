@@ -1,0 +1,28 @@
+"""What one exchange brought, record by record."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from interpayer.records.codec import Codec
+from interpayer.records.store import read_record
+from interpayer.system.database import Connection
+
+
+def received_ids(conn: Connection, exchange_id: str, *, after: str | None = None, limit: int = 50) -> list[str]:
+    """The ids of the records that came by this exchange, new or not, in id order from `after` on."""
+    rows = conn.execute(
+        "select distinct record_id from records.arrival "
+        "where exchange_id = %s and record_id > %s order by record_id limit %s",
+        (exchange_id, after or "", limit),
+    )
+    return [row["record_id"] for row in rows]
+
+
+def received_records(
+    conn: Connection, codec: Codec, exchange_id: str, *, after: str | None = None, limit: int = 50
+) -> Iterator[dict[str, Any]]:
+    """These records with their bodies: protected data, the caller writes `access.looked`."""
+    for record_id in received_ids(conn, exchange_id, after=after, limit=limit):
+        record = read_record(conn, codec, record_id)
+        if record is not None:
+            yield record
