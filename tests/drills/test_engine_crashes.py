@@ -1,6 +1,7 @@
 """What any engine behind the port must survive: processes and databases that die. Runbook: how-to/worker-died."""
 
 import os
+import random
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -218,3 +219,39 @@ def test_ten_thousand_parked_exchanges_cost_rows_only(scene: ScratchDatabase) ->
         wait_until(lambda: [status(scene.door, str(run)) for run in continued] == ["done"] * 20, 5)
     with scene.operator.transaction() as conn:
         assert len(store.parked(conn, limit=20_000)) == 10_000 - 20
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("seed", [7, *(pytest.param(seed, marks=pytest.mark.long) for seed in range(11, 21))])
+def test_a_storm_of_deaths_loses_nothing_and_repeats_nothing(own_server: OwnServer, seed: int) -> None:
+    """Twenty deaths, drawn by a seed, of three workers and the database, while two hundred exchanges are under way."""
+    chance, database, url = random.Random(seed), own_server.worker, own_server.url("worker")
+    workers = {slot: WorkerProcess(url, slot) for slot in ("s1", "s2", "s3")}
+    accepted = 0
+    try:
+        for _ in range(20):
+            for number in range(accepted, accepted + 10):
+                accept(database, chance.choice(["drill_slow", "drill_whole"]), f"x-{number}")
+            accepted += 10
+            time.sleep(chance.uniform(0.05, 0.8))
+            victim = chance.choice([*workers, "database"])
+            if victim == "database":
+                own_server.restart(chance.choice([signal.SIGINT, signal.SIGQUIT]))
+                continue
+            workers[victim].kill()
+            workers[victim] = WorkerProcess(url, victim)
+        wait_until(partial(_all_quiet, database, accepted), 120)
+    finally:
+        for worker in workers.values():
+            worker.kill()
+    with database.transaction() as conn:
+        for number in range(accepted):
+            left = [name for name in stories.traces(conn, f"x-{number}") if "dawdle" not in name and name != "send"]
+            assert left in (["permit"] * 4, ["permit", "record", "deliver"])
+        assert dead_letters(conn) == []
+
+
+def _all_quiet(database: Database, count: int) -> bool:
+    with database.transaction() as conn:
+        runs = [run for number in range(count) for run in store.steps_of(conn, f"x-{number}")]
+    return len(runs) >= count and all(run["status"] == "done" for run in runs)
