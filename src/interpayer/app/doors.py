@@ -9,7 +9,7 @@ from interpayer.console import server as console
 from interpayer.exchange.tools import Tools
 from interpayer.gateway import export, member_match
 from interpayer.gateway import server as gateway
-from interpayer.gateway.door import Door
+from interpayer.gateway.door import Door, Operation
 from interpayer.gateway.listen import Doors, Listener, serve, tls_context
 from interpayer.identity.reading import organization_identifier
 from interpayer.model.event import Event
@@ -73,7 +73,7 @@ def door_of(application: Application) -> Door:
     )
 
 
-def _operations(tools: Tools) -> list[gateway.Operation]:
+def _operations(tools: Tools) -> list[Operation]:
     return [*member_match.operations(tools), *export.operations(tools)]
 
 
