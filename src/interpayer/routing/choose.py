@@ -17,6 +17,7 @@ _NEEDS = {
     Mode.BULK_2_1: frozenset({BULK_MATCH, BULK_EXPORT}),
     Mode.SINGLE_EVERYTHING: frozenset({SINGLE_MATCH, EVERYTHING}),
 }
+_RANK = tuple(_NEEDS)
 _WHY = {
     Mode.BULK_2_2: "bulk by default; the endpoint speaks PDex 2.2",
     Mode.BULK_2_1: "bulk by default; the endpoint speaks PDex 2.1",
@@ -53,18 +54,24 @@ def choose(
     usable: list[tuple[tuple[int, int, str], Endpoint, Mode]] = []
     rejected: list[Rejected] = []
     for endpoint in endpoints:
-        for rank, mode in enumerate(_NEEDS):
+        for mode in modes_of(endpoint):
             reason = _unfit(endpoint, mode, wanted) or _unavailable(endpoint, wanted, breakers.get(endpoint.id))
             if reason:
                 rejected.append(Rejected(endpoint.id, mode.value, reason))
             else:
-                usable.append(((rank, -endpoint.maximum_members, endpoint.id), endpoint, mode))
+                usable.append(((_RANK.index(mode), -endpoint.maximum_members, endpoint.id), endpoint, mode))
     if not usable:
         return _none(tuple(rejected), registry_version)
     _, endpoint, mode = min(usable, key=lambda option: option[0])
     return Route(
         endpoint.id, endpoint.partner_id, mode, _why(endpoint, mode, wanted), tuple(rejected), registry_version
     )
+
+
+def modes_of(endpoint: Endpoint) -> tuple[Mode, Mode]:
+    """The two ways to ask this endpoint: bulk in the words of its version, and one member at a time."""
+    bulk = Mode.BULK_2_1 if (version_of(endpoint) or (2, 2)) < (2, 2) else Mode.BULK_2_2
+    return bulk, Mode.SINGLE_EVERYTHING
 
 
 def version_of(endpoint: Endpoint) -> tuple[int, int] | None:
@@ -78,13 +85,7 @@ def _unfit(endpoint: Endpoint, mode: Mode, wanted: Wanted) -> str | None:
         return "route.no_capability"
     version = version_of(endpoint)
     # A newer minor version is accepted, as the guide demands of clients; another major version is another language.
-    if version is None or version[0] != 2:
-        return "route.version_mismatch"
-    if mode is Mode.BULK_2_2 and version < (2, 2):
-        return "route.version_mismatch"
-    if mode is Mode.BULK_2_1 and version >= (2, 2):
-        return "route.version_mismatch"
-    return None
+    return None if version is not None and version[0] == 2 else "route.version_mismatch"
 
 
 def _unavailable(endpoint: Endpoint, wanted: Wanted, breaker: Breaker | None) -> str | None:
