@@ -1,7 +1,7 @@
 """How a payer joins: what is read from its registration document, and what is refused before anything is stored."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -100,6 +100,15 @@ def register(conn: Connection, document: PartnerDocument, *, by: str) -> Partner
 
 def endpoints_of(document: PartnerDocument, partner: Partner) -> tuple[Endpoint, ...]:
     """The endpoints that the document names, with fresh ids, ready for the registry of routes."""
+    return _made(document.endpoints, partner)
+
+
+def read_endpoint(value: Mapping[str, Any], partner: Partner) -> Endpoint:
+    """One endpoint as a document would name it, checked as there, with a fresh id."""
+    return _made(_endpoints([value]), partner)[0]
+
+
+def _made(named: Sequence[Mapping[str, Any]], partner: Partner) -> tuple[Endpoint, ...]:
     return tuple(
         Endpoint(
             id=new_id("n"),
@@ -112,7 +121,7 @@ def endpoints_of(document: PartnerDocument, partner: Partner) -> tuple[Endpoint,
             requires_mtls=bool(endpoint.get("requires_mtls", True)),
             maximum_members=int(endpoint.get("maximum_members", 1000)),
         )
-        for endpoint in document.endpoints
+        for endpoint in named
     )
 
 
