@@ -97,6 +97,12 @@ def credentials_of(conn: Connection, partner_id: str) -> Credentials | None:
     return None if row is None else Credentials(_partner(row), _agreed(row))
 
 
+def agreed(conn: Connection, partner_id: str) -> Agreed | None:
+    """What the doors to and from this partner need."""
+    known = credentials_of(conn, partner_id)
+    return None if known is None else known.agreed
+
+
 def by_organization(conn: Connection, organization: str) -> Partner | None:
     """The partner that acts for this payer ('system|value' or bare); None when nobody does, or several could."""
     value = organization.rpartition("|")[2]

@@ -16,6 +16,8 @@ from interpayer.system.ids import new_id
 ENVIRONMENTS = ("production", "test")
 STYLES = ("client", "patient")
 ALGORITHMS = ("ES384", "RS384")
+# The operations of the guides that an endpoint may have, by their names; a document that names none means all.
+CAPABILITIES = ("bulk-member-match", "davinci-data-export", "member-match", "everything")
 CLIENT_ID = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]{1,255}")
 SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]{1,500}")
 THUMBPRINT = re.compile(r"[A-Za-z0-9_-]{43}")
@@ -114,7 +116,7 @@ def _made(named: Sequence[Mapping[str, Any]], partner: Partner) -> tuple[Endpoin
             id=new_id("n"),
             partner_id=partner.id,
             fhir_base=str(endpoint["fhir_base"]).rstrip("/"),
-            capabilities=tuple(endpoint.get("capabilities", ("bulk_2.2",))),
+            capabilities=tuple(endpoint.get("capabilities") or CAPABILITIES),
             version=str(endpoint.get("version", "2.2")),
             environment=partner.environment,
             status=str(endpoint.get("status", "active")),
@@ -165,7 +167,8 @@ def _endpoints(value: object) -> tuple[Mapping[str, Any], ...]:
         if set(row) - ENDPOINT_KNOWN:
             raise _broken(f"an endpoint has unknown elements; known are: {', '.join(sorted(ENDPOINT_KNOWN))}")
         check_address(row.get("fhir_base"), what="fhir_base")
-        _texts(row, "capabilities")
+        if set(_texts(row, "capabilities")) - set(CAPABILITIES):
+            raise _broken(f"capabilities must be some of {', '.join(CAPABILITIES)}")
         members = row.get("maximum_members", 1)
         if not isinstance(members, int) or members < 1 or not isinstance(row.get("requires_mtls", True), bool):
             raise _broken("maximum_members must be a positive number, requires_mtls true or false")
