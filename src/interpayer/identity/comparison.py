@@ -25,6 +25,7 @@ class Grade(StrEnum):
 
 PERSONAL = ("unique_id", "member_id", "birth_date", "given", "suffix", "sex", "ssn4")
 HOUSEHOLD = ("subscriber_id", "family", "address", "postal_code", "phone", "email")
+_STRENGTH = {grade: place for place, grade in enumerate(Grade)}
 _LEVELS = {Grade.EQUAL: Level.EQUAL, Grade.DIFFERENT: Level.DIFFERENT, Grade.MISSING: Level.MISSING}
 
 # A name, and the formal names it may stand for (itself among them).
@@ -68,8 +69,10 @@ def compare_days(left: date | None, right: date | None) -> Grade:
     if left == right:
         return Grade.EQUAL
     slipped = (left.year, left.month, left.day) == (right.year, right.day, right.month)
+    if slipped or abs(left - right) <= timedelta(days=1):
+        return Grade.TYPO
     digits = sum(a != b for a, b in zip(left.isoformat(), right.isoformat(), strict=True))
-    return Grade.TYPO if slipped or digits == 1 or abs(left - right) <= timedelta(days=1) else Grade.DIFFERENT
+    return Grade.TYPO if digits == 1 else Grade.DIFFERENT
 
 
 def compare_given(asked: Standard, known: Standard, nicknames: Nicknames) -> Grade:
@@ -140,4 +143,4 @@ def _one(left: str | None, right: str | None) -> Grade:
 
 
 def _best(grades: list[Grade]) -> Grade:
-    return min(grades, key=list(Grade).index) if grades else Grade.MISSING
+    return min(grades, key=_STRENGTH.__getitem__) if grades else Grade.MISSING

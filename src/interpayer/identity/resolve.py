@@ -1,9 +1,10 @@
 """Who is meant: candidates from the store, the decision from `disposition`, rulings of people honored (tour stop 4)."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib import resources
+from typing import NamedTuple
 
 import orjson
 
@@ -41,6 +42,18 @@ class _Asked:
     fingerprint: str
 
 
+class _Member(NamedTuple):
+    """A member made comparable once, however many queries come near it."""
+
+    known: Known
+    payer: str
+    digest: str
+
+
+_Found = Mapping[tuple[str, str], Sequence[str]]
+_Ruled = Mapping[str, Mapping[str, tuple[str, str]]]
+
+
 @cache
 def default_rules() -> RuleTable:
     """The rule table that lies beside the code."""
@@ -68,7 +81,8 @@ class Resolver:
         ruled = rulings(conn, {one.fingerprint for one in asked})
         wanted = {m for members in found.values() for m in members} | {m for by in ruled.values() for m in by}
         held = held_members(conn, self._vault, wanted)
-        return [self._decide(one, found, ruled.get(one.fingerprint, {}), held) for one in asked]
+        known = {member_id: _known(member) for member_id, member in held.items()}
+        return [self._decide(one, self._near(one, found, ruled, known)) for one in asked]
 
     def verify(self, conn: Connection, demographics: Demographics, member_id: str) -> Match:
         """Whether demographics that came back are really this member's; `Refusal` when the member is unknown."""
@@ -76,7 +90,7 @@ class Resolver:
         if held is None:
             raise Refusal("request.not_found")
         asked = standardize(demographics, payer=held.payer)
-        return self._match(disposition.verify(asked, _known(held, None), self.rules))
+        return self._match(disposition.verify(asked, _known(held).known, self.rules))
 
     def fingerprint(self, query: Query) -> str:
         """What a repeated request is recognized by: the same facts in any spelling give the same text."""
@@ -89,17 +103,15 @@ class Resolver:
         hashed = frozenset((kind, hash_key(self._vault, kind, value)) for kind, value in keys)
         return _Asked(query, standard, hashed, self._vault.pseudonym("identity.request", document.decode()))
 
-    def _decide(
-        self,
-        asked: _Asked,
-        found: Mapping[tuple[str, str], Sequence[str]],
-        ruled: Mapping[str, tuple[str, str]],
-        held: Mapping[str, Held],
-    ) -> Match:
-        members = {m for key in asked.keys for m in found.get(key, ())} | set(ruled)
-        known = [_known(held[m], ruled.get(m)) for m in sorted(members) if m in held]
-        mine = [k for k in known if held[k.member_id].payer == asked.query.payer]
-        return self._match(disposition.decide(asked.standard, mine, self.rules, card=asked.query.coverage))
+    def _near(self, asked: _Asked, found: _Found, ruled: _Ruled, known: Mapping[str, _Member]) -> list[Known]:
+        # Everybody under one of the keys, and whom a person named; members of another payer are not meant.
+        rulings_here = ruled.get(asked.fingerprint, {})
+        members = {m for key in asked.keys for m in found.get(key, ())} | set(rulings_here)
+        near = [known[m] for m in sorted(members) if m in known and known[m].payer == asked.query.payer]
+        return [_with_ruling(member, rulings_here.get(member.known.member_id)) for member in near]
+
+    def _decide(self, asked: _Asked, near: Sequence[Known]) -> Match:
+        return self._match(disposition.decide(asked.standard, near, self.rules, card=asked.query.coverage))
 
     def _match(self, outcome: Outcome) -> Match:
         return Match(
@@ -114,10 +126,13 @@ class Resolver:
         )
 
 
-def _known(held: Held, ruling: tuple[str, str] | None) -> Known:
-    decision = None
-    if ruling is not None and ruling[0] == "same":
-        decision = "same"
-    elif ruling is not None and ruling[1] == held.digest:
-        decision = "out"
-    return Known(held.member_id, held.person_id, held.standard, held.profile.coverages, decision)
+def _known(held: Held) -> _Member:
+    known = Known(held.member_id, held.person_id, held.standard, held.profile.coverages)
+    return _Member(known, held.payer, held.digest)
+
+
+def _with_ruling(member: _Member, ruling: tuple[str, str] | None) -> Known:
+    # "Same" holds on; every other ruling lapses when the member's data change.
+    if ruling is None or (ruling[0] != "same" and ruling[1] != member.digest):
+        return member.known
+    return replace(member.known, ruling="same" if ruling[0] == "same" else "out")

@@ -159,9 +159,11 @@ def as_document(standard: Standard) -> dict[str, object]:
 
 
 def _words(value: str | None) -> list[str]:
-    plain = unicodedata.normalize("NFKD", value or "")
-    letters = "".join(c for c in plain if not unicodedata.combining(c)).upper()
-    return re.sub(r"[^0-9A-Z]+", " ", letters.replace("'", "").replace("\u2019", "").replace(".", "")).split()
+    letters = value or ""
+    if not letters.isascii():
+        plain = unicodedata.normalize("NFKD", letters.replace("\u2019", ""))
+        letters = "".join(c for c in plain if not unicodedata.combining(c))
+    return re.sub(r"[^0-9A-Z]+", " ", letters.upper().replace("'", "").replace(".", "")).split()
 
 
 def _split_suffix(words: list[str]) -> tuple[list[str], str | None]:
