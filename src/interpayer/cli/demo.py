@@ -151,9 +151,9 @@ def _how_to_go_on(stage: Stage, *, keep: bool) -> None:
 
 def _ask_for(stage: Stage, role: Role, name: str) -> dict[str, Any]:
     """Load this person's row at the new plan; the exchange that follows from the feed, once it is settled."""
-    known = {e["exchange"] for e in _exchanges(stage.new)}
+    known = {e["exchange"] for e in stage.new.exchanges()}
     stage.new.command("load", "enrollments", str(stage.part_of_feed(name, {role.ours.member_id})))
-    while not (fresh := [e for e in _exchanges(stage.new) if e["exchange"] not in known]):
+    while not (fresh := [e for e in stage.new.exchanges() if e["exchange"] not in known]):
         time.sleep(0.1)
     return _settled(stage.new, fresh[0]["exchange"])
 
@@ -167,7 +167,7 @@ def _settled(one: Installation, exchange_id: str) -> dict[str, Any]:
 
 
 def _both_sides(stage: Stage, exchange: dict[str, Any]) -> None:
-    theirs = [e for e in _exchanges(stage.old) if e["correlation_id"] == exchange["correlation_id"]]
+    theirs = [e for e in stage.old.exchanges() if e["correlation_id"] == exchange["correlation_id"]]
     _timeline(stage.new, exchange["exchange"])
     for other in theirs:
         _timeline(stage.old, other["exchange"])
@@ -195,14 +195,9 @@ def _result(one: Installation, exchange: dict[str, Any]) -> None:
         out.print(f"    in the member's record now: {records}", soft_wrap=True)
 
 
-def _exchanges(one: Installation) -> list[dict[str, Any]]:
-    _, page = one.api("GET", "/exchanges?limit=500")
-    return list(page["exchanges"])
-
-
 def _states(one: Installation) -> dict[str, int]:
     counted: dict[str, int] = {}
-    for exchange in _exchanges(one):
+    for exchange in one.exchanges():
         counted[exchange["state"]] = counted.get(exchange["state"], 0) + 1
     return counted
 
@@ -224,10 +219,10 @@ def _drain(one: Installation) -> None:
 
 def _count_twice(stage: Stage) -> None:
     """Nothing lost, nothing twice: each completed exchange has one counterpart that was released once."""
-    done = [e for e in _exchanges(stage.new) if e["state"] == "completed"]
+    done = [e for e in stage.new.exchanges() if e["state"] == "completed"]
     members = [e["member"]["id"] for e in done]
     twice = len(members) - len(set(members))
-    released = [e for e in _exchanges(stage.old) if e["state"] == "completed"]
+    released = [e for e in stage.old.exchanges() if e["state"] == "completed"]
     _say(f"{len(done)} delivered, {len(released)} released and acknowledged, {twice} twice.")
 
 

@@ -146,6 +146,19 @@ class Installation:
             answer = client.request(method, f"{self.api_url}{path}", json=body, headers=headers)
         return answer.status_code, answer.json() if answer.content else None
 
+    def exchanges(self) -> list[dict[str, Any]]:
+        """All exchanges that its API lists, newest first."""
+        found: list[dict[str, Any]] = []
+        after = ""
+        while True:
+            status, page = self.api("GET", f"/exchanges?limit=200{after}")
+            if status != 200:
+                raise CommandFailed(["exchanges"], status, str(page))
+            found += page["exchanges"]
+            if not page["next"]:
+                return found
+            after = f"&after={found[-1]['exchange']}"
+
     def log(self, name: str) -> Path:
         """What a process wrote on standard error."""
         return self.home / "log" / f"{name}.log"
