@@ -1,6 +1,6 @@
 """The ledger against plain inserts of the same rows, and verification against only reading them; ratios count.
 
-python -m bench.audit [--events 4000] [--rounds 3] [--json]
+python -m bench.audit [--events 2000] [--rounds 9] [--json]
 """
 
 import argparse
@@ -29,7 +29,7 @@ from interpayer.system.keys import SigningKey, Vault
 from interpayer.system.migrate import migrate
 from interpayer.system.postgres import EmbeddedPostgres
 
-ORIGIN, WRITERS, ONE_BY_ONE = "bench.example/ledger", 8, 400
+ORIGIN, WRITERS, ONE_BY_ONE = "bench.example/ledger", 8, 100
 LEDGER = Ledger(Vault(b"k" * 32, "bench"))
 KEY = SigningKey(Ed25519PrivateKey.from_private_bytes(b"s" * 32))
 # The same columns and indexes as the ledger's events, without the chain.
@@ -185,8 +185,8 @@ def measure(events: int, rounds: int) -> list[Measured]:
 
 def main() -> None:
     options = argparse.ArgumentParser(prog="python -m bench.audit", description=(__doc__ or "").splitlines()[0])
-    options.add_argument("--events", type=int, default=4000)
-    options.add_argument("--rounds", type=int, default=3)
+    options.add_argument("--events", type=int, default=2000)
+    options.add_argument("--rounds", type=int, default=9)
     options.add_argument("--json", action="store_true")
     given = options.parse_args()
     found = measure(given.events, given.rounds)
