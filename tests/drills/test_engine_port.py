@@ -150,6 +150,7 @@ def test_one_partner_does_not_take_all_threads(scene: Scene) -> None:
     wait_until(lambda: sum(status(scene.door, f"x-{number}") == "running" for number in range(10)) == 3)
     scene.accept("drill_nothing", "y-0", partition="other partner")
     scene.reaches("y-0", "done")
+    assert scene.traces("y-0") == ["deliver"]
 
 
 # ---------------------------------------------------------------- faults

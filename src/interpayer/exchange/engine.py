@@ -22,7 +22,7 @@ from interpayer.exchange.durability.flow import WORKFLOWS
 from interpayer.exchange.durability.run import Abandoned, Home, Story, execute
 from interpayer.exchange.durability.store import address
 from interpayer.exchange.durability.work import Watch, Work
-from interpayer.exchange.recovery import Pace, Slot, SlotTaken, hand_back, watch_over
+from interpayer.exchange.recovery import Pace, Slot, SlotTaken, hand_back, take_up, watch_over
 from interpayer.system.database import Database, DatabaseError, DatabaseGone, connect
 
 VERSION = "ip-1"
@@ -72,6 +72,7 @@ class Engine:
         """Take the slot and begin to work; ``SlotTaken`` when another live process holds it."""
         self._take_slot()
         try:
+            take_up(self._database, self._slot, self._pace, watch=self._watch)
             self._register_queue()
             DBOS(config=self._config())
             for name, story in WORKFLOWS.items():

@@ -120,16 +120,27 @@ def watch_over(database: Database, slot: Slot, pace: Pace, *, watch: Watch, at_w
 
     A stray is a run that the engine claimed for us and never started, because the database went away in between.
     """
-    with database.transaction() as conn:
-        run_store.queue_again(conn, slot.executor, dispatches=pace.dispatches, older_s=pace.expiry_s, but=at_work)
+    take_up(database, slot, pace, watch=watch, older_s=pace.expiry_s, but=at_work)
     if not slot.may_judge():
         return
     with database.transaction() as conn:
         if not run_store.take_sweep(conn):
             return
         for executor in run_store.dead_executors(conn, expiry_s=pace.expiry_s):
-            watch.recovered(conn, executor, recover(conn, executor, dispatches=pace.dispatches))
+            work = recover(conn, executor, dispatches=pace.dispatches)
+            if work:
+                watch.recovered(conn, executor, work)
         _keep_letters(conn, watch)
+
+
+def take_up(
+    database: Database, slot: Slot, pace: Pace, *, watch: Watch, older_s: float = 0, but: Collection[str] = ()
+) -> None:
+    """Queue what an earlier process of this slot left, and what this one was given but never began."""
+    with database.transaction() as conn:
+        work = run_store.queue_again(conn, slot.executor, dispatches=pace.dispatches, older_s=older_s, but=but)
+        if work:
+            watch.recovered(conn, slot.executor, work)
 
 
 def hand_back(database: Database, slot: Slot, pace: Pace) -> Sequence[Work]:

@@ -64,7 +64,7 @@ class Try:
     can_find_out: bool = False
 
 
-def jitter(base_s: float, cap_s: float, number: int, draw: Draw) -> float:
+def jitter(base_s: float, cap_s: float, number: int, *, draw: Draw) -> float:
     """Full jitter: anything from nothing to the doubled wait, so that many who failed together do not come together."""
     return draw() * min(cap_s, base_s * 2.0 ** min(number, 60))
 
@@ -75,7 +75,7 @@ def follow(policy: RetryPolicy, tried: Try, draw: Draw) -> Next:
         return Next(Follow.END)
     if tried.kind is FaultKind.CONDITIONAL and not tried.can_find_out:
         return Next(Follow.END)
-    wait_s = max(tried.retry_after_s or 0.0, jitter(policy.base_s, policy.cap_s, tried.number - 1, draw))
+    wait_s = max(tried.retry_after_s or 0.0, jitter(policy.base_s, policy.cap_s, tried.number - 1, draw=draw))
     if tried.number >= policy.attempts or tried.held_s + wait_s > policy.hold_s:
         return Next(Follow.POSTPONE)
     return Next(Follow.FIND_OUT if tried.kind is FaultKind.CONDITIONAL else Follow.AGAIN, wait_s)
@@ -88,4 +88,4 @@ def next_round(
     if rounds >= policy.rounds or waited_s >= policy.budget_s:
         return None
     asked_s = min(retry_after_s or 0.0, policy.heed_s)
-    return asked_s + jitter(policy.round_base_s, policy.round_cap_s, rounds, draw)
+    return asked_s + jitter(policy.round_base_s, policy.round_cap_s, rounds, draw=draw)

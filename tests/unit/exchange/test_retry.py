@@ -28,12 +28,12 @@ def test_the_class_of_a_fault_decides_what_follows(kind: FaultKind, can_find_out
 
 
 def test_a_wait_is_anything_from_nothing_to_the_doubled_base() -> None:
-    assert jitter(1.0, 100.0, 3, always(0.0)) == 0.0
-    assert jitter(1.0, 100.0, 3, always(0.999)) == pytest.approx(7.992)
+    assert jitter(1.0, 100.0, 3, draw=always(0.0)) == 0.0
+    assert jitter(1.0, 100.0, 3, draw=always(0.999)) == pytest.approx(7.992)
 
 
 def test_a_wait_never_passes_its_cap_even_after_very_many_tries() -> None:
-    assert jitter(1.0, 100.0, 10_000, always(0.999)) < 100.0
+    assert jitter(1.0, 100.0, 10_000, draw=always(0.999)) < 100.0
 
 
 def test_waits_grow_while_a_step_is_tried_in_place() -> None:

@@ -10,7 +10,6 @@ from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from functools import partial
-from hashlib import sha256
 from itertools import count
 from secrets import SystemRandom
 from time import monotonic
@@ -20,7 +19,7 @@ import orjson
 
 from interpayer.exchange.durability import letters, run_store, store
 from interpayer.exchange.durability.run_store import Outcome
-from interpayer.exchange.durability.work import DeadLetter, Watch, Work
+from interpayer.exchange.durability.work import DeadLetter, Watch, Work, continuation_id
 from interpayer.exchange.retry import QUICK, Follow, RetryPolicy, Try, follow, jitter, next_round
 from interpayer.model.event import JSON
 from interpayer.model.reason import Fault, FaultKind, Refusal
@@ -103,7 +102,7 @@ class Run:
             except DatabaseError as error:
                 if error.sqlstate not in BUSY_STATES or number >= 20:
                     raise
-            self.pause(jitter(0.05, 2.0, number, _draw))
+            self.pause(jitter(0.05, 2.0, number, draw=_draw))
         raise AssertionError("counting does not end")
 
 
@@ -190,14 +189,6 @@ def as_stored(value: object) -> JSON:
     if len(text) > LARGEST_RESULT:
         raise TypeError(f"a step returns ids and codes, not {len(text)} bytes")
     return cast(JSON, orjson.loads(text))
-
-
-def continuation_id(work: Work, step_no: int) -> str:
-    """The id of the run that goes on from this step: root, generation, and a digest that keeps siblings apart."""
-    generation = work.workflow_id[len(work.root) + 1 :].partition(".")[0]
-    number = int(generation) + 1 if generation.isdigit() else 1
-    digest = sha256(f"{work.workflow_id}/{step_no}".encode()).hexdigest()[:12]
-    return f"{work.root}:{number}.{digest}"
 
 
 def _load(run: Run) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from hashlib import sha256
 
 from interpayer.system.database import Connection
 
@@ -71,7 +72,7 @@ class Watch:
     """Who is told, inside the transaction that changes things, so that states and events go with it."""
 
     recovered: Callable[[Connection, str, Sequence[Work]], None] = _nobody_to_tell
-    """An executor died; this work of it was queued again."""
+    """An executor died; this work of it, at least one run, was queued again."""
     kept: Callable[[Connection, DeadLetter], Circumstances] = _nothing_known
     """A dead letter is being kept; the answer is stored with it."""
 
@@ -79,3 +80,11 @@ class Watch:
 def root_of(workflow_id: str) -> str:
     """The part of a workflow id that all runs for the same thing share."""
     return workflow_id.partition(":")[0]
+
+
+def continuation_id(work: Work, step_no: int) -> str:
+    """The id of the run that goes on from this step: root, generation, and a digest that keeps siblings apart."""
+    generation = work.workflow_id[len(work.root) + 1 :].partition(".")[0]
+    number = int(generation) + 1 if generation.isdigit() else 1
+    digest = sha256(f"{work.workflow_id}/{step_no}".encode()).hexdigest()[:12]
+    return f"{work.root}:{number}.{digest}"
