@@ -99,32 +99,15 @@ def open_cases(conn: Connection, vault: Vault, cases: Sequence[NewCase]) -> list
     if not cases:
         return []
     documents = [_document(case) for case in cases]
-    asked = [_seal_asked(vault, d["case_id"], case.query) for d, case in zip(documents, cases, strict=True)]
-    rows = conn.execute(
-        """
-        with given as (
-            select r.*, a.asked from jsonb_to_recordset(%s) r (case_id text, kind text, reason text, partner_id text,
-                   fingerprint text, evidence_id text, candidates text[], evidence jsonb, priority text,
-                   due_at timestamptz)
-              join unnest(%s::text[], %s::bytea[]) a (case_id, asked) using (case_id)
-        )
-        insert into identity.review_case (case_id, kind, reason, partner_id, fingerprint, evidence_id, candidates,
-                                          evidence, priority, due_at, asked)
-        select case_id, kind, reason, partner_id, fingerprint, evidence_id, candidates,
-               evidence, priority, due_at, asked
-          from given
-        on conflict (coalesce(partner_id, ''), fingerprint)
-              where fingerprint is not null and state in ('open', 'assigned') do nothing
-        returning case_id
-        """,
-        [as_json(documents), [d["case_id"] for d in documents], asked],
-    )
-    new = {row["case_id"] for row in rows}
+    asked = {
+        d["case_id"]: _seal_asked(vault, d["case_id"], case.query) for d, case in zip(documents, cases, strict=True)
+    }
+    new = _insert(conn, documents, asked)
     joined = _open_by_fingerprint(conn, [d["fingerprint"] for d in documents if d["case_id"] not in new])
+    # A case that was decided between the two statements is joined by nobody: it is opened anew.
+    new |= _insert(conn, [d for d in documents if d["case_id"] not in new and _place(d) not in joined], asked)
     opened = [
-        OpenedCase(d["case_id"], joined=False)
-        if d["case_id"] in new
-        else OpenedCase(joined[d["partner_id"] or "", d["fingerprint"]], joined=True)
+        OpenedCase(d["case_id"], joined=False) if d["case_id"] in new else OpenedCase(joined[_place(d)], joined=True)
         for d in documents
     ]
     pairs = [(o.id, case.exchange_id) for o, case in zip(opened, cases, strict=True) if case.exchange_id]
@@ -249,6 +232,29 @@ def _decision(conn: Connection, case_id: str) -> CaseDecision:
     return CaseDecision(row.id, row.decision or "", row.member_id, row.exchange_ids, row.partner_id, row.kind)
 
 
+def _insert(conn: Connection, documents: Sequence[Mapping[str, Any]], asked: Mapping[str, bytes | None]) -> set[str]:
+    ids = [d["case_id"] for d in documents]
+    rows = conn.execute(
+        """
+        insert into identity.review_case (case_id, kind, reason, partner_id, fingerprint, evidence_id, candidates,
+                                          evidence, priority, due_at, asked)
+        select r.*, a.asked
+          from jsonb_to_recordset(%s) r (case_id text, kind text, reason text, partner_id text, fingerprint text,
+               evidence_id text, candidates text[], evidence jsonb, priority text, due_at timestamptz)
+          join unnest(%s::text[], %s::bytea[]) a (case_id, asked) using (case_id)
+        on conflict (coalesce(partner_id, ''), fingerprint)
+              where fingerprint is not null and state in ('open', 'assigned') do nothing
+        returning case_id
+        """,
+        [as_json(documents), ids, [asked[case_id] for case_id in ids]],
+    )
+    return {row["case_id"] for row in rows}
+
+
+def _place(document: Mapping[str, Any]) -> tuple[str, str | None]:
+    return document["partner_id"] or "", document["fingerprint"]
+
+
 def _document(case: NewCase) -> dict[str, Any]:
     match = case.match
     return {
@@ -265,7 +271,7 @@ def _document(case: NewCase) -> dict[str, Any]:
     }
 
 
-def _open_by_fingerprint(conn: Connection, fingerprints: Sequence[str | None]) -> dict[tuple[str, str], str]:
+def _open_by_fingerprint(conn: Connection, fingerprints: Sequence[str | None]) -> dict[tuple[str, str | None], str]:
     rows = conn.execute(
         "select case_id, coalesce(partner_id, '') as partner, fingerprint from identity.review_case "
         "where fingerprint = any(%s) and state in ('open', 'assigned')",
