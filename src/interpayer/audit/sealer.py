@@ -9,6 +9,7 @@ from interpayer.system.database import Connection
 from interpayer.system.keys import SigningKey
 
 MOST_AT_ONCE = 20_000
+NEWEST = "newest"
 
 
 def seal_once(conn: Connection, key: SigningKey, origin: str, export: Path | None = None) -> int:
@@ -41,16 +42,24 @@ def copy_notes(conn: Connection, export: Path) -> int:
     A note of the same size with other text (history was rewritten, or a restore lost its end) is kept beside.
     """
     export.mkdir(parents=True, exist_ok=True)
-    newest = max((int(path.name.split(".")[0]) for path in export.glob("*.note")), default=0)
     copied = 0
-    for size, text in store.notes_from(conn, newest):
+    for size, text in store.notes_from(conn, _newest(export)):
         path = export / f"{size:012}.note"
         if path.exists() and path.read_text() != text:
             path = export / f"{size:012}.other.note"
         if not path.exists():
             _write_durably(path, text)
+            _write_durably(export / NEWEST, str(size))
             copied += 1
     return copied
+
+
+def _newest(export: Path) -> int:
+    """The size of the last note copied: by the mark, so that a folder of years need not be listed every pass."""
+    try:
+        return int((export / NEWEST).read_text())
+    except (FileNotFoundError, ValueError):
+        return max((int(path.name.split(".")[0]) for path in export.glob("*.note")), default=0)
 
 
 def _write_durably(path: Path, text: str) -> None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from interpayer.audit.ledger import Ledger, disclosures, events_of, latest_checkpoint, search
-from interpayer.system.database import DatabaseError
+from interpayer.system.database import DatabaseError, connect
 from interpayer.system.keys import Vault
 from tests.support.ledgers import an_event
 
@@ -81,6 +81,16 @@ def test_a_rolled_back_transaction_leaves_nothing(database):
         assert conn.execute("select count(*) as n from audit.tip").fetchone()["n"] == 0
     with database.worker.transaction() as conn:
         assert LEDGER.append(conn, an_event()) == 1
+
+
+def test_a_process_that_dies_before_the_commit_leaves_nothing(database):
+    conn = connect(database.url("worker"))
+    LEDGER.append_many(conn, [an_event(), an_event("x-two", body={"a": 1})])
+    conn.pgconn.finish()
+    with database.worker.transaction() as other:
+        assert LEDGER.append(other, an_event()) == 1
+    with database.operator.transaction() as other:
+        assert [event["chain"] for event in search(other)] == ["x-one"]
 
 
 def test_unknown_names_are_not_written(database):

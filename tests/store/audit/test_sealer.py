@@ -139,4 +139,16 @@ def test_the_witness_gets_committed_notes_and_keeps_what_it_has(book):
         assert copy_notes(conn, book.witness) == 1
         assert copy_notes(conn, book.witness) == 0
     assert path.read_text() != kept
-    assert sorted(found.name for found in book.witness.iterdir()) == [path.name, f"{path.stem}.other.note"]
+    assert sorted(found.name for found in book.witness.glob("*.note")) == [path.name, f"{path.stem}.other.note"]
+
+
+@pytest.mark.parametrize("mark", [None, "rubbish"])
+def test_the_witness_goes_on_without_its_mark(book, mark):
+    book.fill(20, checkpoints=2)
+    (book.witness / "newest").unlink()
+    if mark is not None:
+        (book.witness / "newest").write_text(mark)
+    book.append(an_event())
+    book.seal()
+    assert [path.name for path in sorted(book.witness.glob("*.note"))] == [f"{n:012}.note" for n in (10, 20, 21)]
+    assert book.verdict(with_witness=True).witnessed == 3
