@@ -102,8 +102,10 @@ class Gate(APIRoute):
                 if self.action != OPEN:
                     request.state.person = await run_in_threadpool(_caller, request, self.action)
                 # (3) is the call of a shape that we read at all
-                check_media(request, takes_body=self.body_field is not None)
                 check_query(request, self._parameters)
+                if self.body_field is not None:
+                    check_media(request)
+                    await request.body()
                 return await inner(request)
             except (Refusal, Fault, DatabaseGone, RequestValidationError, HTTPException) as error:
                 return problem_of(error, request)

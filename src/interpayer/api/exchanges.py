@@ -6,7 +6,6 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Header, Query, Response
 from fastapi.responses import JSONResponse
 
-from interpayer.api.answers import Found, is_finished, render, summary
 from interpayer.api.bodies import Closed, ExchangeRequest, Id, Instant, Reasoned, Supplement
 from interpayer.api.door import Gate, Visit, acting
 from interpayer.api.paths import OneId
@@ -14,8 +13,7 @@ from interpayer.audit import ledger, words
 from interpayer.exchange import store
 from interpayer.model.exchange import Role, State
 from interpayer.model.reason import Refusal
-from interpayer.operations import exchanges
-from interpayer.records import store as records_store
+from interpayer.operations import answers, exchanges
 from interpayer.system.clock import now
 
 PATH = "/api/v1/exchanges"
@@ -66,7 +64,7 @@ def ask(visit: Visit, asked: ExchangeRequest, idempotency_key: Key) -> Response:
         raise Refusal("request.malformed", "follows names no exchange")
     wish = exchanges.Wish(asked.sent(), visit.actor, key=idempotency_key)
     exchange_id, _ = exchanges.ask(visit.tools, visit.conn, wish)
-    status = 200 if is_finished(_row(visit, exchange_id)) else 202
+    status = 200 if answers.is_finished(_row(visit, exchange_id)) else 202
     return _answer(visit, exchange_id, status, headers={"Location": f"{PATH}/{exchange_id}"})
 
 
@@ -81,7 +79,7 @@ def listed(visit: Visit, narrowed: Annotated[Narrowed, Query()]) -> Response:
         asked = narrowed.model_dump(mode="json", exclude_none=True) | {"after": page[-1]["id"]}
         following = f"{PATH}?{urlencode(asked)}"
     links = {"Link": f'<{following}>; rel="next"'} if following else {}
-    return JSONResponse({"exchanges": [summary(row, at) for row in page], "next": following}, headers=links)
+    return JSONResponse({"exchanges": [answers.summary(row, at) for row in page], "next": following}, headers=links)
 
 
 @router.get("/{exchange_id}", summary="One exchange: state, answer, clock, who, why, what is missing")
@@ -137,12 +135,7 @@ def _row(visit: Visit, exchange_id: str) -> dict[str, Any]:
 
 def _answer(visit: Visit, exchange_id: str, status: int, *, headers: dict[str, str] | None = None) -> Response:
     """Four facts in four fields: the call's HTTP status, the exchange's state, its answer, its clock."""
-    row = _row(visit, exchange_id)
-    found = Found(
-        row=row,
-        at=now(),
-        events=ledger.events_of(visit.conn, exchange_id),
-        received=records_store.received_counts(visit.conn, exchange_id),
-        quarantined=records_store.quarantined_counts(visit.conn, exchange_id),
-    )
-    return JSONResponse({"status": status, **render(found)}, status_code=status, headers=headers)
+    found = answers.load(visit.conn, exchange_id)
+    if found is None:
+        raise Refusal("request.not_found")
+    return JSONResponse({"status": status, **answers.render(found)}, status_code=status, headers=headers)

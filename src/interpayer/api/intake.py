@@ -28,7 +28,7 @@ class LimitedRequest(Request):
     """A request whose body is at most 1 MiB, comes in time and is strict JSON."""
 
     async def body(self) -> bytes:
-        """The whole body; `Refusal` request.too_large as soon as it is known to be larger."""
+        """The whole body; `Refusal` when it is larger, comes too slowly or holds NUL."""
         kept: bytes | None = getattr(self, "_kept", None)
         if kept is None:
             try:
@@ -40,11 +40,8 @@ class LimitedRequest(Request):
         return kept
 
     async def json(self) -> Any:
-        """The JSON value; NaN, lone surrogates and NUL are no JSON of ours."""
-        raw = await self.body()
-        if b"\\u0000" in raw:
-            raise Refusal("request.malformed", "the body holds the character NUL")
-        return orjson.loads(raw)
+        """The JSON value; NaN and lone surrogates are no JSON of ours."""
+        return orjson.loads(await self.body())
 
     async def _read(self) -> bytes:
         announced = self.headers.get("content-length", "")
@@ -55,13 +52,13 @@ class LimitedRequest(Request):
             content += chunk
             if len(content) > MAXIMUM_BYTES:
                 raise Refusal("request.too_large", f"at most {MAXIMUM_BYTES} bytes")
+        if b"\\u0000" in content:
+            raise Refusal("request.malformed", "the body holds the character NUL")
         return bytes(content)
 
 
-def check_media(request: Request, *, takes_body: bool) -> None:
-    """`Refusal` when a body that is read is not plain JSON."""
-    if not takes_body:
-        return
+def check_media(request: Request) -> None:
+    """`Refusal` when the body is not plain JSON."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != "application/json":
         raise Refusal("request.unsupported_media", "the body must be application/json")

@@ -1,4 +1,4 @@
-"""An exchange as the plan's own people and systems see it (exchange.md, section 8); pure, no names, no bodies.
+"""An exchange as the plan's own people and systems see it (exchange.md, section 8): ids, codes, counts; no names.
 
 State, answer and clock are three fields; the HTTP status of the call is a fourth and is put in by the route.
 """
@@ -9,8 +9,13 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
+from interpayer.audit import ledger
+from interpayer.exchange import store
 from interpayer.model.exchange import FINAL, Role, State
 from interpayer.model.reason import REASONS
+from interpayer.records import store as records_store
+from interpayer.system.clock import now
+from interpayer.system.database import Connection
 
 _INVALID = {"record.unmapped": "unmapped", "record.withheld": "withheld"}
 _ASKED = ("request.sent",)
@@ -26,6 +31,20 @@ class Found:
     events: Sequence[Mapping[str, Any]] = ()
     received: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     quarantined: Mapping[str, int] = field(default_factory=dict)
+
+
+def load(conn: Connection, exchange_id: str) -> Found | None:
+    """What is known of one exchange now; None when there is none of this id."""
+    row = store.row_of(conn, exchange_id)
+    if row is None:
+        return None
+    return Found(
+        row=row,
+        at=now(),
+        events=ledger.events_of(conn, exchange_id),
+        received=records_store.received_counts(conn, exchange_id),
+        quarantined=records_store.quarantined_counts(conn, exchange_id),
+    )
 
 
 def is_finished(row: Mapping[str, Any]) -> bool:
@@ -52,7 +71,7 @@ def summary(row: Mapping[str, Any], at: datetime) -> dict[str, Any]:
 
 
 def render(found: Found) -> dict[str, Any]:
-    """The internal rendering of one exchange."""
+    """The internal rendering of one exchange; pure."""
     row, details = found.row, found.row["details"]
     return {
         **summary(row, found.at),
