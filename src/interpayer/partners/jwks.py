@@ -1,5 +1,6 @@
 """Which public keys of a partner we keep: checked once, when they are registered, never taken from a token."""
 
+import base64
 from collections.abc import Mapping
 from typing import Any
 
@@ -64,12 +65,18 @@ def _check_key(key: object, *, place: int) -> dict[str, Any]:
 
 def _check_material(key: dict[str, Any]) -> None:
     if key.get("kty") == "RSA":
-        numbers = RSAKey.import_key(key).public_key.public_numbers()
-        fits = SMALLEST_RSA_BITS <= numbers.n.bit_length() <= LARGEST_RSA_BITS
-        if not (fits and numbers.n % 2 == 1 and 65537 <= numbers.e < 2**33 and numbers.e % 2 == 1):
+        modulus, exponent = _number(key["n"]), _number(key["e"])
+        fits = SMALLEST_RSA_BITS <= modulus.bit_length() <= LARGEST_RSA_BITS
+        if not (fits and modulus % 2 == 1 and 65537 <= exponent < 2**33 and exponent % 2 == 1):
             raise ValueError("weak key")
+        RSAKey.import_key(key)
     elif key.get("kty") == "EC" and key.get("crv") in {"P-256", "P-384", "P-521"}:
         # Importing computes the point: one off the curve fails here.
         _ = ECKey.import_key(key).public_key.public_numbers()
     else:
         raise ValueError("unsupported kind of key")
+
+
+def _number(text: str) -> int:
+    """Base64urlUInt (RFC 7518, 2)."""
+    return int.from_bytes(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))

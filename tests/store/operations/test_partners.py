@@ -26,7 +26,9 @@ def a_document(**changes: Any) -> dict[str, Any]:
         "jwks": {"keys": [key.as_dict(private=False)]},
         "environment": "test",
         "attested_by_contract": True,
-        "endpoints": [{"fhir_base": "https://alder.example/fhir", "capabilities": ["bulk_2.2"], "version": "2.2"}],
+        "endpoints": [
+            {"fhir_base": "https://alder.example/fhir", "capabilities": ["bulk-member-match"], "version": "2.2"}
+        ],
         **changes,
     }
 
@@ -67,7 +69,7 @@ def test_status_changes_with_a_reason_and_a_name(tools: Tools, person: Actor) ->
 def test_endpoints_are_added_taken_out_and_maintained(tools: Tools, person: Actor) -> None:
     with tools.database.transaction() as conn:
         partners.add(tools, conn, a_document(endpoints=[]), actor=person)
-        wanted = {"fhir_base": "https://alder.example/r4/", "capabilities": ["single_everything"]}
+        wanted = {"fhir_base": "https://alder.example/r4/", "capabilities": ["everything"]}
         made = partners.add_endpoint(tools, conn, "payer-a", endpoint=wanted, actor=person)
         window = (now() + timedelta(hours=1), now() + timedelta(hours=2))
         kept = partners.add_maintenance(tools, conn, made.id, window=window, actor=person)
