@@ -25,7 +25,11 @@ class Standing:
 
 
 def upsert(conn: Connection, wanted: Sequence[Standing], at: datetime) -> list[str]:
-    """Make or refresh standing requests, one per member and payer; the ids that are new or became active again."""
+    """Make or refresh standing requests, one per member and payer; the ids that are new or became active again.
+
+    One that has done all it had to do stays finished: the feed says the same every day.
+    """
+    kept = _kept(conn, wanted)
     made: list[str] = []
     for s in wanted:
         row = conn.execute(
@@ -36,16 +40,30 @@ def upsert(conn: Connection, wanted: Sequence[Standing], at: datetime) -> list[s
                  consent_id = excluded.consent_id, basis = excluded.basis,
                  prior_sealed = excluded.prior_sealed, state = 'active', stopped_reason = null,
                  next_due_at = case when t.state = 'stopped' then excluded.next_due_at else t.next_due_at end,
+                 phase = case when t.state = 'stopped' then excluded.phase else t.phase end,
+                 fired = case when t.state = 'stopped' then 0 else t.fired end,
                  changed_at = excluded.changed_at
-               returning id, (xmax = 0 or t.next_due_at = excluded.next_due_at) as is_new""",
+               where t.stopped_reason is distinct from 'finished'
+               returning id""",
             (
                 *(s.id, s.member_id, s.organization, s.relation, s.basis, s.consent_id, s.prior_sealed),
                 *(s.known_on, s.next_due_at, s.phase, at),
             ),
         ).fetchone()
-        if row and row["is_new"]:
+        if row and kept.get((s.member_id, s.organization)) != "active":
             made.append(row["id"])
     return made
+
+
+def _kept(conn: Connection, wanted: Sequence[Standing]) -> dict[tuple[str, str], str]:
+    """The state of those that stand already, locked."""
+    rows = conn.execute(
+        """select t.member_id, t.organization, t.state from exchange.standing t
+             join unnest(%s::text[], %s::text[]) as w (member_id, organization) using (member_id, organization)
+            order by t.id for update of t""",
+        ([s.member_id for s in wanted], [s.organization for s in wanted]),
+    ).fetchall()
+    return {(row["member_id"], row["organization"]): row["state"] for row in rows}
 
 
 def stop(conn: Connection, *, member_ids: Sequence[str], reason: str, at: datetime) -> list[str]:

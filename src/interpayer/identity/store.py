@@ -182,7 +182,7 @@ def covered_on(conn: Connection, member_id: str, day: date) -> bool:
     row = conn.execute(
         """
         select 1 from identity.coverage
-         where member_id = %s and status <> 'cancelled' and status <> 'entered-in-error'
+         where member_id = %s and status not in ('cancelled', 'entered-in-error', 'void')
            and coalesce(starts_on, '-infinity') <= %s and coalesce(ends_on, 'infinity') >= %s limit 1
         """,
         [member_id, day, day],

@@ -6,6 +6,8 @@ from datetime import datetime
 
 from interpayer.consent import store as consent_store
 from interpayer.delivery import store as delivery_store
+from interpayer.delivery.withdrawal import Dropped, drop_member
+from interpayer.exchange import batch_store
 from interpayer.exchange import store as exchange_store
 from interpayer.exchange.durability import store as durable
 from interpayer.exchange.tools import Tools
@@ -20,6 +22,9 @@ from interpayer.system.clock import now
 from interpayer.system.database import Connection
 
 REVOKED = "consent.revoked"
+# Jobs that hold or will hold files.
+_LIVE_JOBS = ("kicked_off", "running", "ready", "fetched")
+_ALL = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +80,12 @@ def revoke(tools: Tools, conn: Connection, consent_id: str, *, reason: str, acto
     members = [consent.member_id] if consent.member_id else []
     rows = exchange_store.of_members(conn, members, WITHDRAWABLE)
     stopping = [row["id"] for row in rows if row["consent_id"] == consent_id or row["id"] in exchanges]
-    partners = {grant.partner_id for grant in ended}
-    stopped = _stop(tools, conn, stopping, members=members if partners else [], actor=actor)
+    jobs = [
+        job.id
+        for partner_id in {grant.partner_id for grant in ended}
+        for job in delivery_store.list_jobs(conn, partner_id=partner_id, states=_LIVE_JOBS, limit=_ALL)
+    ]
+    stopped = _stop(tools, conn, stopping, dropping=[(m, job_id) for m in members for job_id in jobs], actor=actor)
     tools.ledger.append(
         conn,
         Event(
@@ -108,7 +117,7 @@ def withdraw_many(tools: Tools, conn: Connection, rows: Sequence[consent_store.W
     members = [row.member_id for row in fresh]
     ended_standing = standing.stop(tools, conn, member_ids=members, reason="opted out", actor=actor)
     under_way = [row["id"] for row in exchange_store.of_members(conn, members, WITHDRAWABLE)]
-    stopped = _stop(tools, conn, under_way, members=members, actor=actor)
+    stopped = _stop(tools, conn, under_way, dropping=[(m, None) for m in members], actor=actor)
     tools.ledger.append_many(
         conn,
         [
@@ -159,9 +168,17 @@ def listed(conn: Connection, member_id: str) -> tuple[list[Consent], datetime | 
 
 
 def _stop(
-    tools: Tools, conn: Connection, exchange_ids: Collection[str], *, members: Sequence[str], actor: Actor
+    tools: Tools,
+    conn: Connection,
+    exchange_ids: Collection[str],
+    *,
+    dropping: Sequence[tuple[str, str | None]],
+    actor: Actor,
 ) -> Stopped:
-    """Exchanges end as revoked, their waiting work goes, files lose the members at once (exchange.md, section 6)."""
+    """Exchanges end as revoked, their waiting work goes, files lose the members at once (exchange.md, section 6).
+
+    `dropping` names members with the one job to take them out of, or None for every job.
+    """
     moved = move(
         conn,
         tools.ledger,
@@ -170,19 +187,18 @@ def _stop(
     )
     for exchange_id in moved:
         durable.cancel(conn, exchange_id)
-    dropped = [(m, drop) for m in members for drop in delivery_store.drop_member(conn, m)]
-    tools.ledger.append_many(
-        conn,
-        [
-            Event(
-                *("answer.withdrawn", drop.exchange_id or f"job:{drop.job_id}", actor.type, actor.id),
-                reason="delivery.member_withdrawn",
-                exchange_id=drop.exchange_id,
-                partner_id=drop.partner_id,
-                member_id=member_id,
-                facts={"job": drop.job_id, "file": drop.file_id},
-            )
-            for member_id, drop in dropped
-        ],
-    )
+    dropped = [(m, drop) for m, job_id in dropping for drop in drop_member(conn, m, job_id=job_id)]
+    tools.ledger.append_many(conn, [_withdrawn(conn, member_id, drop, actor) for member_id, drop in dropped])
     return Stopped(exchanges=tuple(moved), files=tuple(drop.file_id for _, drop in dropped))
+
+
+def _withdrawn(conn: Connection, member_id: str, drop: Dropped, actor: Actor) -> Event:
+    exchange_id = drop.exchange_id or batch_store.job_members(conn, drop.job_id).get(member_id)
+    return Event(
+        *("answer.withdrawn", exchange_id or f"job:{drop.job_id}", actor.type, actor.id),
+        reason="delivery.member_withdrawn",
+        exchange_id=exchange_id,
+        partner_id=drop.partner_id,
+        member_id=member_id,
+        facts={"job": drop.job_id, "file": drop.file_id, "fetched_before": drop.was_fetched},
+    )
