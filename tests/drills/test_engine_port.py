@@ -9,7 +9,7 @@ import pytest
 
 from interpayer.exchange.durability import store
 from interpayer.exchange.engine import Engine
-from interpayer.exchange.recovery import DeadLetter, Pace, dead_letters, replay
+from interpayer.exchange.recovery import DeadLetter, Pace, Slot, SlotTaken, dead_letters, replay
 from interpayer.system.database import Connection, Database
 from tests.support import engine_stories as stories
 from tests.support.databases import ScratchDatabase
@@ -23,12 +23,13 @@ class Scene:
     """A database with a place for traces and, while it is entered, a worker in this process."""
 
     def __init__(self, database: ScratchDatabase) -> None:
+        self.database = database
         self.door, self.operator = database.door, database.operator
         self.worker = Database(database.url("worker"), size=6)
         self.gate = threading.Event()
         with database.owner.transaction() as conn:
             conn.execute(stories.TABLES.encode())
-        self._engine = Engine(
+        self.engine = Engine(
             url=database.url("worker"),
             slot="here",
             database=self.worker,
@@ -38,12 +39,12 @@ class Scene:
         )
 
     def __enter__(self) -> "Scene":
-        self._engine.start()
+        self.engine.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         self.gate.set()
-        self._engine.stop()
+        self.engine.stop()
         self.worker.close()
 
     def accept(self, name: str, workflow_id: str, **options: object) -> None:
@@ -151,6 +152,37 @@ def test_one_partner_does_not_take_all_threads(scene: Scene) -> None:
     scene.accept("drill_nothing", "y-0", partition="other partner")
     scene.reaches("y-0", "done")
     assert scene.traces("y-0") == ["deliver"]
+
+
+def test_a_worker_whose_slot_is_taken_ends(scene: Scene) -> None:
+    with scene.database.owner.transaction() as conn:
+        cut = conn.execute(
+            "select pg_terminate_backend(pid) from pg_locks where locktype = 'advisory' and database = "
+            "(select oid from pg_database where datname = current_database())"
+        ).fetchall()
+    assert cut
+    thief = Slot(scene.database.url("worker"), "here", PACE)
+    wait_until(lambda: _takes(thief))
+    assert scene.engine.wait(10)
+    thief.leave()
+
+
+def _takes(slot: Slot) -> bool:
+    try:
+        slot.take()
+    except SlotTaken:
+        return False
+    return True
+
+
+def test_a_worker_that_lost_its_connection_takes_its_slot_again(scene: Scene) -> None:
+    with scene.database.owner.transaction() as conn:
+        conn.execute("select pg_terminate_backend(pid) from pg_locks where locktype = 'advisory'")
+    scene.accept("drill_nothing", "x-0")
+    scene.reaches("x-0", "done")
+    assert not scene.engine.wait(1.5)
+    with pytest.raises(SlotTaken):
+        Slot(scene.database.url("worker"), "here", PACE).take()
 
 
 # ---------------------------------------------------------------- faults

@@ -2,7 +2,8 @@
 
 import os
 import socket
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from time import monotonic
 
@@ -84,11 +85,12 @@ class Slot:
 
     def take(self) -> None:
         """Hold the slot and start the lease; ``SlotTaken`` if another process has it."""
-        conn = connect(self._url, autocommit=True)
-        if not run_store.take_slot(conn, self.executor):
-            conn.close()
-            raise SlotTaken(self.executor)
-        self._conn, self._held_since = conn, monotonic()
+        self._conn = connect(self._url, autocommit=True)
+        with self._translated():
+            if not run_store.take_slot(self._conn, self.executor):
+                self.leave()
+                raise SlotTaken(self.executor)
+        self._held_since = monotonic()
         self.beat()
 
     def beat(self) -> None:
@@ -96,13 +98,10 @@ class Slot:
         if self._conn is None or self._conn.closed:
             self.take()
             return
-        try:
+        with self._translated():
             run_store.renew_lease(
                 self._conn, self.executor, host=socket.gethostname(), process=os.getpid(), expiry_s=self._pace.expiry_s
             )
-        except DatabaseError:
-            self.leave()
-            raise DatabaseGone("the slot's connection was lost") from None
 
     def may_judge(self) -> bool:
         """Whether others had the time to renew their leases: not just after a start of the database or of ours."""
@@ -113,6 +112,15 @@ class Slot:
         if self._conn is not None:
             self._conn.close()
         self._conn = None
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        """Whatever the database says here, the slot is not held any more until it is taken anew."""
+        try:
+            yield
+        except DatabaseError:
+            self.leave()
+            raise DatabaseGone("the slot's connection was lost") from None
 
 
 def watch_over(database: Database, slot: Slot, pace: Pace, *, watch: Watch, at_work: Collection[str]) -> None:
