@@ -1,0 +1,43 @@
+"""After a restore nothing is released until the feed was loaded again and a named person says so."""
+
+import pytest
+
+from interpayer.audit.ledger import search
+from interpayer.exchange.tools import Tools
+from interpayer.exchange.transitions import Actor
+from interpayer.model.reason import Refusal
+from interpayer.operations import holds, store
+from interpayer.system.clock import now
+
+
+def test_a_hold_holds_until_it_is_cleared(tools: Tools) -> None:
+    with tools.database.transaction() as conn:
+        assert not store.releases_held(conn)
+        assert store.hold(conn, "restore", "a backup was restored")
+        assert not store.hold(conn, "restore", "again")
+        assert store.releases_held(conn)
+        assert store.clear_hold(conn, "restore", by="Ana Ruiz", at=now())
+        assert not store.releases_held(conn)
+
+
+def test_a_hold_is_not_cleared_before_the_feed_was_loaded_again(tools: Tools, person: Actor) -> None:
+    with tools.database.transaction() as conn:
+        store.keep_load(conn, "l-before", kind="enrollments", at=now(), by="Ana Ruiz", counts={})
+    with tools.database.transaction() as conn:
+        store.hold(conn, "restore", "a backup was restored")
+    with tools.database.transaction() as conn, pytest.raises(Refusal, match=r"system\.restored"):
+        holds.resync(tools, conn, reason="all loaded", actor=person)
+    with tools.database.transaction() as conn:
+        store.keep_load(conn, "l-after", kind="enrollments", at=now(), by="Ana Ruiz", counts={})
+        assert holds.resync(tools, conn, reason="feed, letters and recalls loaded", actor=person) == ["restore"]
+    with tools.database.transaction() as conn:
+        assert not store.releases_held(conn)
+        (event,) = [e for e in search(conn) if e["name"] == "database.resynced"]
+    assert event["actor_id"] == "Ana Ruiz"
+
+
+def test_a_process_cannot_clear_it(tools: Tools) -> None:
+    with tools.database.transaction() as conn:
+        store.hold(conn, "restore", "a backup was restored")
+        with pytest.raises(Refusal, match=r"caller\.not_permitted"):
+            holds.resync(tools, conn, reason="all loaded", actor=Actor("process", "watchdog"))
