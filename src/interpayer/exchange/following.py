@@ -6,6 +6,9 @@ from collections.abc import Callable
 from interpayer.consent import store as consent_store
 from interpayer.delivery import ndjson
 from interpayer.delivery import store as delivery_store
+from interpayer.delivery.files import File, file, mark_fetched
+from interpayer.delivery.parts import open_parts
+from interpayer.delivery.withdrawal import drop_member
 from interpayer.exchange import batch_store, store
 from interpayer.exchange.steps import releasing
 from interpayer.exchange.tools import Tools
@@ -19,10 +22,10 @@ from interpayer.system.database import Connection
 _POLL_S = 0.25
 
 
-def may_fetch(tools: Tools, conn: Connection, file: delivery_store.File) -> None:
+def may_fetch(tools: Tools, conn: Connection, wanted: File) -> None:
     """Decide again for every member in the job before a byte leaves; who lost permission is dropped from the files."""
-    exchange_of = batch_store.job_members(conn, file.job_id)
-    job = delivery_store.job(conn, file.job_id, None)
+    exchange_of = batch_store.job_members(conn, wanted.job_id)
+    job = delivery_store.job(conn, wanted.job_id, None)
     if job is None or not exchange_of:
         return
     decisions = releasing.decide(tools, conn, job.partner_id, list(exchange_of))
@@ -30,11 +33,11 @@ def may_fetch(tools: Tools, conn: Connection, file: delivery_store.File) -> None
     if not refused:
         return
     for member_id in refused:
-        delivery_store.drop_member(conn, member_id)
+        drop_member(conn, member_id, job_id=wanted.job_id)
     releasing.refuse(tools, conn, {m: exchange_of[m] for m in refused}, decisions)
 
 
-def still_allowed(tools: Tools, file: delivery_store.File) -> Callable[[], bool]:
+def still_allowed(tools: Tools, begun_with: File) -> Callable[[], bool]:
     """A question for the stream between segments: did anything about consent or this file change since it began?"""
     with tools.database.transaction() as conn:
         begun = consent_store.revision(conn)
@@ -48,35 +51,35 @@ def still_allowed(tools: Tools, file: delivery_store.File) -> Callable[[], bool]
         asked_at = time.monotonic()
         with tools.database.transaction() as conn:
             if consent_store.revision(conn) != begun:
-                current = delivery_store.file(conn, file.id, None)
-                is_allowed = current is not None and current.etag == file.etag
+                current = file(conn, begun_with.id, None)
+                is_allowed = current is not None and current.etag == begun_with.etag
         return is_allowed
 
     return ask
 
 
-def fetched(tools: Tools, file: delivery_store.File, *, caller: Caller, trace_id: str | None) -> None:
+def fetched(tools: Tools, whole: File, *, caller: Caller, trace_id: str | None) -> None:
     """A file went out whole: a disclosure, on the ledger per job; when all went out, the exchanges are completed."""
     with tools.database.transaction() as conn:
-        is_all = delivery_store.mark_fetched(conn, file.id)
+        is_all = mark_fetched(conn, whole.id)
         actor = Actor("partner", caller.partner_id)
         tools.ledger.append(
             conn,
             Event(
-                *("answer.fetched", f"job:{file.job_id}", actor.type, actor.id),
+                *("answer.fetched", f"job:{whole.job_id}", actor.type, actor.id),
                 partner_id=caller.partner_id,
                 trace_id=trace_id,
                 facts={
-                    "job": file.job_id,
-                    "file": file.id,
-                    "type": file.type,
-                    "lines": file.lines,
-                    "sha256": file.sha256,
+                    "job": whole.job_id,
+                    "file": whole.id,
+                    "type": whole.type,
+                    "lines": whole.lines,
+                    "sha256": whole.sha256,
                 },
             ),
         )
         if is_all:
-            _complete(tools, conn, file.job_id, actor=actor, acknowledgement="all files fetched")
+            _complete(tools, conn, whole.job_id, actor=actor, acknowledgement="all files fetched")
 
 
 def delete_job(tools: Tools, conn: Connection, *, job_id: str, partner_id: str) -> None:
@@ -91,7 +94,7 @@ def delete_job(tools: Tools, conn: Connection, *, job_id: str, partner_id: str) 
     else:
         _complete(tools, conn, job_id, actor=actor, acknowledgement="job deleted by its owner")
     delivery_store.set_state(conn, job_id, "deleted")
-    ndjson.remove_files(conn, tools.objects, job_id)
+    ndjson.remove_files(conn, open_parts(conn, tools.objects, tools.vault, job_id=job_id))
     tools.ledger.append(
         conn,
         Event(

@@ -13,7 +13,10 @@ import orjson
 from interpayer.audit.ledger import latest_checkpoint
 from interpayer.delivery import download
 from interpayer.delivery import store as delivery_store
-from interpayer.delivery.manifest import manifest
+from interpayer.delivery.files import file as open_file
+from interpayer.delivery.files import files
+from interpayer.delivery.manifest import manifest, outcome_lines
+from interpayer.delivery.parts import open_parts
 from interpayer.exchange import batch_store
 from interpayer.exchange.following import delete_job, fetched, may_fetch, still_allowed
 from interpayer.exchange.kickoff import ExportWish, start_export_job
@@ -75,6 +78,13 @@ class Exports:
         """Where an own job stands: 202 with progress, or 200 with the manifest."""
         return _status(self.tools, call, conn)
 
+    def issues(self, call: Call, conn: Connection) -> Answer:
+        """The error file of an own job: OperationOutcomes without member data."""
+        job = delivery_store.job(conn, call.path_parameters["id"], call.caller.partner_id)
+        if job is None or job.state not in ("ready", "fetched"):
+            raise Refusal("request.not_found", "job")
+        return Answer(body=outcome_lines(delivery_store.issues(conn, job.id)), media_type="application/fhir+ndjson")
+
     def delete(self, call: Call, conn: Connection) -> Answer:
         """Cancel an own job, or let its files go."""
         delete_job(self.tools, conn, job_id=call.path_parameters["id"], partner_id=call.caller.partner_id)
@@ -112,6 +122,7 @@ def operations(tools: Tools) -> list[Operation]:
         Operation(method="POST", body=Body.OPTIONAL, **kick_off),
         Operation(method="GET", **kick_off),
         Operation("GET", "/job/{id}", run.status, scopes=_READ, route_class="status"),
+        Operation("GET", "/job/{id}/issues", run.issues, scopes=_READ, route_class="file"),
         Operation("DELETE", "/job/{id}", run.delete, scopes=_READ, route_class="status"),
         Operation("GET", "/file/{id}", run.file, scopes=_READ, route_class="file"),
         Operation("GET", "/Patient/{id}/$everything", run.everything, scopes=_PATIENT, **everything),
@@ -189,44 +200,48 @@ def _status(tools: Tools, call: Call, conn: Connection) -> Answer:
     if job is None or job.role != "responder" or job.state in ("deleted", "expired"):
         raise Refusal("request.not_found", "job")
     if job.state == "failed":
-        raise Refusal(job.error_reason or "system.bug", "the job failed")
+        raise Refusal(job.reason or "system.bug", "the job failed")
     if job.state in ("kicked_off", "running"):
         return Answer(status=202, headers={"X-Progress": f"{job.progress}%", "Retry-After": "1"})
-    checkpoint = latest_checkpoint(conn)
     body = manifest(
         job,
-        delivery_store.files(conn, job.id),
+        files(conn, job.id),
         file_url=lambda file_id: f"{tools.fhir_base}/file/{file_id}",
-        checkpoint=checkpoint,
+        error_url=f"{tools.fhir_base}/job/{job.id}/issues",
+        errors=len(delivery_store.issues(conn, job.id)),
     )
+    body["extension"] = {"checkpoint": latest_checkpoint(conn)}
     headers = {"Expires": _http_date(job.expires_at)} if job.expires_at else {}
     return Answer(body=body, media_type="application/json", headers=headers)
 
 
 def _file(tools: Tools, call: Call, conn: Connection) -> Answer:
-    found = delivery_store.file(conn, call.path_parameters["id"], call.caller.partner_id)
+    found = open_file(conn, call.path_parameters["id"], call.caller.partner_id)
     if found is None:
         raise Refusal("request.not_found", "file")
     may_fetch(tools, conn, found)
-    plan = download.plan_download(conn, tools.vault, found.id)
+    plan = download.plan_download(conn, found.id)
+    if plan is None:
+        raise Refusal("request.not_found", "file")
+    parts = open_parts(conn, tools.objects, tools.vault, job_id=found.job_id)
     is_gzip = "gzip" in call.headers.get("accept-encoding", "")
-    total = plan.gzip_length if is_gzip else plan.plain_length
-    start = _range_start(call, plan.etag, total, is_gzip)
-    headers = {"ETag": plan.etag, "Content-Length": str(total - start), "Cache-Control": "no-store"}
+    total = plan.file.gzip_length if is_gzip else plan.file.plain_length
+    start = _range_start(call, plan.file.etag, total, is_gzip=is_gzip)
+    headers = {"ETag": plan.file.etag, "Content-Length": str(total - start), "Cache-Control": "no-store"}
     if is_gzip:
         headers |= {"Content-Encoding": "gzip", "Vary": "Accept-Encoding", "Accept-Ranges": "bytes"}
     if start:
         headers["Content-Range"] = f"bytes {start}-{total - 1}/{total}"
 
     def body() -> Iterator[bytes]:
-        allowed = still_allowed(tools, found)
-        yield from download.stream(tools.objects, plan, gzip=is_gzip, start=start, still_allowed=allowed)
-        fetched(tools, found, caller=call.caller, trace_id=call.context.trace_id)
+        allowed = still_allowed(tools, plan.file)
+        yield from download.stream(parts, plan, gzip=is_gzip, start=start, still_allowed=allowed)
+        fetched(tools, plan.file, caller=call.caller, trace_id=call.context.trace_id)
 
     return Answer(status=206 if start else 200, body=body(), headers=headers, media_type="application/fhir+ndjson")
 
 
-def _range_start(call: Call, etag: str, total: int, is_gzip: bool) -> int:
+def _range_start(call: Call, etag: str, total: int, *, is_gzip: bool) -> int:
     """Where a resumed download begins: only an open range over the same gzip bytes; anything else starts anew."""
     asked = call.headers.get("range", "")
     if not (is_gzip and asked.startswith("bytes=") and asked.endswith("-")):

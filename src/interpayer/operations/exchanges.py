@@ -71,7 +71,7 @@ def cancel(tools: Tools, conn: Connection, exchange_id: str, *, reason: str, act
         raise Refusal("request.not_found")
     if exchange.state in FINAL:
         raise Refusal("request.wrong_state", f"the exchange is {exchange.state.value} already")
-    move_one(conn, tools.ledger, Move(exchange_id, State.CANCELLED, facts={"why": reason}), actor=actor)
+    move_one(conn, tools.ledger, Move(exchange_id, State.CANCELLED, body={"why": reason}), actor=actor)
     durable.cancel(conn, exchange_id)
 
 
@@ -82,7 +82,7 @@ def replay(tools: Tools, conn: Connection, exchange_id: str, *, reason: str, act
         raise Refusal("request.not_found")
     if exchange.role is not Role.REQUESTER or exchange.state is not State.FAILED:
         raise Refusal("request.wrong_state", "only a failed exchange of the requester is replayed")
-    move_one(conn, tools.ledger, Move(exchange_id, State.RECEIVED, facts={"why": reason}), actor=actor)
+    move_one(conn, tools.ledger, Move(exchange_id, State.RECEIVED, body={"why": reason}), actor=actor)
     workflow_id = f"{exchange_id}:replay-{exchange.version}"
     durable.accept(conn, "request_history", workflow_id, exchange_id)
     return workflow_id

@@ -5,6 +5,7 @@ from typing import Any
 
 from interpayer.delivery import ndjson
 from interpayer.delivery import store as delivery_store
+from interpayer.delivery.parts import open_parts
 from interpayer.exchange import batch_store, store
 from interpayer.exchange.durability import store as durable
 from interpayer.exchange.tools import Tools
@@ -67,7 +68,7 @@ def _expired_files(tools: Tools, conn: Connection) -> int:
     """Files past their time go; the exchanges, the ledger and the receipts stay."""
     job_ids = delivery_store.expired_jobs(conn, now())
     for job_id in job_ids:
-        ndjson.remove_files(conn, tools.objects, job_id)
+        ndjson.remove_files(conn, open_parts(conn, tools.objects, tools.vault, job_id=job_id))
         delivery_store.set_state(conn, job_id, "expired")
         ids = list(batch_store.job_members(conn, job_id).values())
         standing_rows = store.lock_many(conn, ids)

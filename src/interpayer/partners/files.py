@@ -25,6 +25,9 @@ class Sink(Protocol):
     def restart(self) -> None:
         """Drop everything written so far: the partner sends the file from its start."""
 
+    def begin(self, *, etag: str | None, encoding: str | None) -> None:
+        """What the head of the answer says of the bytes that follow."""
+
     def write(self, chunk: bytes) -> None:
         """Keep the next bytes."""
 
@@ -60,6 +63,7 @@ def copy_file(http: httpx2.Client, ask: Ask, sink: Sink, *, resume_from: int, et
             raise bad_answer("the partner sent another part of the file than was asked for")
         if resume_from and not is_rest:
             sink.restart()
+        sink.begin(etag=named.get("etag"), encoding=named.get("content-encoding"))
         return _copied(response, sink, named, resume_from=resume_from if is_rest else 0)
 
 
@@ -83,6 +87,9 @@ class _Memory:
 
     def restart(self) -> None:
         self.content.clear()
+
+    def begin(self, *, etag: str | None, encoding: str | None) -> None:
+        """Nothing to note: the file is read at once."""
 
     def write(self, chunk: bytes) -> None:
         self.content += chunk

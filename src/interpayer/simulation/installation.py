@@ -180,7 +180,7 @@ class Installation:
 
     def _wait_for_doors(self) -> None:
         for port in self.ports:
-            self._until("doors", lambda port=port: _answers(port))  # type: ignore[misc]
+            self._until("doors", lambda port=port: _answers(port))
 
     def _is_ready(self, *arguments: str) -> bool:
         try:

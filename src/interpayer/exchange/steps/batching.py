@@ -224,7 +224,7 @@ def _issue_codes(client: PartnerClient, link: FileLink, manifest: Manifest, sent
     """The issue codes of one error file; its texts are the partner's and stay there."""
     outcomes = client.fetch_lines(link, with_token=manifest.requires_access_token, trail=sent)
     issues = [issue for outcome in outcomes for issue in outcome.get("issue") or [] if isinstance(issue, dict)]
-    return [str(issue.get("code")) for issue in issues if issue.get("severity") != "information"]
+    return [str(issue.get("code")) for issue in issues if issue.get("code") != "informational"]
 
 
 def _answered(exchange_id: str, outcome: Outcome | None) -> Move:

@@ -1,12 +1,15 @@
 """Responder, one export: who may still have what, gather it, release it; `$everything` for one member likewise."""
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import orjson
 
 from interpayer.delivery import ndjson
 from interpayer.delivery import store as delivery_store
+from interpayer.delivery.files import member_share
+from interpayer.delivery.parts import open_parts
+from interpayer.delivery.withdrawal import WITHDRAWN, WITHDRAWN_TEXT, drop_member
 from interpayer.exchange import batch_store
 from interpayer.exchange.durability.flow import step, tx_step
 from interpayer.exchange.steps.deciding import caller_of
@@ -28,6 +31,8 @@ from interpayer.records.loading import export_horizon
 from interpayer.system.clock import now
 from interpayer.system.database import Connection
 
+NOT_IN_GROUP = "A patient that was asked for is not in the Group."
+
 
 @tx_step("authorize_export")
 def authorize(tools: Tools, conn: Connection, job_id: str) -> int:
@@ -37,18 +42,14 @@ def authorize(tools: Tools, conn: Connection, job_id: str) -> int:
     only = asked["members"] or None
     exchange_of = batch_store.group_members(conn, asked["group_id"], only)
     for _ in set(asked["members"]) - set(exchange_of):
-        delivery_store.add_issue(
-            conn, job_id, code="not-found", text="A patient that was asked for is not in the Group."
-        )
+        delivery_store.add_issue(conn, job_id, code="request.not_found", text=NOT_IN_GROUP)
     caller = caller_of(conn, job.partner_id)
     decisions = decide(tools, conn, caller.partner_id, list(exchange_of))
     exchange_of = exchanges_for(tools, conn, asked, exchange_of, caller=caller)
     permitted = {m: x for m, x in exchange_of.items() if not decisions[m].is_refused}
     refuse(tools, conn, {m: x for m, x in exchange_of.items() if decisions[m].is_refused}, decisions)
     if len(permitted) < len(exchange_of):
-        delivery_store.add_issue(
-            conn, job_id, code="suppressed", text="Members whose data cannot be sent are left out."
-        )
+        delivery_store.add_issue(conn, job_id, code=WITHDRAWN, text=WITHDRAWN_TEXT)
     gathering(tools, conn, permitted)
     batch_store.save_job_members(conn, job_id, permitted)
     delivery_store.set_state(conn, job_id, "running")
@@ -65,8 +66,8 @@ def gather(tools: Tools, job_id: str) -> int:
         exchange_of = batch_store.job_members(conn, job_id)
         selection = selection_of(tools, list(exchange_of), asked, until=horizon)
         blocks = lines_of(tools, conn, selection, exchange_of)
-        written = ndjson.write_files(conn, tools.objects, tools.vault, job_id, blocks)
-        delivery_store.set_state(conn, job_id, "running", transaction_time=horizon)
+        written = ndjson.write_files(conn, open_parts(conn, tools.objects, tools.vault, job_id=job_id), blocks)
+        delivery_store.set_detail(conn, job_id, {"transaction_time": horizon.isoformat()})
         return len(written)
 
 
@@ -81,12 +82,14 @@ def release(tools: Tools, conn: Connection, job_id: str) -> str:
     decisions = decide(tools, conn, caller.partner_id, list(exchange_of))
     refused = {m: x for m, x in exchange_of.items() if decisions[m].is_refused}
     for member_id in refused:
-        delivery_store.drop_member(conn, member_id)
+        drop_member(conn, member_id, job_id=job_id)
     refuse(tools, conn, refused, decisions)
     permitted = {m: x for m, x in exchange_of.items() if m not in refused}
     _released(tools, conn, job_id, permitted)
     hours = tools.policy().exchange.file_hours
-    delivery_store.set_state(conn, job_id, "ready", expires_at=now() + timedelta(hours=hours))
+    kept = job.detail.get("transaction_time")
+    at = datetime.fromisoformat(kept) if kept else now()
+    delivery_store.set_state(conn, job_id, "ready", transaction_time=at, expires_at=now() + timedelta(hours=hours))
     asked = orjson.loads(delivery_store.job_request(conn, tools.vault, job_id))
     tools.ledger.append(
         conn,
@@ -107,7 +110,7 @@ def _job(conn: Connection, job_id: str) -> delivery_store.Job:
 
 
 def _released(tools: Tools, conn: Connection, job_id: str, exchange_of: Mapping[str, str]) -> None:
-    shares = delivery_store.member_share(conn, job_id, list(exchange_of))
+    shares = member_share(conn, job_id, list(exchange_of))
     asked = orjson.loads(delivery_store.job_request(conn, tools.vault, job_id))
     withheld = withheld_counts(conn, selection_of(tools, list(exchange_of), asked, until=None))
     assembled, released = [], []

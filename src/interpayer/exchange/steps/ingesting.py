@@ -11,7 +11,7 @@ import orjson
 from interpayer.adapters.base import Found
 from interpayer.adapters.fhir_files import read_lines
 from interpayer.audit.ledger import latest_checkpoint
-from interpayer.delivery.provenance import custodian_provenance
+from interpayer.delivery.provenance import Payer, custodian_provenance
 from interpayer.exchange import batch_store, standing_store, store
 from interpayer.exchange.durability.flow import tx_step
 from interpayer.exchange.steps.batching import partner_of
@@ -227,9 +227,9 @@ def _answer(records: int, error_codes: set[str]) -> str:
 def _custodian(tools: Tools, conn: Connection, row: Mapping[str, Any], batch: Mapping[str, Any]) -> None:
     """Our own Provenance beside the sender's: we hold this since now (PDex 2.7)."""
     resource = custodian_provenance(
-        provenance_id=row["id"],
-        targets=[f"Patient/{row['member_id']}"],
-        organization={"identifier": tools.entity.identifier, "display": tools.entity.name},
+        row["id"],
+        Payer(tools.entity.identifier, tools.entity.name),
+        [f"Patient/{row['member_id']}"],
         recorded=now(),
     )
     arrival = Arrival(

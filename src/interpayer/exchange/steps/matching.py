@@ -9,6 +9,7 @@ import orjson
 
 from interpayer.delivery import ndjson
 from interpayer.delivery import store as delivery_store
+from interpayer.delivery.parts import open_parts
 from interpayer.exchange import batch_store
 from interpayer.exchange.durability.flow import tx_step
 from interpayer.exchange.match_answer import Submitted, write_group, write_parameters
@@ -76,7 +77,7 @@ def match_chunk(tools: Tools, conn: Connection, job_id: str, chunk: int) -> int:
     ]
     batch_store.save_outcomes(conn, job_id, rows)
     done = min(begin + CHUNK, len(bundles))
-    delivery_store.progress(conn, job_id, 100 * done // len(bundles))
+    delivery_store.set_progress(conn, job_id, 100 * done // len(bundles))
     return len(incoming)
 
 
@@ -104,10 +105,10 @@ def publish(tools: Tools, conn: Connection, job_id: str) -> str:
             )
         )
     batch_store.save_groups(conn, kept_groups)
-    blocks = [Lines(type="Group", member_ids=(), plain=orjson.dumps(group) + b"\n", count=1) for _, group, _ in groups]
-    combined = orjson.dumps(write_parameters(group for _, group, _ in groups)) + b"\n"
-    blocks.append(Lines(type="Parameters", member_ids=(), plain=combined, count=1))
-    ndjson.write_files(conn, tools.objects, tools.vault, job_id, blocks)
+    blocks = [_line("Group", group) for _, group, _ in groups]
+    blocks.append(_line("Parameters", write_parameters(group for _, group, _ in groups)))
+    parts = open_parts(conn, tools.objects, tools.vault, job_id=job_id)
+    ndjson.write_files(conn, parts, blocks)
     expires_at = at + timedelta(hours=tools.policy().exchange.file_hours)
     delivery_store.set_state(conn, job_id, "ready", transaction_time=at, expires_at=expires_at)
     tools.ledger.append(
@@ -126,6 +127,10 @@ def _job(conn: Connection, job_id: str) -> delivery_store.Job:
     if job is None:
         raise LookupError("the job is unknown")
     return job
+
+
+def _line(kind: str, resource: Mapping[str, Any]) -> Lines:
+    return Lines(type=kind, member_ids=(), plain=orjson.dumps(resource) + b"\n", count=1, shared=True)
 
 
 def _bucket(kind: str) -> str:

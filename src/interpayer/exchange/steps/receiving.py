@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from interpayer.delivery.inbox import Announced, Inbox
+from interpayer.delivery.inbox import Announced, Inbox, Incoming
 from interpayer.exchange import batch_store, store
 from interpayer.exchange.durability.flow import step, tx_step
 from interpayer.exchange.retry import PARTNER
@@ -27,11 +27,11 @@ def download(tools: Tools, batch_id: str, place: int) -> dict[str, Any]:
     link = links_of(manifest)[place]
     client = tools.call(partner, endpoint)
 
-    def fetch(sink: Any, resume_from: int, etag: str | None) -> Any:
-        return client.download(
-            *(link.url, sink),
-            resume_from=resume_from,
-            etag=etag,
+    def fetch(incoming: Incoming) -> None:
+        client.download(
+            *(link.url, incoming),
+            resume_from=incoming.resume_from,
+            etag=incoming.etag,
             with_token=manifest.requires_access_token,
             trail=trail(batch, str(place)),
         )
@@ -64,7 +64,8 @@ def acknowledge(tools: Tools, batch_id: str) -> None:
     for url in (batch["export_url"], batch["match_url"]):
         if url:
             client.delete(url, trail=trail(batch, "acknowledge"))
-    inbox_of(tools, batch_id).empty()
+    for place in range(len(_manifest(batch).output)):
+        inbox_of(tools, batch_id).remove(file_name(place))
 
 
 @step("fetch_everything", policy=PARTNER)
@@ -77,7 +78,13 @@ def fetch_everything(tools: Tools, batch_id: str, exchange_id: str, *, place: in
     pages = tools.call(partner, endpoint).everything(row["partner_member"], trail=trail(batch, exchange_id))
     # a JSON string holds no raw line break, so a page becomes one line of the file without touching its values
     lines = (page.replace(b"\r", b" ").replace(b"\n", b" ") for page in pages)
-    received = inbox_of(tools, batch_id).keep(file_name(place), lines)
+
+    def fetch(incoming: Incoming) -> None:
+        incoming.restart()
+        for line in lines:
+            incoming.write(line + b"\n")
+
+    received = inbox_of(tools, batch_id).download(file_name(place), fetch, Announced())
     return {"type": "Bundle", "lines": received.lines, "sha256": received.sha256, "bytes": received.plain_length}
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 
 from interpayer.consent import store as consent_store
-from interpayer.delivery.provenance import transmitter_provenance
+from interpayer.delivery.provenance import Payer, transmitter_provenance
 from interpayer.exchange import store
 from interpayer.exchange.steps import permission
 from interpayer.exchange.tools import Tools
@@ -168,9 +168,9 @@ def lines_of(tools: Tools, conn: Connection, selection: Selection, exchange_of: 
 def _transmitted(tools: Tools, members: Sequence[tuple[str, str]]) -> Iterator[Lines]:
     for member_id, exchange_id in members:
         resource = transmitter_provenance(
-            provenance_id=tools.vault.record_id(tools.fhir_base, "Provenance", exchange_id),
-            targets=[f"Patient/{member_id}"],
-            organization={"identifier": tools.entity.identifier, "display": tools.entity.name},
+            tools.vault.record_id(tools.fhir_base, "Provenance", exchange_id),
+            Payer(tools.entity.identifier, tools.entity.name),
+            [f"Patient/{member_id}"],
             recorded=now(),
         )
         yield Lines(type="Provenance", member_ids=(member_id,), plain=orjson.dumps(resource) + b"\n", count=1)
