@@ -19,6 +19,7 @@ CHUNK = 64
 MOST_DEPENDENTS = 200
 
 Patients: TypeAlias = Callable[[Sequence[str]], Mapping[str, bytes]]
+Transmitter: TypeAlias = Callable[[str, Sequence[str]], bytes]
 
 # A Provenance must not name records that do not go: that would tell that they exist.
 _MEMBERS = b"""
@@ -76,14 +77,27 @@ class Selection:
 
 
 def export_lines(
-    conn: Connection, codec: Codec, selection: Selection, *, patients: Patients | None = None
+    conn: Connection,
+    codec: Codec,
+    selection: Selection,
+    *,
+    patients: Patients | None = None,
+    transmitter: Transmitter | None = None,
 ) -> Iterator[Lines]:
     """The lines of each member and type, then the shared resources, each once with the members that depend on it.
 
-    ``patients`` gives the Patient line of members that have none loaded; asked only in a full export.
+    ``patients`` gives the Patient line of members that have none loaded (asked in a full export only).
+    ``transmitter`` gives the Provenance line of a member for what goes of it (references; PDex 2.2: one per exchange).
     """
     for chunk in _chunks(selection.member_ids):
-        yield from _lines_of(conn, codec, selection, chunk=chunk, patients=patients)
+        rows = _rows(conn, selection, chunk)
+        lines = _lines_of(conn, codec, rows, chunk=chunk)
+        if patients and selection.since is None and _wants(selection, "Patient"):
+            lines |= _missing_patients(lines, patients, chunk)
+        if transmitter and _wants(selection, "Provenance"):
+            _transmit(lines, rows, transmitter)
+        for (member_id, kind), held in sorted(lines.items()):
+            yield Lines(kind, (member_id,), b"\n".join([*held, b""]), len(held))
     yield from _shared_lines(conn, codec, selection)
 
 
@@ -105,31 +119,65 @@ def removed_elements(conn: Connection, selection: Selection) -> dict[str, int]:
     return found
 
 
-def _lines_of(
-    conn: Connection, codec: Codec, selection: Selection, *, chunk: list[str], patients: Patients | None
-) -> Iterator[Lines]:
-    cursor = conn.cursor(binary=True)
-    rows = cursor.execute(_MEMBERS, _parameters(selection, chunk)).fetchall()
-    openers = {i: codec.opener(key) for i, key in known_keys(conn, codec.vault, chunk).items()}
+def _rows(conn: Connection, selection: Selection, chunk: list[str]) -> list[dict[str, Any]]:
+    rows = conn.cursor(binary=True).execute(_MEMBERS, _parameters(selection, chunk)).fetchall()
     rows.sort(key=_place)
-    with_patient = set()
+    return rows
+
+
+def _lines_of(
+    conn: Connection, codec: Codec, rows: list[dict[str, Any]], *, chunk: list[str]
+) -> dict[tuple[str, str], list[bytes]]:
+    """The lines by member and type."""
+    openers = {i: codec.opener(key) for i, key in known_keys(conn, codec.vault, chunk).items()}
+    lines: dict[tuple[str, str], list[bytes]] = {}
     for (member_id, kind), group in groupby(rows, key=lambda row: (row["member_id"], row["type"])):
         opened = openers[member_id]
         if kind == "Patient":
-            with_patient.add(member_id)
             # One person, one Patient, whatever the number of feeds that told of them.
             group = iter([max(group, key=lambda row: row["available_at"])])
-        if kind == "Provenance":
-            lines = [line for row in group if (line := _provenance(opened(row["released"], row["id"].encode()), row))]
-        else:
-            lines = [opened(row["released"], row["id"].encode()) for row in group]
-        if lines:
-            lines.append(b"")
-            yield Lines(kind, (member_id,), b"\n".join(lines), len(lines) - 1)
-    if patients and selection.since is None and _wants(selection, "Patient"):
-        missing = [member_id for member_id in chunk if member_id not in with_patient]
-        for member_id, line in patients(missing).items() if missing else ():
-            yield Lines("Patient", (member_id,), line + b"\n", 1)
+        held = [opened(row["released"], row["id"].encode()) for row in group]
+        lines[member_id, kind] = held
+    _hide_targets(lines, rows)
+    return lines
+
+
+def _hide_targets(lines: dict[tuple[str, str], list[bytes]], rows: list[dict[str, Any]]) -> None:
+    """Take targets that do not go out of Provenances; one without any other target does not go either."""
+    hiding: dict[str, set[str]] = {}
+    for row in rows:
+        if row["hidden"]:
+            hiding.setdefault(row["member_id"], set()).update(row["hidden"])
+    for member_id, hidden in hiding.items():
+        shown = [line for raw in lines.pop((member_id, "Provenance")) if (line := _without(raw, hidden))]
+        if shown:
+            lines[member_id, "Provenance"] = shown
+
+
+def _without(line: bytes, hidden: set[str]) -> bytes | None:
+    resource = orjson.loads(line)
+    kept = [t for t in resource["target"] if str(t.get("reference")).rpartition("/")[2] not in hidden]
+    if len(kept) == len(resource["target"]):
+        return line
+    return orjson.dumps({**resource, "target": kept}) if kept else None
+
+
+def _missing_patients(
+    lines: Mapping[tuple[str, str], list[bytes]], patients: Patients, chunk: list[str]
+) -> dict[tuple[str, str], list[bytes]]:
+    missing = [member_id for member_id in chunk if (member_id, "Patient") not in lines]
+    given = patients(missing) if missing else {}
+    return {(member_id, "Patient"): [line] for member_id, line in given.items()}
+
+
+def _transmit(lines: dict[tuple[str, str], list[bytes]], rows: list[dict[str, Any]], transmitter: Transmitter) -> None:
+    """Add to each member with anything to go the Provenance that we hand it on."""
+    sent: dict[str, list[str]] = {m: [f"Patient/{m}"] for m, kind in lines if kind == "Patient"}
+    for row in rows:
+        if row["type"] not in {"Patient", "Provenance"}:
+            sent.setdefault(row["member_id"], []).append(f"{row['type']}/{row['id']}")
+    for member_id, targets in sent.items():
+        lines.setdefault((member_id, "Provenance"), []).append(transmitter(member_id, targets))
 
 
 def _shared_lines(conn: Connection, codec: Codec, selection: Selection) -> Iterator[Lines]:
@@ -142,16 +190,6 @@ def _shared_lines(conn: Connection, codec: Codec, selection: Selection) -> Itera
         dependents = row["member_ids"] if len(row["member_ids"]) <= MOST_DEPENDENTS else []
         plain = opened(row["released"], row["id"].encode()) + b"\n"
         yield Lines(row["type"], tuple(dependents), plain, 1, shared=True)
-
-
-def _provenance(line: bytes, row: Mapping[str, Any]) -> bytes | None:
-    """The Provenance without the targets that do not go; None when nothing is left of them."""
-    if not row["hidden"]:
-        return line
-    hidden = set(row["hidden"])
-    resource = orjson.loads(line)
-    kept = [t for t in resource["target"] if str(t.get("reference")).rpartition("/")[2] not in hidden]
-    return orjson.dumps({**resource, "target": kept}) if kept else None
 
 
 def _place(row: Mapping[str, Any]) -> tuple[str, str, str]:

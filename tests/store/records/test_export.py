@@ -1,6 +1,6 @@
 """Exports: what goes, what does not and is counted, shared resources once with the members that depend on them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -16,6 +16,8 @@ from tests.support.records import THEIRS, VAULT, an_arrival, an_encounter, load,
 
 TODAY = date(2026, 11, 21)
 CODEC = Codec(VAULT)
+TWO = {"p1": "m-1", "p2": "m-2"}
+PROVENANCE = {"resourceType": "Provenance", "id": "v", "recorded": "2026-01-01T00:00:00Z", "agent": [{}]}
 
 
 def exported(conn: Connection, *members: str, **asked: Any) -> list[Lines]:
@@ -119,10 +121,7 @@ def test_shared_resources_go_once_with_the_members_that_depend_on_them(database:
 
 def test_a_provenance_does_not_tell_of_what_does_not_go(database: ScratchDatabase) -> None:
     def provenance(number: str, *targets: str) -> dict[str, Any]:
-        return {
-            "resourceType": "Provenance", "id": number, "recorded": "2026-01-01T00:00:00Z", "agent": [{}],
-            "target": [{"reference": f"Encounter/{t}"} for t in targets],
-        }  # fmt: skip
+        return {**PROVENANCE, "id": number, "target": [{"reference": f"Encounter/{target}"} for target in targets]}
 
     with database.worker.transaction() as conn:
         load(conn, [an_encounter("old", start="1999-01-01"), an_encounter("new")], {"p1": "m-1"})
@@ -178,3 +177,22 @@ def test_the_filters_are_inlined_into_the_query(database: ScratchDatabase) -> No
     text = "\n".join(row["QUERY PLAN"] for row in plan)
     assert "records.goes" not in text
     assert "records.asked" not in text
+
+
+def test_one_provenance_says_of_each_member_what_was_handed_on(database: ScratchDatabase) -> None:
+    def transmitter(member_id: str, targets: Sequence[str]) -> bytes:
+        return raw_of({"id": f"t-{member_id}", "target": list(targets)})
+
+    with database.worker.transaction() as conn:
+        load(conn, [an_encounter("e1"), an_encounter("e2", patient="p2"), {"resourceType": "Patient", "id": "p1"}], TWO)
+        load(conn, [{**PROVENANCE, "target": [{"reference": "Encounter/e1"}]}], TWO)
+        blocks = list(export_lines(conn, CODEC, Selection(["m-1", "m-2", "m-3"], TODAY), transmitter=transmitter))
+        none = list(export_lines(conn, CODEC, Selection(["m-3"], TODAY, types=("Encounter",)), transmitter=transmitter))
+    told = {b.member_ids[0]: orjson.loads(b.plain.splitlines()[-1]) for b in blocks if b.type == "Provenance"}
+    ids = {r["resourceType"] + r["subject"]["reference"]: r["id"] for r in resources(blocks) if "subject" in r}
+    assert told == {
+        "m-1": {"id": "t-m-1", "target": ["Patient/m-1", f"Encounter/{ids['EncounterPatient/m-1']}"]},
+        "m-2": {"id": "t-m-2", "target": [f"Encounter/{ids['EncounterPatient/m-2']}"]},
+    }
+    assert [b.count for b in blocks if b.type == "Provenance"] == [2, 1]
+    assert none == []

@@ -1,0 +1,105 @@
+"""Writing the files of a job: NDJSON, one gzip member per person and type, sealed part by part."""
+
+import hashlib
+from collections.abc import Iterable
+
+from isal import igzip
+
+from interpayer.delivery import files
+from interpayer.delivery.files import File, Segment
+from interpayer.delivery.parts import Parts
+from interpayer.model.record import Lines
+from interpayer.system.database import Connection
+
+# Bytes of gzip in a part before it is written: enough for the store, small enough for many types side by side.
+PART = 4 * 1024 * 1024
+LEVEL = 1
+
+
+def write_files(conn: Connection, parts: Parts, blocks: Iterable[Lines], *, kind: str = "output") -> list[File]:
+    """Write one file per type out of the blocks, in their order; rows and objects stand when the caller commits.
+
+    A job that has its files gets them again. What an earlier, torn attempt left behind is removed first; when the
+    store fails, the fault is ``system.storage`` and nothing is named that is not whole.
+    """
+    if written := [f for f in files.files(conn, parts.job_id) if f.kind == kind]:
+        return written
+    parts.sweep(*files.part_numbers(conn, parts.job_id))
+    numbers = _Numbers(files.part_numbers(conn, parts.job_id)[1])
+    writers: dict[str, _Writer] = {}
+    for block in blocks:
+        writer = writers.get(block.type)
+        if writer is None:
+            file_id = files.add_file(conn, parts.job_id, kind=kind, resource_type=block.type)
+            writer = writers[block.type] = _Writer(conn, parts, numbers, file_id=file_id)
+        writer.add(block)
+    for writer in writers.values():
+        writer.finish()
+    files.count_parts(conn, parts.job_id, numbers.given_out)
+    return [f for f in files.files(conn, parts.job_id) if f.kind == kind]
+
+
+def remove_files(conn: Connection, parts: Parts) -> None:
+    """Remove the bytes of a job (expiry, DELETE); counts and checksums stay for receipts.
+
+    The objects go first: a crash in between leaves rows that lead to nothing, and the next call ends the work.
+    """
+    parts.sweep(set(), files.part_numbers(conn, parts.job_id)[1])
+    files.forget_places(conn, parts.job_id)
+
+
+class _Numbers:
+    """Part numbers, counted in memory: the job's row stays free for others while files are written."""
+
+    def __init__(self, start: int) -> None:
+        self.given_out = start
+
+    def take(self) -> int:
+        self.given_out += 1
+        return self.given_out - 1
+
+
+class _Writer:
+    """One file being written."""
+
+    def __init__(self, conn: Connection, parts: Parts, numbers: _Numbers, *, file_id: str) -> None:
+        self._conn, self._parts, self._numbers, self._file_id = conn, parts, numbers, file_id
+        self._digest = hashlib.sha256()
+        self._pending: list[bytes] = []
+        self._segments: list[Segment] = []
+        self._length = self._part = self._position = 0
+
+    def add(self, block: Lines) -> None:
+        packed = igzip.compress(block.plain, LEVEL)
+        self._digest.update(block.plain)
+        self._segments.append(
+            Segment(
+                position=self._position,
+                part=self._part,
+                start=self._length,
+                gzip_length=len(packed),
+                plain_length=len(block.plain),
+                lines=block.count,
+                sha256=hashlib.sha256(block.plain).hexdigest(),
+                member_id=None if block.shared else block.member_ids[0],
+                dependents=block.member_ids or None if block.shared else None,
+            )
+        )
+        self._pending.append(packed)
+        self._length += len(packed)
+        self._position += 1
+        if self._length >= PART:
+            self._flush()
+
+    def finish(self) -> None:
+        if self._pending:
+            self._flush()
+        files.finish_file(self._conn, self._file_id, self._digest.hexdigest())
+
+    def _flush(self) -> None:
+        number = self._numbers.take()
+        self._parts.write(number, b"".join(self._pending))
+        files.add_part(self._conn, self._file_id, position=self._part, number=number)
+        files.add_segments(self._conn, self._file_id, self._segments)
+        self._pending, self._segments, self._length = [], [], 0
+        self._part += 1
