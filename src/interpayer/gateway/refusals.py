@@ -51,21 +51,22 @@ class Refusals:
 
     def note(self, refused: Refused) -> None:
         """Write the refusal, or count it when its chain is flooded. What cannot be written now is counted, not lost."""
-        events = self._events(refused)
-        for position, event in enumerate(events):
-            try:
-                self._record(event)
-            except Exception:
-                self._keep(events[position:], refused)
-                raise
+        self._write(self._events(refused), refused.at)
 
     def flush(self, at: datetime) -> None:
         """Write the counts of minutes that are over."""
         with self._counting:
             over = [chain for chain, minute in self._minutes.items() if (at - minute.start).total_seconds() >= 60]
             events = [event for chain in over for event in _counts(chain, self._minutes.pop(chain))]
-        for event in events:
-            self._record(event)
+        self._write(events, at)
+
+    def _write(self, events: list[Event], at: datetime) -> None:
+        for position, event in enumerate(events):
+            try:
+                self._record(event)
+            except Exception:
+                self._keep(events[position:], at)
+                raise
 
     def _events(self, refused: Refused) -> list[Event]:
         with self._counting:
@@ -82,11 +83,11 @@ class Refusals:
             minute.written += 1
             return [*events, _event(refused)]
 
-    def _keep(self, events: list[Event], refused: Refused) -> None:
+    def _keep(self, events: list[Event], at: datetime) -> None:
         """The ledger could not take them: remember how many there were."""
         with self._counting:
-            minute = self._minutes.setdefault(refused.chain, _Minute(refused.at))
             for event in events:
+                minute = self._minutes.setdefault(event.chain, _Minute(at))
                 count = event.facts.get("count", 1)
                 key = (event.name, event.reason or "", str(event.facts.get("route", "")))
                 minute.counted[key] += count if isinstance(count, int) else 1
