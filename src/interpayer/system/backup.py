@@ -25,6 +25,8 @@ DUMP, MANIFEST = "database.dump", "manifest.json"
 FORMAT = 1
 HOLD = "restore"
 CHUNK = 1 << 20
+# Said at the head of every dump by programs from 17 on, whatever server it was of.
+NEWER_THAN_16 = b"SET transaction_timeout = 0;\n"
 
 
 class BackupUnusable(Exception):
@@ -138,7 +140,7 @@ def _refill(settings: Settings, dump: Path, *, hold: str, version: int, say: Cal
         assert reader.stdout is not None
         assert writer.stdin is not None
         with suppress(BrokenPipeError):
-            _pump(reader.stdout, writer.stdin, say=say)
+            _pump(reader.stdout, writer.stdin, leave_out=NEWER_THAN_16 if version < 170000 else b"", say=say)
             if reader.wait() == 0:
                 writer.stdin.write(hold.encode())
             else:
@@ -154,10 +156,10 @@ def _rest(pipe: IO[bytes] | None) -> bytes:
     return pipe.read() if pipe is not None else b""
 
 
-def _pump(source: IO[bytes], sink: IO[bytes], *, say: Callable[[str], None]) -> None:
+def _pump(source: IO[bytes], sink: IO[bytes], *, leave_out: bytes, say: Callable[[str], None]) -> None:
     moved, told = 0, 0
     while block := source.read(CHUNK):
-        sink.write(block)
+        sink.write(block.replace(leave_out, b"", 1) if leave_out and not moved else block)
         moved += len(block)
         if moved - told >= 64 * CHUNK:
             told = moved

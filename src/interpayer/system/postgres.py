@@ -128,7 +128,7 @@ class EmbeddedPostgres:
         _remove_outside_socket_folder(self._home)
         self._let_go()
 
-    def run(self, until: threading.Event) -> None:
+    def run(self, until: threading.Event, *, ready: Callable[[], None] = lambda: None) -> None:
         """Keep the server up until told otherwise; when it dies, it is started again with growing pauses."""
         pause = 0.5
         while not until.is_set():
@@ -136,6 +136,7 @@ class EmbeddedPostgres:
             if self._server is None:
                 self.start()
                 self.wait_ready()
+                ready()
             while self._server is not None and self._server.poll() is None and not until.wait(0.2):
                 pass
             if until.is_set():
