@@ -56,9 +56,13 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """What a job holds of one member: lines, and a digest over each type's lines (shared resources left out)."""
+    """What a job holds of one member: lines, and a digest over each type's lines (shared resources left out).
+
+    ``content`` counts the lines that are neither the Patient nor Provenance: none of them means an empty answer.
+    """
 
     count: int
+    content: int
     digest: str
 
 
@@ -207,13 +211,14 @@ def member_share(conn: Connection, job_id: str, member_ids: Sequence[str]) -> di
     The digest is SHA-256 over ``<type>:<sha256 of the lines>`` of each type, by type, one per line.
     """
     rows = conn.execute(
-        "select s.member_id, sum(s.lines) as count, encode(sha256(convert_to(string_agg("
+        "select s.member_id, sum(s.lines) as count, "
+        "coalesce(sum(s.lines) filter (where f.type not in ('Patient', 'Provenance')), 0) as content, encode(sha256(convert_to(string_agg("
         "f.type || ':' || s.sha256, e'\\n' order by f.type, s.position), 'UTF8')), 'hex') as digest "
         "from delivery.segment s join delivery.file f on f.id = s.file_id "
         "where f.job_id = %s and f.kind = 'output' and s.member_id = any(%s) and s.dropped_at is null group by 1",
         (job_id, list(member_ids)),
     )
-    return {row["member_id"]: Share(int(row["count"]), row["digest"]) for row in rows}
+    return {row["member_id"]: Share(int(row["count"]), int(row["content"]), row["digest"]) for row in rows}
 
 
 def mark_fetched(conn: Connection, file_id: str) -> bool:

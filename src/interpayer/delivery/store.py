@@ -155,6 +155,16 @@ def expired_jobs(conn: Connection, at: datetime, *, limit: int = 100) -> list[st
     return [row["id"] for row in rows]
 
 
+def leftover_jobs(conn: Connection, *, limit: int = 100) -> list[str]:
+    """Jobs that are over while bytes of theirs are still named: deleted while their files were being written, say."""
+    rows = conn.execute(
+        "select distinct j.id from delivery.job j join delivery.file f on f.job_id = j.id "
+        "join delivery.part p on p.file_id = f.id where j.state in ('failed', 'expired', 'deleted') limit %s",
+        (limit,),
+    )
+    return [row["id"] for row in rows]
+
+
 def add_issue(conn: Connection, job_id: str, *, code: str, text: str, severity: str = "information") -> None:
     """A line for the job's error file, each once; ``text`` must be free of member data."""
     conn.execute("select from delivery.job where id = %s for update", (job_id,))

@@ -89,6 +89,17 @@ def rebuild_file(conn: Connection, parts: Parts, file_id: str) -> File | None:
     return read_file(conn, file_id)
 
 
+def to_rebuild(conn: Connection, *, limit: int = 100) -> list[tuple[str, str]]:
+    """(job id, file id) of files that still hold bytes of dropped members: what upkeep rebuilds."""
+    rows = conn.execute(
+        "select distinct f.job_id, f.id from delivery.segment s join delivery.file f on f.id = s.file_id "
+        "join delivery.job j on j.id = f.job_id where s.dropped_at is not null and j.state in ('ready', 'fetched') "
+        "order by 1, 2 limit %s",
+        (limit,),
+    )
+    return [(row["job_id"], row["id"]) for row in rows]
+
+
 def standing(conn: Connection, parts: Parts, file_id: str) -> Iterator[bytes]:
     """The gzip bytes that still stand, part by part."""
     kept = segments(conn, file_id)

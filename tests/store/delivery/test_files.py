@@ -14,7 +14,7 @@ from interpayer.delivery.files import File
 from interpayer.delivery.ndjson import remove_files, write_files
 from interpayer.delivery.parts import Parts, open_parts, sweep_parts
 from interpayer.delivery.store import NewJob
-from interpayer.delivery.withdrawal import drop_member, rebuild_file
+from interpayer.delivery.withdrawal import drop_member, rebuild_file, to_rebuild
 from interpayer.model.reason import Fault
 from interpayer.model.record import Lines
 from interpayer.system.clock import now
@@ -107,6 +107,8 @@ def test_a_dropped_member_is_gone_at_once_and_its_bytes_after_the_rebuild(place:
     before = place.write()
     with place.database.door.transaction() as conn:
         dropped = drop_member(conn, "m-2")
+        due = to_rebuild(conn)
+    assert set(due) == {(place.job_id, file.id) for file in before.values()}
     assert {(d.file_id, d.partner_id) for d in dropped} == {(f.id, "pa-1") for f in before.values()}
     with place.database.door.transaction() as conn:
         after = {f.type: f for f in files.files(conn, place.job_id)}
@@ -126,6 +128,8 @@ def test_a_dropped_member_is_gone_at_once_and_its_bytes_after_the_rebuild(place:
         assert file.sha256 == hashlib.sha256(gzip.decompress(at_once[kind])).hexdigest()
     assert place.fetch(rebuilt["Practitioner"].id, packed=False) == b'{"id":"doc"}\n'
     assert len(place.stored()) == 3
+    with place.database.worker.transaction() as conn:
+        assert to_rebuild(conn) == []
 
 
 def rebuild(place: Place, written: dict[str, File]) -> None:
@@ -172,7 +176,8 @@ def test_an_exchange_has_its_own_count_and_digest_in_a_file_that_mixes_members(p
         for kind, count in (("Condition", 3), ("Encounter", 2))
     )
     assert set(shares) == set(MEMBERS)
-    assert (shares["m-2"].count, shares["m-2"].digest) == (5, hashlib.sha256(expected.encode()).hexdigest())
+    assert (shares["m-2"].count, shares["m-2"].content) == (5, 5)
+    assert shares["m-2"].digest == hashlib.sha256(expected.encode()).hexdigest()
 
 
 def test_a_torn_attempt_leaves_nothing_and_the_next_one_is_whole(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -240,3 +245,13 @@ def test_fetched_means_every_file_whole(place: Place) -> None:
     with place.database.door.transaction() as conn:
         told = [files.mark_fetched(conn, file.id) for file in written.values()]
     assert told == [False, False, True]
+
+
+def test_a_partner_deletes_its_job_with_its_bytes(place: Place) -> None:
+    place.write()
+    with place.database.door.transaction() as conn:
+        assert store.set_state(conn, place.job_id, "deleted")
+        assert store.leftover_jobs(conn) == [place.job_id]
+        remove_files(conn, place.parts(conn))
+        assert store.leftover_jobs(conn) == []
+    assert place.stored() == []

@@ -69,6 +69,7 @@ create table delivery.segment (
     primary key (file_id, position)
 );
 create index segment_member on delivery.segment (member_id) where member_id is not null;
+create index segment_dropped on delivery.segment (file_id) where dropped_at is not null;
 create index segment_dependents on delivery.segment using gin (dependents) where dependents is not null;
 
 -- Lines of the job's error file: OperationOutcomes free of member data.
