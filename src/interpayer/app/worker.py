@@ -15,6 +15,7 @@ from interpayer.exchange.transitions import Move, move
 from interpayer.model.event import Event
 from interpayer.model.exchange import State
 from interpayer.operations.upkeep import tick
+from interpayer.policy.store import publish
 from interpayer.system.database import Connection, DatabaseGone, role_url
 from interpayer.system.telemetry import get_logger
 
@@ -38,6 +39,8 @@ def run_worker(application: Application, slot: str, *, pace: Pace | None = None)
         watch=Watch(recovered=_recovered(tools), kept=_kept(tools)),
         pace=pace,
     )
+    with tools.database.transaction() as conn:
+        publish(conn, application.bundle, by="worker")
     engine.start()
     upkeep = threading.Thread(target=_upkeep, args=(application, tools, stop), name="upkeep", daemon=True)
     upkeep.start()

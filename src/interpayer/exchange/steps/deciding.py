@@ -212,7 +212,7 @@ def _permit(
             kept = replace(read, id=new_id("k"), member_id=member_id)
             consent = consent_store.save(conn, kept)
             decision = permission.to_answer(
-                tools, asking, action="match", consent=consent, withdrawn_at=withdrawn.get(member_id)
+                tools, conn, asking, action="match", consent=consent, withdrawn_at=withdrawn.get(member_id)
             )
         target = State.BLOCKED if decision.is_refused else State.PERMITTED
         moves.append(permission.moved(i.exchange_id, decision, target))

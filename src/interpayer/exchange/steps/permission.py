@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from interpayer.consent import store as consent_store
@@ -10,6 +10,7 @@ from interpayer.consent.evaluate import Circumstances, evaluate
 from interpayer.exchange.asked import Asked
 from interpayer.exchange.tools import Tools
 from interpayer.exchange.transitions import Move
+from interpayer.identity import store as identity_store
 from interpayer.model.consent import Basis, Consent, Permission, Verdict
 from interpayer.model.event import JSON
 from interpayer.model.exchange import Exchange, State
@@ -42,7 +43,13 @@ def asker(tools: Tools, conn: Connection, partner_id: str) -> Asker:
 
 
 def to_answer(
-    tools: Tools, asking: Asker, *, action: str, consent: Consent | None, withdrawn_at: datetime | None
+    tools: Tools,
+    conn: Connection,
+    asking: Asker,
+    *,
+    action: str,
+    consent: Consent | None,
+    withdrawn_at: datetime | None,
 ) -> Permission:
     """Responder: may this partner have this member's data under this consent, now?"""
     circumstances = Circumstances(
@@ -52,6 +59,7 @@ def to_answer(
         policy_version=asking.bundle.version,
         withdrawn_at=withdrawn_at,
         majority_years=asking.bundle.exchange.majority_years,
+        born_on=_born_on(tools, conn, consent),
     )
     return _with_policy(tools, asking, action, evaluate(consent, circumstances))
 
@@ -96,6 +104,14 @@ def moved(exchange_id: str, decision: Permission, target: State) -> Move:
         facts=facts,
         details={"permission": {**facts, "reason": decision.reason, "policy_version": decision.policy_version}},
     )
+
+
+def _born_on(tools: Tools, conn: Connection, consent: Consent | None) -> date | None:
+    """The member's birth date, looked up only where somebody else consented: a parent's authority ends at majority."""
+    if consent is None or consent.member_id is None or not consent.performer.startswith("representative"):
+        return None
+    known = identity_store.demographics(conn, tools.vault, consent.member_id)
+    return known.birth_date if known else None
 
 
 def _own_consent(

@@ -37,7 +37,7 @@ def decide(tools: Tools, conn: Connection, partner_id: str, member_ids: Sequence
         grant = grants.get(member_id)
         consent = consents.get(grant.consent_id) if grant else None
         decisions[member_id] = permission.to_answer(
-            tools, asking, action="export", consent=consent, withdrawn_at=withdrawn.get(member_id)
+            tools, conn, asking, action="export", consent=consent, withdrawn_at=withdrawn.get(member_id)
         )
     return decisions
 
