@@ -212,7 +212,8 @@ def member_share(conn: Connection, job_id: str, member_ids: Sequence[str]) -> di
     """
     rows = conn.execute(
         "select s.member_id, sum(s.lines) as count, "
-        "coalesce(sum(s.lines) filter (where f.type not in ('Patient', 'Provenance')), 0) as content, encode(sha256(convert_to(string_agg("
+        "coalesce(sum(s.lines) filter (where f.type not in ('Patient', 'Provenance')), 0) as content, "
+        "encode(sha256(convert_to(string_agg("
         "f.type || ':' || s.sha256, e'\\n' order by f.type, s.position), 'UTF8')), 'hex') as digest "
         "from delivery.segment s join delivery.file f on f.id = s.file_id "
         "where f.job_id = %s and f.kind = 'output' and s.member_id = any(%s) and s.dropped_at is null group by 1",
