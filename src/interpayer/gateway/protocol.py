@@ -11,6 +11,7 @@ import ssl
 from collections.abc import Callable
 from typing import Any
 
+import httptools
 from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
@@ -36,6 +37,8 @@ class DoorProtocol(HttpToolsProtocol):
     """uvicorn's HTTP/1.1 connection with our limits. The certificate is in ``scope["extensions"]["tls"]``."""
 
     config: DoorConfig
+    # uvicorn can use other parsers; this class is written for this one.
+    parser: httptools.HttpRequestParser
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Note the certificate and start the clock: TLS is done, the head may begin."""
@@ -52,15 +55,15 @@ class DoorProtocol(HttpToolsProtocol):
         self._stop_timers()
         super().connection_lost(exc)
 
-    def data_received(self, data: bytes) -> None:
+    def data_received(self, chunk: bytes) -> None:
         """Feed the parser, unless the head is too large; the clock runs from its first byte."""
         if self.transport.is_closing():
             return
         if self._is_head_open:
             if self._head_timer is None:
                 self._start_head_timer()
-            self._head_bytes += len(data)
-        super().data_received(data)
+            self._head_bytes += len(chunk)
+        super().data_received(chunk)
         if self._is_head_open and self._head_bytes > LARGEST_HEAD and not self.transport.is_closing():
             self._cut(431)
 

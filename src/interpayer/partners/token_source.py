@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
@@ -38,10 +38,13 @@ class Target:
 class TokenSource:
     """Tokens for one target; one request at a time, so that threads share a token instead of each asking."""
 
-    def __init__(self, http: httpx2.Client, signer: Signer, target: Target) -> None:
+    def __init__(
+        self, http: httpx2.Client, signer: Signer, target: Target, *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self.target = target
         self._http = http
         self._signer = signer
+        self._clock = clock
         self._asking = threading.Lock()
         self._tokens: dict[tuple[tuple[str, ...], str | None], tuple[str, float]] = {}
         self._endpoint: tuple[str, float] | None = None
@@ -51,7 +54,7 @@ class TokenSource:
         key = (scopes, subject if self.target.sub_style == "patient" else None)
         with self._asking:
             known = self._tokens.get(key)
-            if known is None or known[1] <= time.monotonic():
+            if known is None or known[1] <= self._clock():
                 known = self._ask(key)
                 self._tokens[key] = known
             return known[0]
@@ -63,7 +66,7 @@ class TokenSource:
 
     def _ask(self, key: tuple[tuple[str, ...], str | None]) -> tuple[str, float]:
         scopes, subject = key
-        asked_at = time.monotonic()
+        asked_at = self._clock()
         body = self._request(self._token_endpoint(), scopes=scopes, subject=subject)
         token, lifetime = body.get("access_token"), body.get("expires_in", 300)
         if not isinstance(token, str) or not token or str(body.get("token_type", "")).lower() != "bearer":
@@ -91,7 +94,7 @@ class TokenSource:
         raise failure(reply.status, reply.headers, reply.body, asked=asked, at=now())
 
     def _token_endpoint(self) -> str:
-        if self._endpoint is None or self._endpoint[1] <= time.monotonic():
+        if self._endpoint is None or self._endpoint[1] <= self._clock():
             url = f"{self.target.fhir_base.rstrip('/')}/.well-known/smart-configuration"
             asked = Asked(is_repeatable=True)
             reply = send(self._http, Ask("GET", url, {"Accept": "application/json"}, asked))
@@ -100,7 +103,7 @@ class TokenSource:
             endpoint = reply.body.get("token_endpoint") if isinstance(reply.body, dict) else None
             if not isinstance(endpoint, str) or not endpoint.startswith("https://"):
                 raise bad_answer("the smart-configuration names no https token_endpoint")
-            self._endpoint = (endpoint, time.monotonic() + DISCOVERY_S)
+            self._endpoint = (endpoint, self._clock() + DISCOVERY_S)
         return self._endpoint[0]
 
 

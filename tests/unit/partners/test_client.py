@@ -27,6 +27,7 @@ from interpayer.partners.client import (
     Trail,
 )
 from interpayer.partners.signer import Signer, SignerKeyUnsafe, load_or_create_signer
+from interpayer.partners.token_source import TokenSource
 from tests.support.doors import CURVE_KEY, RSA_KEY
 
 BASE = "https://plan-b.example/fhir"
@@ -192,11 +193,12 @@ class TestTokens:
             FakePartner(always(401)).client().poll(f"{BASE}/job/1", trail=TRAIL)
         assert (caught.value.kind, caught.value.reason) == (FaultKind.CONDITIONAL, "partner.refused")
 
-    def test_a_short_token_is_renewed_before_it_ends(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_short_token_is_renewed_before_it_ends(self) -> None:
         clock = [1000.0]
-        monkeypatch.setattr("interpayer.partners.token_source.time.monotonic", lambda: clock[0])
         partner = FakePartner(always(200, json=MATCHED))
-        client = partner.client()
+        signer = Signer({"ES384": CURVE_KEY})
+        source = TokenSource(partner.http, signer, Target(BASE, "plan-a"), clock=lambda: clock[0])
+        client = PartnerClient(partner.http, source)
         for later in (0, 269, 2):
             clock[0] += later
             client.member_match({}, trail=TRAIL)
