@@ -185,6 +185,18 @@ def test_a_worker_that_lost_its_connection_takes_its_slot_again(scene: Scene) ->
         Slot(scene.database.url("worker"), "here", PACE).take()
 
 
+def test_a_run_that_was_claimed_and_never_begun_is_found(scene: Scene) -> None:
+    """The database went away between the claim and its answer; only this test looks behind the port to show it."""
+    with scene.worker.transaction() as conn:
+        store.accept(conn, "drill_nothing", "x-0", "x-0", delay_s=60)
+        conn.execute(
+            "update engine.workflow_status set status = 'PENDING', executor_id = 'here', owner_xid = 'lost', "
+            "started_at_epoch_ms = extract(epoch from clock_timestamp()) * 1000 where workflow_uuid = 'x-0'"
+        )
+    scene.reaches("x-0", "done")
+    assert [row["workflow_id"] for row in scene.told("recovered")] == ["x-0"]
+
+
 # ---------------------------------------------------------------- faults
 
 
@@ -274,7 +286,7 @@ def test_a_replay_is_deliberate_and_happens_once(scene: Scene) -> None:
         with pytest.raises(LookupError):
             replay(conn, "d-unknown", person="m.berger", reason="mended")
         conn.execute("update drill.partner set failures = 0")
-    ids = [_replay(scene.operator, letter.id) for _ in range(2)]
+    ids = [_replay(scene.operator, letter.id, person=person) for person in ("m.berger", "somebody.later")]
     assert ids[0] == ids[1]
     scene.reaches(ids[0], "done")
     assert [run["priority"] for run in scene.runs("x-0")] == [3, 3]
@@ -285,9 +297,9 @@ def test_a_replay_is_deliberate_and_happens_once(scene: Scene) -> None:
     assert (closed.replayed_by, closed.replay_reason, closed.replay_id) == ("m.berger", "mended", ids[0])
 
 
-def _replay(operator: Database, letter_id: str) -> str:
+def _replay(operator: Database, letter_id: str, person: str = "m.berger") -> str:
     with operator.transaction() as conn:
-        return replay(conn, letter_id, person="m.berger", reason="mended")
+        return replay(conn, letter_id, person=person, reason="mended")
 
 
 def test_two_people_replaying_at_once_start_one_run(idle: Scene) -> None:
