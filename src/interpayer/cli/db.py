@@ -6,7 +6,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
@@ -180,7 +180,8 @@ def _fail(text: str, code: int) -> NoReturn:
 
 
 def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
+    with suppress(BrokenPipeError):  # a server does not end because nobody listens
+        print(text, file=sys.stderr, flush=True)
 
 
 def _progress() -> Callable[[str], None]:

@@ -17,8 +17,8 @@ from typing import IO
 from interpayer.system.clock import now
 from interpayer.system.database import connect, literal, role_url, split_password
 from interpayer.system.keys import load_or_create_kek
-from interpayer.system.migrate import make_roles
 from interpayer.system.programs import environment_for, find_client_programs
+from interpayer.system.roles import make_roles
 from interpayer.system.settings import Settings
 
 DUMP, MANIFEST = "database.dump", "manifest.json"

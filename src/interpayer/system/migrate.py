@@ -15,9 +15,9 @@ from pathlib import Path
 
 from interpayer.system.database import Connection, DatabaseError, sql
 from interpayer.system.grants import apply_grants
+from interpayer.system.roles import make_roles
 
 FOLDER = Path(__file__).parent / "migrations"
-ROLES_FILE = Path(__file__).parent / "roles.sql"
 FILE_NAME = re.compile(r"^(\d{4})_([a-z0-9_]+)\.sql$")
 ADVISORY_LOCK = 0x1A7E4  # one number for "somebody migrates this database"
 LOCK_TIMEOUT = "3s"
@@ -103,11 +103,6 @@ def migrate(
             conn.execute("reset lock_timeout")
             conn.execute("select pg_advisory_unlock(%s)", [ADVISORY_LOCK])
             conn.autocommit = before
-
-
-def make_roles(conn: Connection) -> None:
-    """The roles that schema and grants speak of, made where they are missing."""
-    conn.execute(sql(ROLES_FILE.read_text(encoding="utf-8")))
 
 
 def pending(conn: Connection, *, folder: Path = FOLDER) -> list[str]:

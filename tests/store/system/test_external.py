@@ -21,6 +21,7 @@ from interpayer.system.grants import declared_grants, granted
 from interpayer.system.keys import load_or_create_kek
 from interpayer.system.migrate import pending
 from interpayer.system.postgres import EmbeddedPostgres
+from interpayer.system.roles import make_roles
 from interpayer.system.settings import Settings, read_settings
 from interpayer.system.tls import KeyPair, create_authority, issue_server
 from tests.support.supervised import TUNING
@@ -88,7 +89,7 @@ def works(given: Settings) -> None:
 def test_by_socket_an_owner_without_superuser_rights_does_it_all(site, tmp_path) -> None:
     given = settings(tmp_path, site.url("", host=str(site.sockets)))
     with connect(role_url(given, "owner"), autocommit=True) as conn:
-        conn.execute(Path("src/interpayer/system/roles.sql").read_bytes())
+        make_roles(conn)
     site.give_passwords()
     assert migrate_all(given)
     works(given)
@@ -117,7 +118,7 @@ def test_by_tcp_with_tls_and_passwords(site, tls, tmp_path) -> None:
         given = settings(tmp_path, site.url(where, "interpayer_tls", **safe))
         with connect(role_url(given, "owner"), autocommit=True) as conn:
             assert conn.pgconn.ssl_in_use
-            conn.execute(Path("src/interpayer/system/roles.sql").read_bytes())
+            make_roles(conn)
         site.give_passwords()
         migrate_all(given)
         works(given)

@@ -1,5 +1,5 @@
 -- as owner
--- One schema per zone. The roles are made by system/roles.sql.
+-- One schema per zone. The roles are made by system/roles.py.
 
 revoke all on schema public from public;
 

@@ -1,6 +1,11 @@
--- The roles of this database: made where they are missing, again at every migration and before every restore,
--- because neither a schema nor a dump of it holds them.
+"""The roles of a database: made where they are missing, at every migration and before every restore.
 
+Neither a schema nor a dump of it holds them, so they are no migration.
+"""
+
+from interpayer.system.database import Connection, sql
+
+ROLES = """
 do $$
 declare
     role_name text;
@@ -24,3 +29,9 @@ begin
     execute format('grant create on database %I to interpayer_migrator', current_database());
 end
 $$;
+"""
+
+
+def make_roles(conn: Connection) -> None:
+    """The roles that schema and grants speak of, and their way into this database; the connection is the owner's."""
+    conn.execute(sql(ROLES))
