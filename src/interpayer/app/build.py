@@ -12,7 +12,9 @@ from interpayer.audit.ledger import Ledger
 from interpayer.exchange.tools import Tools
 from interpayer.identity.resolve import Resolver, default_rules
 from interpayer.model.partner import Endpoint, LegalEntity, Partner
+from interpayer.model.reason import Refusal
 from interpayer.operations.store import releases_held
+from interpayer.partners import directory
 from interpayer.partners.client import PartnerClient, PartnerClients, Target
 from interpayer.partners.signer import Signer, load_or_create_signer
 from interpayer.policy.bundle import Bundle, load_bundle
@@ -37,8 +39,8 @@ class Application:
     signer: Signer
     objects: ObjectStore
     bundle: Bundle
-    call: Callable[[Partner, Endpoint], PartnerClient]
     _tools: dict[str, Tools] = field(default_factory=dict)
+    _clients: list[PartnerClients] = field(default_factory=list)
 
     def tools(self, role: str) -> Tools:
         """The tools of a login role: door, worker or operator."""
@@ -55,10 +57,16 @@ class Application:
                 entity=self.entity,
                 fhir_base=f"{self.settings.base_url}/fhir",
                 environment=self.settings.environment,
-                call=self.call,
+                call=_caller(database, self._client_of, self.settings.base_url),
                 releases_held=releases_held,
             )
         return self._tools[role]
+
+    def _client_of(self, target: Target) -> PartnerClient:
+        """The client of a partner's endpoint; the connections open at the first call."""
+        if not self._clients:
+            self._clients.append(PartnerClients(_outbound(self.settings), self.signer))
+        return self._clients[0].client_for(target)
 
     def checkpoint_key(self) -> SigningKey:
         """The key that signs checkpoints; a file, never in the database."""
@@ -83,7 +91,6 @@ def build(settings: Settings) -> Application:
         signer=signer,
         objects=ObjectStore(settings.object_store),
         bundle=load_bundle(),
-        call=_caller(settings, signer),
     )
 
 
@@ -112,15 +119,24 @@ def _entity(raw: Any, path: Path) -> LegalEntity:
         raise SettingsInvalid(f"{path}: a legal entity needs id, name and identifiers") from error
 
 
-def _caller(settings: Settings, signer: Signer) -> Callable[[Partner, Endpoint], PartnerClient]:
-    """Clients by partner and endpoint; the connection pool opens at the first call."""
-    clients: list[PartnerClients] = []
+def _caller(
+    database: Database, client_of: Callable[[Target], PartnerClient], base_url: str
+) -> Callable[[Partner, Endpoint], PartnerClient]:
+    """Clients by partner and endpoint, in the style that was agreed with the partner."""
 
     def call(partner: Partner, endpoint: Endpoint) -> PartnerClient:
-        if not clients:
-            clients.append(PartnerClients(_outbound(settings), signer))
-        target = Target(fhir_base=endpoint.fhir_base, client_id=partner.our_client_id or settings.base_url)
-        return clients[0].client_for(target)
+        with database.transaction() as conn:
+            agreed = directory.agreed(conn, partner.id)
+        if agreed is None:
+            raise Refusal("route.payer_unknown", "the partner is gone")
+        return client_of(
+            Target(
+                fhir_base=endpoint.fhir_base,
+                client_id=partner.our_client_id or base_url,
+                algorithm=agreed.algorithm,
+                sub_style=agreed.assertion_style,
+            )
+        )
 
     return call
 

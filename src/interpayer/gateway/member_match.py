@@ -97,7 +97,8 @@ def _told(tools: Tools, answer: MatchAnswer) -> str:
     if answer.kind == "consentconstraint":
         is_told = tools.policy().exchange.tell_consent_refusal
         return (answer.reason or "consent.missing") if is_told else "identity.not_enrolled"
-    return answer.reason or "identity.not_enrolled"
+    # who is in review, or stands beside another, looks like nobody: the difference would tell who is a member
+    return "identity.not_enrolled"
 
 
 def _matched(tools: Tools, answer: MatchAnswer) -> dict[str, Any]:
