@@ -76,3 +76,16 @@ def test_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no test data in {folder}; set INTERPAYER_TEST_DATA")
     return folder
+
+
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """A temporary folder for homes with an embedded server.
+
+    The server's account can reach it, unlike ``tmp_path``: under root a home there gets its cluster in
+    /var/lib/interpayer, where nobody takes it away.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="interpayer-home-"))
+    folder.chmod(0o711)
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)

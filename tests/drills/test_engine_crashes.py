@@ -61,8 +61,8 @@ class OwnServer:
 
 
 @pytest.fixture
-def own_server(tmp_path: Path) -> Iterator[OwnServer]:
-    server = OwnServer(tmp_path / "home")
+def own_server(open_folder: Path) -> Iterator[OwnServer]:
+    server = OwnServer(open_folder / "home")
     yield server
     server.close()
 
