@@ -73,8 +73,10 @@ def streamed(http: httpx2.Client, ask: Ask) -> Iterator[httpx2.Response]:
     """The answer as a stream; network errors while it is open become the same `Fault`s."""
     if urlsplit(ask.url).scheme != "https":
         raise bad_answer("an address that is not https")
+    is_answered = False
     try:
         with http.stream(ask.method, ask.url, headers=dict(ask.headers), content=ask.content) as response:
+            is_answered = True
             yield response
     except OutboundRefused:
         raise Fault(FaultKind.TERMINAL, "partner.unreachable", detail="the address may not be called") from None
@@ -83,7 +85,7 @@ def streamed(http: httpx2.Client, ask: Ask) -> Iterator[httpx2.Response]:
     except (httpx2.InvalidURL, httpx2.UnsupportedProtocol, httpx2.DecodingError) as error:
         raise bad_answer(type(error).__name__) from None
     except httpx2.TransportError as error:
-        raise _broken_off(error, ask.asked) from None
+        raise _broken_off(error, ask.asked, is_answered=is_answered) from None
 
 
 def same_origin(url: str, base: str) -> bool:
@@ -95,10 +97,13 @@ def same_origin(url: str, base: str) -> bool:
         return False
 
 
-def _broken_off(error: httpx2.TransportError, asked: Asked) -> Fault:
-    """A call that may have arrived: repeat it when that is harmless, else first find out (exchange.md section 6)."""
+def _broken_off(error: httpx2.TransportError, asked: Asked, *, is_answered: bool) -> Fault:
+    """A call that may have arrived: repeat it when that is harmless, else first find out (exchange.md section 6).
+
+    A file that broke off on its way comes from a partner that is there; one that never began may not.
+    """
     kind = FaultKind.RETRYABLE if asked.is_repeatable else FaultKind.CONDITIONAL
-    if asked.about == "file":
+    if asked.about == "file" and is_answered:
         return Fault(kind, "delivery.interrupted", detail=type(error).__name__)
     is_late = isinstance(error, httpx2.TimeoutException)
     return Fault(kind, "partner.timeout" if is_late else "partner.unreachable", detail=type(error).__name__)

@@ -1,8 +1,12 @@
 """Requester, one batch: send the match, follow it, record each member's outcome, start the export."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from datetime import datetime, timedelta
-from typing import Any, TypeVar
+from hashlib import sha256
+from typing import Any
+
+import orjson
 
 from interpayer.consent.reading import write_consent
 from interpayer.exchange import batch_store, store
@@ -13,6 +17,7 @@ from interpayer.exchange.member_bundle import MemberBundle, write_bulk, write_si
 from interpayer.exchange.retry import PARTNER, POLL
 from interpayer.exchange.steps import permission
 from interpayer.exchange.steps.asking import asked_for, organizations_of
+from interpayer.exchange.steps.calling import called
 from interpayer.exchange.tools import Tools
 from interpayer.exchange.transitions import Move, move
 from interpayer.identity import store as identity_store
@@ -23,12 +28,11 @@ from interpayer.model.member import Coverage
 from interpayer.model.partner import Endpoint, Partner
 from interpayer.model.reason import Fault, FaultKind, Refusal
 from interpayer.partners import directory
-from interpayer.partners.client import BareParameters, ExportWanted, FileLink, Manifest, PartnerClient, Running, Trail
+from interpayer.partners.client import BareParameters, ExportWanted, Manifest, PartnerClient, Running, Trail
 from interpayer.routing import registry
 from interpayer.system.clock import now
 from interpayer.system.database import Connection
 
-Found = TypeVar("Found")
 FIRST_POLL_S = 0.3
 POLL_S = 5.0
 _UNDER_WAY = (State.SENT, State.ACKNOWLEDGED)
@@ -74,12 +78,9 @@ def send_match(tools: Tools, batch_id: str) -> str:
         batch = batch_store.batch(conn, batch_id)
         bundles = [_bundle(tools, conn, row) for row in store.of_batch(conn, batch_id, (State.QUEUED,))]
         partner, endpoint = partner_of(conn, batch)
-    return _counted(
-        tools,
-        endpoint,
-        lambda client: client.bulk_match(write_bulk(bundles), trail=trail(batch)),
-        partner=partner,
-    )
+    body = write_bulk(bundles)
+    sent = trail(batch, content=body)
+    return called(tools, endpoint, lambda client: client.bulk_match(body, trail=sent), partner=partner)
 
 
 @tx_step("record_sent")
@@ -98,11 +99,12 @@ def poll_match(tools: Tools, batch_id: str) -> dict[str, Any]:
     with tools.database.transaction() as conn:
         batch = batch_store.batch(conn, batch_id)
         partner, endpoint = partner_of(conn, batch)
-    client = tools.call(partner, endpoint)
-    result = client.poll(batch["match_url"], trail=trail(batch))
+    url, sent = batch["match_url"], trail(batch)
+    result = called(tools, endpoint, lambda client: client.poll(url, trail=sent), partner=partner)
     if isinstance(result, Running):
         return {"wait_s": result.retry_after_s or POLL_S}
-    outcomes = read_groups(_answer_resources(client, result, trail(batch)))
+    answer = called(tools, endpoint, lambda client: _answer_resources(client, result, sent), partner=partner)
+    outcomes = read_groups(answer)
     kept = [[o.submitted_id, o.kind, o.partner_member, o.group_id] for o in outcomes]
     with tools.database.transaction() as conn:
         sealed = tools.seal_request(kept, exchange_id=batch_id)
@@ -142,9 +144,8 @@ def start_export(tools: Tools, batch_id: str) -> str:
         since=since.isoformat() if since else None,
         patients=tuple(row["partner_member"] for row in rows if row["partner_member"]),
     )
-    return _counted(
-        tools, endpoint, lambda client: client.export(group_id, wanted, trail=trail(batch)), partner=partner
-    )
+    sent = trail(batch, content=asdict(wanted))
+    return called(tools, endpoint, lambda client: client.export(group_id, wanted, trail=sent), partner=partner)
 
 
 @tx_step("record_export")
@@ -159,13 +160,13 @@ def poll_export(tools: Tools, batch_id: str) -> dict[str, Any]:
     with tools.database.transaction() as conn:
         batch = batch_store.batch(conn, batch_id)
         partner, endpoint = partner_of(conn, batch)
-    client = tools.call(partner, endpoint)
-    result = client.poll(batch["export_url"], trail=trail(batch))
+    url, sent = batch["export_url"], trail(batch)
+    result = called(tools, endpoint, lambda client: client.poll(url, trail=sent), partner=partner)
     if isinstance(result, Running):
         return {"wait_s": result.retry_after_s or POLL_S}
     if not isinstance(result, Manifest):
         raise Fault(FaultKind.TERMINAL, "partner.bad_answer", detail="an export answers with a manifest")
-    codes = sorted({code for link in result.error for code in _issue_codes(client, link, result, trail(batch))})
+    codes = called(tools, endpoint, lambda client: _issue_codes(client, result, sent), partner=partner)
     with tools.database.transaction() as conn:
         batch_store.update_batch(
             conn,
@@ -192,15 +193,11 @@ def match_one(tools: Tools, batch_id: str, exchange_id: str) -> str:
             return "matched"
         if row["state"] != State.QUEUED.value:
             return str(row["state"])
-        bundle = _bundle(tools, conn, row)
+        body = write_single(_bundle(tools, conn, row))
         partner, endpoint = partner_of(conn, batch)
+    sent = trail(batch, exchange_id, content=body)
     try:
-        found = _counted(
-            tools,
-            endpoint,
-            lambda client: client.member_match(write_single(bundle), trail=trail(batch, exchange_id)),
-            partner=partner,
-        )
+        found = called(tools, endpoint, lambda client: client.member_match(body, trail=sent), partner=partner)
         outcome = Outcome(exchange_id, "match", found.patient_id, None)
     except Refusal as refusal:
         kind = "consentconstraint" if refusal.reason == "partner.consent_constrained" else "nomatch"
@@ -220,11 +217,12 @@ def partner_of(conn: Connection, batch: Mapping[str, Any]) -> tuple[Partner, End
     return partner, endpoint
 
 
-def _issue_codes(client: PartnerClient, link: FileLink, manifest: Manifest, sent: Trail) -> list[str]:
-    """The issue codes of one error file; its texts are the partner's and stay there."""
-    outcomes = client.fetch_lines(link, with_token=manifest.requires_access_token, trail=sent)
+def _issue_codes(client: PartnerClient, manifest: Manifest, sent: Trail) -> list[str]:
+    """The issue codes of the error files; their texts are the partner's and stay there."""
+    with_token = manifest.requires_access_token
+    outcomes = [o for link in manifest.error for o in client.fetch_lines(link, with_token=with_token, trail=sent)]
     issues = [issue for outcome in outcomes for issue in outcome.get("issue") or [] if isinstance(issue, dict)]
-    return [str(issue.get("code")) for issue in issues if issue.get("code") != "informational"]
+    return sorted({str(issue.get("code")) for issue in issues} - {"informational"})
 
 
 def _answered(exchange_id: str, outcome: Outcome | None) -> Move:
@@ -237,20 +235,6 @@ def _answered(exchange_id: str, outcome: Outcome | None) -> Move:
         reason = "partner.consent_constrained"
         return Move(exchange_id, State.BLOCKED, reason, outcome="refused", facts=facts)
     return Move(exchange_id, State.UNRESOLVED, "partner.not_found", outcome="unmatched", facts=facts)
-
-
-def _counted(tools: Tools, endpoint: Endpoint, call: Callable[[PartnerClient], Found], *, partner: Partner) -> Found:
-    """Call the partner and tell the shared breaker how it went."""
-    try:
-        result = call(tools.call(partner, endpoint))
-    except Fault as fault:
-        if fault.kind is FaultKind.RETRYABLE:
-            with tools.database.transaction() as conn:
-                registry.record_call(conn, endpoint.id, ok=False, at=now())
-        raise
-    with tools.database.transaction() as conn:
-        registry.record_call(conn, endpoint.id, ok=True, at=now())
-    return result
 
 
 def _bundle(tools: Tools, conn: Connection, row: Mapping[str, Any]) -> MemberBundle:
@@ -293,9 +277,14 @@ def _answer_resources(client: PartnerClient, result: Manifest | BareParameters, 
     ]
 
 
-def trail(batch: Mapping[str, Any], part: str = "") -> Trail:
-    """What every call of a batch carries: the correlation id and a key that stays the same over repeats."""
-    return Trail(correlation_id=batch["correlation_id"], idempotency_key=step_key(part))
+def trail(batch: Mapping[str, Any], part: str = "", *, content: object = None) -> Trail:
+    """What every call of a batch carries: the correlation id, and a key that stays the same while its content does.
+
+    Somebody may leave a batch between two tries; under the old key the partner would refuse what is another request.
+    """
+    told = sha256(orjson.dumps(content)).hexdigest()[:16] if content is not None else ""
+    suffix = "/".join(filter(None, (part, told)))
+    return Trail(correlation_id=batch["correlation_id"], idempotency_key=step_key(suffix))
 
 
 def _common_since(asked: Sequence[Asked]) -> datetime | None:

@@ -8,12 +8,13 @@ from interpayer.exchange import batch_store, store
 from interpayer.exchange.durability.flow import step, tx_step
 from interpayer.exchange.retry import PARTNER
 from interpayer.exchange.steps.batching import partner_of, recheck, trail
+from interpayer.exchange.steps.calling import called
 from interpayer.exchange.tools import Tools
 from interpayer.exchange.transitions import Move, move
 from interpayer.model.event import JSON
 from interpayer.model.exchange import State
 from interpayer.partners.answers import read_manifest
-from interpayer.partners.client import FileLink, Manifest
+from interpayer.partners.client import FileLink, Manifest, PartnerClient
 from interpayer.system.database import Connection
 
 
@@ -25,15 +26,20 @@ def download(tools: Tools, batch_id: str, place: int) -> dict[str, Any]:
         partner, endpoint = partner_of(conn, batch)
     manifest = _manifest(batch)
     link = links_of(manifest)[place]
-    client = tools.call(partner, endpoint)
+    sent = trail(batch, str(place))
 
     def fetch(incoming: Incoming) -> None:
-        client.download(
-            *(link.url, incoming),
-            resume_from=incoming.resume_from,
-            etag=incoming.etag,
-            with_token=manifest.requires_access_token,
-            trail=trail(batch, str(place)),
+        called(
+            tools,
+            endpoint,
+            lambda client: client.download(
+                *(link.url, incoming),
+                resume_from=incoming.resume_from,
+                etag=incoming.etag,
+                with_token=manifest.requires_access_token,
+                trail=sent,
+            ),
+            partner=partner,
         )
 
     received = inbox_of(tools, batch_id).download(file_name(place), fetch, Announced(link.count, link.sha256))
@@ -60,10 +66,13 @@ def acknowledge(tools: Tools, batch_id: str) -> None:
     with tools.database.transaction() as conn:
         batch = batch_store.batch(conn, batch_id)
         partner, endpoint = partner_of(conn, batch)
-    client = tools.call(partner, endpoint)
-    for url in (batch["export_url"], batch["match_url"]):
-        if url:
-            client.delete(url, trail=trail(batch, "acknowledge"))
+    urls, sent = [batch[name] for name in ("export_url", "match_url") if batch[name]], trail(batch, "acknowledge")
+
+    def let_go(client: PartnerClient) -> None:
+        for url in urls:
+            client.delete(url, trail=sent)
+
+    called(tools, endpoint, let_go, partner=partner)
     for place in range(len(_manifest(batch).output)):
         inbox_of(tools, batch_id).remove(file_name(place))
 
@@ -75,14 +84,16 @@ def fetch_everything(tools: Tools, batch_id: str, exchange_id: str, *, place: in
         batch = batch_store.batch(conn, batch_id)
         partner, endpoint = partner_of(conn, batch)
         row = store.row_of(conn, exchange_id) or {}
-    pages = tools.call(partner, endpoint).everything(row["partner_member"], trail=trail(batch, exchange_id))
-    # a JSON string holds no raw line break, so a page becomes one line of the file without touching its values
-    lines = (page.replace(b"\r", b" ").replace(b"\n", b" ") for page in pages)
+    member, sent = row["partner_member"], trail(batch, exchange_id)
+
+    def copy(client: PartnerClient, incoming: Incoming) -> None:
+        incoming.restart()
+        for page in client.everything(member, trail=sent):
+            # a JSON string holds no raw line break, so a page becomes one line without touching its values
+            incoming.write(page.replace(b"\r", b" ").replace(b"\n", b" ") + b"\n")
 
     def fetch(incoming: Incoming) -> None:
-        incoming.restart()
-        for line in lines:
-            incoming.write(line + b"\n")
+        called(tools, endpoint, lambda client: copy(client, incoming), partner=partner)
 
     received = inbox_of(tools, batch_id).download(file_name(place), fetch, Announced())
     return {"type": "Bundle", "lines": received.lines, "sha256": received.sha256, "bytes": received.plain_length}
