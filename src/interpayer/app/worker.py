@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from interpayer.app.build import Application
 from interpayer.audit.sealer import copy_notes, seal_once
-from interpayer.exchange import requester, responder, store
+from interpayer.delivery import store as delivery_store
+from interpayer.exchange import batch_store, requester, responder, store
 from interpayer.exchange.durability.work import Circumstances, DeadLetter, Watch, Work
 from interpayer.exchange.engine import Engine
 from interpayer.exchange.recovery import Pace
@@ -108,6 +109,8 @@ class _Kept:
             for x in _exchanges_of(conn, letter.root)
         ]
         move(conn, tools.ledger, moves)
+        if letter.root.startswith("j-"):
+            _fail_job(tools, conn, letter)
         tools.ledger.append(
             conn,
             Event(
@@ -127,6 +130,22 @@ class _Kept:
         )
 
 
+def _fail_job(tools: Tools, conn: Connection, letter: DeadLetter) -> None:
+    """The partner is told at its next poll that its job failed; its members' exchanges fail with it."""
+    delivery_store.set_state(conn, letter.root, "failed", reason=letter.reason)
+    job = delivery_store.job(conn, letter.root, None)
+    tools.ledger.append(
+        conn,
+        Event(
+            *("job.failed", f"job:{letter.root}", "process", "engine"),
+            outcome="failed",
+            reason=letter.reason,
+            partner_id=job.partner_id if job else None,
+            facts={"job": letter.root, "letter": letter.id},
+        ),
+    )
+
+
 def chain_of(root: str) -> str:
     """The ledger chain of a workflow's root: exchanges by their id, batches and jobs by kind."""
     kinds = {"b": "batch", "j": "job", "s": "standing"}
@@ -139,4 +158,6 @@ def _exchanges_of(conn: Connection, root: str) -> list[str]:
         return [root]
     if root.startswith("b-"):
         return [row["id"] for row in store.of_batch(conn, root, _IN_BATCH)]
+    if root.startswith("j-"):
+        return list(batch_store.job_members(conn, root).values())
     return []

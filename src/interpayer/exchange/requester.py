@@ -5,6 +5,7 @@ Every workflow may start again from its top at any time: a step whose part is do
 
 from interpayer.exchange.durability.flow import after, workflow
 from interpayer.exchange.steps import asking, batching, ingesting, receiving
+from interpayer.model.reason import Fault
 
 
 @workflow("request_history")
@@ -50,7 +51,10 @@ def ask_batch(batch_id: str) -> str:
 @workflow("await_match")
 def await_match(batch_id: str) -> str:
     """Poll the partner's match job; then ask for the export of those it knows."""
-    progress = batching.poll_match(batch_id)
+    try:
+        progress = batching.poll_match(batch_id)
+    except Fault as fault:
+        return _ask_again(batch_id, fault)
     if progress["wait_s"] is not None:
         after(progress["wait_s"], "await_match", batch_id)
         return "still running"
@@ -64,7 +68,10 @@ def await_match(batch_id: str) -> str:
 @workflow("await_export")
 def await_export(batch_id: str) -> str:
     """Poll the export job; then download, verify, take in, deliver, acknowledge."""
-    progress = batching.poll_export(batch_id)
+    try:
+        progress = batching.poll_export(batch_id)
+    except Fault as fault:
+        return _ask_again(batch_id, fault)
     if progress["wait_s"] is not None:
         after(progress["wait_s"], "await_export", batch_id)
         return "still running"
@@ -81,6 +88,14 @@ def await_export(batch_id: str) -> str:
 def deliver_reviewed(exchange_id: str) -> str:
     """A person decided that what came is our member's: deliver it."""
     return ingesting.deliver_one(exchange_id)
+
+
+def _ask_again(batch_id: str, fault: Fault) -> str:
+    """A job that the partner lost is started anew, a few times; every other fault ends in a dead letter."""
+    if fault.reason != "partner.job_lost" or not batching.requeue(batch_id):
+        raise fault
+    after(batching.POLL_S, "ask_batch", batch_id)
+    return "asked again"
 
 
 def _take_in(batch_id: str, places: list[int]) -> None:

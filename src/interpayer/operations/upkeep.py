@@ -1,6 +1,7 @@
 """What time brings: standing requests fall due, clocks pass, files expire. Any worker may do it, one at a time does."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 from interpayer.delivery import ndjson
@@ -18,6 +19,7 @@ from interpayer.system.clock import now
 from interpayer.system.database import Connection
 
 _LIMIT = 200
+KEPT_DAYS = 30
 
 
 def tick(tools: Tools) -> dict[str, int]:
@@ -79,6 +81,11 @@ def _expired_files(tools: Tools, conn: Connection) -> int:
     return len(job_ids)
 
 
+def _finished_work(_tools: Tools, conn: Connection) -> int:
+    """What the engine keeps of finished work goes after a while; exchanges and ledger stay."""
+    return durable.purge(conn, now() - timedelta(days=KEPT_DAYS))
+
+
 def _is_mine(conn: Connection, name: str) -> bool:
     row = conn.execute("select pg_try_advisory_xact_lock(hashtext(%s)) as mine", (f"upkeep:{name}",)).fetchone()
     return row is not None and bool(row["mine"])
@@ -89,4 +96,5 @@ _TASKS: dict[str, Callable[[Tools, Connection], int]] = {
     "overdue": _overdue,
     "given_up": _given_up,
     "expired_files": _expired_files,
+    "finished_work": _finished_work,
 }

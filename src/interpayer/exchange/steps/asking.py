@@ -13,7 +13,7 @@ from interpayer.exchange.transitions import Move, move_one
 from interpayer.identity import review
 from interpayer.identity import store as identity_store
 from interpayer.identity.resolve import Query
-from interpayer.model.event import JSON
+from interpayer.model.event import JSON, Event
 from interpayer.model.exchange import Exchange, State
 from interpayer.model.match import Disposition, Match
 from interpayer.model.route import Mode, Route
@@ -83,6 +83,7 @@ def identify(tools: Tools, conn: Connection, exchange_id: str) -> str:
             priority=exchange.priority,
         )
         opened = review.open_case(conn, tools.vault, case)
+        tools.ledger.append_many(conn, case_opened([opened], [case]))
         move_one(conn, tools.ledger, matched(exchange_id, match, State.IN_REVIEW, case_id=opened.id))
         return "in_review"
     target = State.IDENTIFIED if match.disposition is Disposition.CERTAIN else State.UNRESOLVED
@@ -111,6 +112,22 @@ def matched(exchange_id: str, match: Match, target: State, *, case_id: str | Non
         member_id=match.member_id,
         case_id=case_id,
     )
+
+
+def case_opened(opened: Sequence[review.OpenedCase], cases: Sequence[review.NewCase]) -> list[Event]:
+    """The events of cases that are new; a repeat that joined an open case makes none."""
+    return [
+        Event(
+            *("case.opened", case.exchange_id or f"case:{made.id}", "process", "interpayer"),
+            outcome="review",
+            reason=case.reason or (case.match.reason if case.match else None),
+            exchange_id=case.exchange_id,
+            partner_id=case.partner_id,
+            facts={"case": made.id, "kind": case.kind, "due_at": case.due_at.isoformat()},
+        )
+        for made, case in zip(opened, cases, strict=True)
+        if not made.joined
+    ]
 
 
 def _known_member(tools: Tools, conn: Connection, exchange_id: str, member_id: str) -> str:
@@ -203,6 +220,7 @@ def escalate(tools: Tools, conn: Connection, exchange_id: str) -> str:
         priority=exchange.priority,
     )
     opened = review.open_case(conn, tools.vault, case)
+    tools.ledger.append_many(conn, case_opened([opened], [case]))
     facts = {**_route_facts(route), "case": opened.id}
     move_one(
         conn,

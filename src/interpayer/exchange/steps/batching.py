@@ -8,23 +8,20 @@ from typing import Any
 
 import orjson
 
-from interpayer.consent.reading import write_consent
 from interpayer.exchange import batch_store, store
-from interpayer.exchange.asked import Asked, coverage_to_match
+from interpayer.exchange.asked import Asked
 from interpayer.exchange.durability.flow import step, step_key, tx_step
 from interpayer.exchange.match_answer import Outcome, read_groups
-from interpayer.exchange.member_bundle import MemberBundle, write_bulk, write_single
+from interpayer.exchange.member_bundle import write_bulk, write_single
 from interpayer.exchange.retry import PARTNER, POLL
 from interpayer.exchange.steps import permission
-from interpayer.exchange.steps.asking import asked_for, organizations_of
+from interpayer.exchange.steps.asking import asked_for
 from interpayer.exchange.steps.calling import called
+from interpayer.exchange.steps.describing import describe
 from interpayer.exchange.tools import Tools
 from interpayer.exchange.transitions import Move, move
-from interpayer.identity import store as identity_store
-from interpayer.identity.reading import write_coverage, write_patient
 from interpayer.model.event import JSON
 from interpayer.model.exchange import State
-from interpayer.model.member import Coverage
 from interpayer.model.partner import Endpoint, Partner
 from interpayer.model.reason import Fault, FaultKind, Refusal
 from interpayer.partners import directory
@@ -35,6 +32,7 @@ from interpayer.system.database import Connection
 
 FIRST_POLL_S = 0.3
 POLL_S = 5.0
+MOST_ATTEMPTS = 3
 _UNDER_WAY = (State.SENT, State.ACKNOWLEDGED)
 
 
@@ -76,7 +74,7 @@ def send_match(tools: Tools, batch_id: str) -> str:
     """Send one bulk match for all queued members; the partner's status URL. A repeat carries the same key."""
     with tools.database.transaction() as conn:
         batch = batch_store.batch(conn, batch_id)
-        bundles = [_bundle(tools, conn, row) for row in store.of_batch(conn, batch_id, (State.QUEUED,))]
+        bundles = [describe(tools, conn, row) for row in store.of_batch(conn, batch_id, (State.QUEUED,))]
         partner, endpoint = partner_of(conn, batch)
     body = write_bulk(bundles)
     sent = trail(batch, content=body)
@@ -193,7 +191,7 @@ def match_one(tools: Tools, batch_id: str, exchange_id: str) -> str:
             return "matched"
         if row["state"] != State.QUEUED.value:
             return str(row["state"])
-        body = write_single(_bundle(tools, conn, row))
+        body = write_single(describe(tools, conn, row))
         partner, endpoint = partner_of(conn, batch)
     sent = trail(batch, exchange_id, content=body)
     try:
@@ -206,6 +204,18 @@ def match_one(tools: Tools, batch_id: str, exchange_id: str) -> str:
         move(conn, tools.ledger, [Move(exchange_id, State.SENT, facts={"batch": batch_id})])
         move(conn, tools.ledger, [_answered(exchange_id, outcome)])
     return "matched" if outcome.kind == "match" else outcome.kind
+
+
+@tx_step("requeue")
+def requeue(tools: Tools, conn: Connection, batch_id: str) -> bool:
+    """Put the exchanges of a lost job back into the queue under a new attempt; False when that was tried enough."""
+    batch = batch_store.batch(conn, batch_id, lock=True)
+    if batch["attempt"] >= MOST_ATTEMPTS:
+        return False
+    batch_store.update_batch(conn, batch_id, attempt=batch["attempt"] + 1)
+    ids = [row["id"] for row in store.of_batch(conn, batch_id, (*_UNDER_WAY, State.RECEIVING))]
+    move(conn, tools.ledger, [Move(x, State.QUEUED, "partner.job_lost", facts={"batch": batch_id}) for x in ids])
+    return bool(ids)
 
 
 def partner_of(conn: Connection, batch: Mapping[str, Any]) -> tuple[Partner, Endpoint]:
@@ -235,35 +245,6 @@ def _answered(exchange_id: str, outcome: Outcome | None) -> Move:
         reason = "partner.consent_constrained"
         return Move(exchange_id, State.BLOCKED, reason, outcome="refused", facts=facts)
     return Move(exchange_id, State.UNRESOLVED, "partner.not_found", outcome="unmatched", facts=facts)
-
-
-def _bundle(tools: Tools, conn: Connection, row: Mapping[str, Any]) -> MemberBundle:
-    """What we send about one member: our demographics, the old card, our coverage, the consent; all refs local."""
-    asked = asked_for(tools, conn, row["id"])
-    known = identity_store.demographics(conn, tools.vault, row["member_id"])
-    if known is None:
-        raise Fault(FaultKind.OURS, "system.bug", detail="a permitted exchange has a known member")
-    organizations = list(organizations_of(conn, asked.partner or ""))
-    patient_id = row["id"]
-    own = _own_coverage(tools, conn, row["member_id"])
-    consent = permission.consent_of(tools, conn, row, asked)
-    return MemberBundle(
-        patient=write_patient(known, patient_id),
-        coverage_to_match=write_coverage(
-            coverage_to_match(asked, organizations),
-            coverage_id="match",
-            patient_id=patient_id,
-            payer_name=asked.partner or "",
-        ),
-        coverage_to_link=write_coverage(own, coverage_id="link", patient_id=patient_id, payer_name=tools.entity.name),
-        consent=write_consent(consent, consent_id="consent", patient_ref=f"Patient/{patient_id}") if consent else None,
-    )
-
-
-def _own_coverage(tools: Tools, conn: Connection, member_id: str) -> Coverage:
-    coverages = identity_store.coverages(conn, tools.vault, member_id)
-    current = sorted(coverages, key=lambda c: str(c.starts_on or ""))
-    return current[-1] if current else Coverage(payer=tools.entity.identifier, member_id=member_id)
 
 
 def _answer_resources(client: PartnerClient, result: Manifest | BareParameters, trail: Trail) -> list[dict[str, Any]]:

@@ -5,6 +5,7 @@ from dataclasses import asdict
 from typing import TypeVar
 
 from interpayer.exchange.tools import Tools
+from interpayer.model.event import Event
 from interpayer.model.partner import Endpoint, Partner
 from interpayer.model.reason import Fault, FaultKind, Refusal
 from interpayer.partners.client import PartnerClient
@@ -21,12 +22,14 @@ _ANSWERED = ("partner.", "delivery.")
 def called(tools: Tools, endpoint: Endpoint, call: Callable[[PartnerClient], Found], *, partner: Partner) -> Found:
     """What the call gives; `Fault` route.breaker_open without a call while the endpoint rests (exchange.md, 6)."""
     limits = BreakerLimits(**asdict(tools.policy().breaker))
+    client = tools.call(partner, endpoint)
     _ask(tools, endpoint, limits)
     try:
-        result = call(tools.call(partner, endpoint))
+        result = call(client)
     except Fault as fault:
         if fault.reason in _DOWN:
             _tell(tools, endpoint, limits, ok=False)
+            _record(tools, endpoint, partner, fault.reason)
         elif fault.reason.startswith(_ANSWERED):
             # a fault of our own, a full disk say, tells nothing about the partner
             _tell(tools, endpoint, limits, ok=True)
@@ -52,3 +55,15 @@ def _ask(tools: Tools, endpoint: Endpoint, limits: BreakerLimits) -> None:
 def _tell(tools: Tools, endpoint: Endpoint, limits: BreakerLimits, *, ok: bool) -> None:
     with tools.database.transaction() as conn:
         registry.record_call(conn, endpoint.id, ok=ok, at=now(), limits=limits)
+
+
+def _record(tools: Tools, endpoint: Endpoint, partner: Partner, reason: str) -> None:
+    event = Event(
+        *("partner.failed", f"partner:{partner.id}", "process", "interpayer"),
+        outcome="failed",
+        reason=reason,
+        partner_id=partner.id,
+        facts={"endpoint": endpoint.id},
+    )
+    with tools.database.transaction() as conn:
+        tools.ledger.append(conn, event)

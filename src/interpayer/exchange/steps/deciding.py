@@ -10,7 +10,7 @@ from interpayer.consent.reading import Unreadable, read_consent
 from interpayer.exchange import store
 from interpayer.exchange.member_bundle import MemberBundle, shortcomings
 from interpayer.exchange.steps import permission
-from interpayer.exchange.steps.asking import matched
+from interpayer.exchange.steps.asking import case_opened, matched
 from interpayer.exchange.tools import Tools
 from interpayer.exchange.transitions import Actor, Move, move
 from interpayer.identity import review
@@ -157,22 +157,20 @@ def _identify(
     identity_store.save_evidence(conn, matches)
     doubtful = [n for n, match in enumerate(matches) if match.disposition is Disposition.REVIEW]
     due_at = tools.policy().clock.respond_by(request.received_at, tools.entity.time_zone)
-    opened = review.open_cases(
-        conn,
-        tools.vault,
-        [
-            review.NewCase(
-                kind="identity",
-                exchange_id=whole[n].exchange_id,
-                partner_id=request.caller.partner_id,
-                match=matches[n],
-                query=queries[n],
-                fingerprint=tools.resolver.fingerprint(queries[n]),
-                due_at=due_at,
-            )
-            for n in doubtful
-        ],
-    )
+    cases = [
+        review.NewCase(
+            kind="identity",
+            exchange_id=whole[n].exchange_id,
+            partner_id=request.caller.partner_id,
+            match=matches[n],
+            query=queries[n],
+            fingerprint=tools.resolver.fingerprint(queries[n]),
+            due_at=due_at,
+        )
+        for n in doubtful
+    ]
+    opened = review.open_cases(conn, tools.vault, cases)
+    tools.ledger.append_many(conn, case_opened(opened, cases))
     case_of = {whole[n].exchange_id: case.id for n, case in zip(doubtful, opened, strict=True)}
     moves = [
         matched(i.exchange_id, match, _target(match), case_id=case_of.get(i.exchange_id))

@@ -52,6 +52,8 @@ def authorize(tools: Tools, conn: Connection, job_id: str) -> int:
         delivery_store.add_issue(conn, job_id, code=WITHDRAWN, text=WITHDRAWN_TEXT)
     gathering(tools, conn, permitted)
     batch_store.save_job_members(conn, job_id, permitted)
+    # a replay begins with a job that failed
+    delivery_store.set_state(conn, job_id, "kicked_off")
     delivery_store.set_state(conn, job_id, "running")
     return len(permitted)
 

@@ -52,6 +52,8 @@ def match_one(tools: Tools, conn: Connection, request: Request, bundle: MemberBu
 def start(tools: Tools, conn: Connection, job_id: str) -> int:
     """The number of chunks in which the job is answered."""
     bundles = orjson.loads(delivery_store.job_request(conn, tools.vault, job_id))["bundles"]
+    # a replay begins with a job that failed
+    delivery_store.set_state(conn, job_id, "kicked_off")
     delivery_store.set_state(conn, job_id, "running")
     return -(-len(bundles) // CHUNK)
 
