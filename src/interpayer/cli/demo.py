@@ -82,7 +82,7 @@ def _ambiguous(stage: Stage) -> None:
     exchange = _ask_for(stage, role, "ambiguous")
     _both_sides(stage, exchange)
     _say("The partner is told only: no match. At the old plan a case is open:")
-    (case,) = stage.old.command("case", "list", "--state", "open")
+    (case,) = stage.old.command("case", "list", "--state", "open")["cases"]
     sides = stage.old.command("case", "show", case["id"], "--unmasked")["sides"]
     chosen = _candidate(sides, role)
     out.print(
@@ -90,7 +90,7 @@ def _ambiguous(stage: Stage) -> None:
     )
     decided = stage.old.command(
         *("case", "decide", case["id"], "same"),
-        *("--member", chosen, "--reason", "same_person_enrolled_twice"),
+        *("--member", chosen, "--reason", "documents_checked"),
     )
     _say(f"A named person decides: {decided['decision']}. The decision is kept; the new plan asks again.")
     again = stage.new.command("standing", "ask", exchange["standing"])["exchange"]

@@ -70,6 +70,16 @@ def tell_json(schema: str, content: Mapping[str, Any]) -> None:
     print(json.dumps({"schema": schema, **{key: plain(value) for key, value in content.items()}}, ensure_ascii=False))
 
 
+def tell_result(schema: str, content: Mapping[str, Any], *, as_json: bool) -> None:
+    """What a writing command made: the bare values, one line each, or one JSON document."""
+    if as_json:
+        tell_json(schema, content)
+        return
+    for value in content.values():
+        for one in value if isinstance(value, list | tuple) else [value]:
+            print(_cell(one))
+
+
 def tell_fields(fields: Mapping[str, Any]) -> None:
     """Names and values, one line each; what is not there is left out."""
     rows = {name: _cell(value) for name, value in fields.items() if value not in (None, "", (), [], {})}

@@ -42,6 +42,9 @@ class Act:
 class Session:
     """One run of the command line; nothing is read, opened or connected before it is needed."""
 
+    def __init__(self) -> None:
+        self.audit_action = "audit.read"
+
     @cached_property
     def settings(self) -> Settings:
         """The settings of this installation."""
@@ -84,7 +87,7 @@ class Session:
     def audit_tools(self) -> "AuditTools":
         """What `interpayer audit` works with, for a person who may."""
         with failures(), self.tools.database.transaction() as conn:
-            self._person(conn, "audit.read")
+            self._person(conn, self.audit_action)
         return AuditTools(self.application)
 
     def keep_login(self, token: str) -> None:

@@ -87,5 +87,7 @@ def open_payer(one: Installation, authority: KeyPair) -> None:
     one.prepare(authority)
     one.start("database")
     one.command("db", "migrate")
-    one.token = one.command("access", "add", "demo", "--role", "admin")["token"]
+    # one person with every role, so that the demo needs one token; a real plan gives them to several
+    roles = [word for role in ("admin", "operator", "steward", "analyst") for word in ("--role", role)]
+    one.token = one.command("access", "add", "demo", *roles)["token"]
     one.start("doors", "worker")

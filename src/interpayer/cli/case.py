@@ -1,0 +1,118 @@
+"""`interpayer case`: decisions that a named person owes."""
+
+from dataclasses import asdict
+from typing import Annotated, Any
+
+import typer
+
+from interpayer.cli import output
+from interpayer.cli.output import AsFormat, AsJson
+from interpayer.cli.session import session_of
+from interpayer.identity.review import DECISIONS, CaseRow, Ruling
+from interpayer.operations import cases
+from interpayer.operations.access import may, require
+from interpayer.operations.ruling_reasons import RULING_REASONS
+from interpayer.system.clock import now
+
+HELP = """Decisions that a named person owes: who is meant, conflicts, recalls.
+
+    interpayer case list --state open
+    interpayer case show c-…
+    interpayer case decide c-… same --member m-… --reason documents_checked
+"""
+app = typer.Typer(help=HELP, no_args_is_help=True)
+
+CaseId = Annotated[str, typer.Argument(help="Case id (c-…).", show_default=False)]
+COLUMNS = ("id", "kind", "state", "reason", "partner_id", "priority", "due_at", "assigned_to", "exchange_ids")
+
+
+@app.command("list")
+def list_(
+    context: typer.Context,
+    *,
+    state: Annotated[str | None, typer.Option(help="open, assigned, decided or closed.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=10_000)] = 100,
+    form: AsFormat = "table",
+    as_json: AsJson = False,
+) -> None:
+    """List cases, the most urgent first."""
+    with session_of(context).acting("case.read") as act:
+        rows = [_case(row) for row in cases.listed(act.conn, state=state, limit=limit)]
+    output.tell_rows("case-list/1", "cases", rows, columns=COLUMNS, form=output.chosen(form, as_json=as_json))
+
+
+@app.command()
+def show(
+    context: typer.Context,
+    case_id: CaseId,
+    *,
+    unmasked: Annotated[bool, typer.Option(help="Show values; the look goes on the ledger.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Show a case with its evidence; stewards see both sides, masked."""
+    with session_of(context).acting("case.read") as act:
+        if unmasked:
+            require(act.person, "case.look")
+        found = cases.shown(act.tools, act.conn, case_id, actor=act.actor, unmasked=unmasked)
+        sides = found["sides"] if may(act.person, "case.look") else None
+    case = _case(found["case"])
+    if as_json:
+        output.tell_json("case/1", {"case": case, "sides": sides})
+        return
+    output.tell_fields({name: value for name, value in case.items() if name != "evidence"})
+    for candidate in case["evidence"]:
+        output.tell_fields({"candidate": candidate})
+    for side, values in (sides or {}).items():
+        for one in values if isinstance(values, list) else [values]:
+            output.tell_fields({side: one})
+
+
+@app.command()
+def assign(
+    context: typer.Context,
+    case_id: CaseId,
+    to: Annotated[str, typer.Option(help="Name of the person.")],
+    as_json: AsJson = False,
+) -> None:
+    """Give a case an owner."""
+    with session_of(context).acting("case.assign") as act:
+        row = cases.assign(act.tools, act.conn, case_id, to=to, actor=act.actor)
+    output.say(f"{case_id} is {to}'s.")
+    if as_json:
+        output.tell_json("case/1", {"case": _case(row)})
+
+
+@app.command()
+def decide(  # noqa: PLR0913 -- an option each
+    context: typer.Context,
+    case_id: CaseId,
+    decision: Annotated[str, typer.Argument(help=f"{', '.join(DECISIONS)}.", metavar="DECISION")],
+    *,
+    reason: Annotated[str, typer.Option(help=f"One of: {', '.join(RULING_REASONS)}.")],
+    member: Annotated[str | None, typer.Option(help="With `same`: which member it is (m-…).")] = None,
+    note: Annotated[str | None, typer.Option(help="Kept with the case, not on the ledger.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Decide a case: the same person (then which), a different one, or not decidable.
+
+    Our own waiting exchanges go on by themselves; a partner's next request gets the new answer.
+    """
+    for word, known in ((decision, DECISIONS), (reason, RULING_REASONS)):
+        if word not in known:
+            output.fail(f"{word} is not on the list", f"known: {', '.join(known)}", code=output.USAGE)
+    with session_of(context).acting("case.decide") as act:
+        ruling = Ruling(person=act.actor.id, decision=decision, reason=reason, member_id=member, note=note)
+        done = cases.decide(act.tools, act.conn, case_id, ruling=ruling, actor=act.actor)
+    for exchange_id in done.resumed:
+        output.say(f"{exchange_id} goes on by itself.")
+    for exchange_id in done.answered_on_next_request:
+        output.say(f"{exchange_id}: the partner finds the member when it asks again.")
+    if as_json:
+        output.tell_json("case-decision/1", output.plain(done))
+    else:
+        output.say(f"{case_id}: {done.decision}.")
+
+
+def _case(row: CaseRow) -> dict[str, Any]:
+    told = asdict(row)
+    return told | {"is_overdue": row.state in ("open", "assigned") and row.due_at < now()}
