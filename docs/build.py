@@ -2,6 +2,7 @@
 
 import importlib
 import importlib.util
+import inspect
 from collections.abc import Callable, Iterator
 from itertools import groupby
 from pathlib import Path
@@ -87,17 +88,26 @@ def _settings() -> str | None:
 
 def _usage(parameter: Any) -> list[str]:
     if parameter.param_type_name == "argument":
-        return [f"`{parameter.human_readable_name.upper()}`", getattr(parameter, "help", None) or ""]
+        return [f"`{(parameter.metavar or parameter.name).upper()}`", parameter.help or ""]
     return [f"`{', '.join((*parameter.opts, *parameter.secondary_opts))}`", parameter.help or ""]
 
 
+def _prose(text: str) -> Iterator[str]:
+    """Help as a page shows it: paragraphs, and commands as commands."""
+    for paragraph in inspect.cleandoc(text).split("\n\n"):
+        lines = [line.strip() for line in paragraph.splitlines() if line.strip()]
+        if lines and all(line.startswith("interpayer ") for line in lines):
+            yield from ["```", *lines, "```", ""]
+        elif lines:
+            yield from [" ".join(lines), ""]
+
+
 def _commands(command: Any, path: str, depth: int) -> Iterator[str]:
-    children: dict[str, Any] = getattr(command, "commands", {})
-    help_text = " ".join((command.help or "").split())
-    yield from ([f"{'#' * depth} {path}", "", help_text, ""] if path != "interpayer" else [])
-    parameters = [p for p in command.params if p.name not in {"help", "install_completion", "show_completion"}]
+    yield from [f"{'#' * depth} {path}", "", *_prose(command.help or "")]
+    parameters = [p for p in command.params if p.name != "help"]
     if parameters:
         yield from [*_table(["argument or option", "meaning"], [_usage(p) for p in parameters]), ""]
+    children: dict[str, Any] = getattr(command, "commands", {})
     for name in sorted(children):
         yield from _commands(children[name], f"{path} {name}", min(depth + 1, 3))
 
@@ -107,7 +117,11 @@ def _command_line() -> str | None:
     if main is None:
         return None
     typer_main = importlib.import_module("typer.main")
-    lines = list(_commands(typer_main.get_command(main.app), "interpayer", 1))
+    lines: list[str] = []
+    for noun in main.NOUNS:
+        if _module(f"interpayer.cli.{noun.replace('-', '_')}"):
+            command = typer_main.get_command(main.built([noun])).commands[noun]
+            lines += _commands(command, f"interpayer {noun}", 2)
     lead = "Results go to standard output, everything else to standard error; `--json` stands on every reading command."
     return _page("Command line", lead, lines)
 

@@ -1,18 +1,27 @@
-"""Which commands of the command line exist, read from its files."""
+"""Which commands of the command line exist, asked of the command line itself."""
 
 import re
+from functools import cache
+from typing import Any
 
+from typer.main import get_command
+
+from interpayer.cli.main import NOUNS, built
 from tests.architecture.tree import PACKAGE
 
 
+@cache
+def _noun(noun: str) -> Any:
+    is_there = noun in NOUNS and (PACKAGE / "cli" / f"{noun.replace('-', '_')}.py").is_file()
+    return getattr(get_command(built([noun])), "commands", {})[noun] if is_there else None
+
+
 def exists(words: list[str]) -> bool:
-    """`<noun> [<verb> …]`: the noun has its file under cli/, the verb its function or its given name there."""
-    path = PACKAGE / "cli" / f"{words[0].replace('-', '_')}.py"
-    if not path.is_file():
-        return False
-    text = path.read_text("utf-8")
-    if not re.search(r"\.command\(", text):
-        return False
-    is_group = len(re.findall(r"\.command\(", text)) > 1
-    verbs = [word for word in words[1:2] if is_group and re.fullmatch("[a-z][a-z-]+", word)]
-    return all(re.search(rf"def {verb.replace('-', '_')}_?\b|command\([\"']{verb}[\"']", text) for verb in verbs)
+    """`<noun> [<verb> …]`: what follows a noun with verbs must be one of them."""
+    command = _noun(words[0])
+    for word in words[1:]:
+        children = getattr(command, "commands", {})
+        if not children or not re.fullmatch("[a-z][a-z-]+", word):
+            break
+        command = children.get(word)
+    return command is not None

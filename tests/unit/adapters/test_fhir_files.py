@@ -54,7 +54,8 @@ def test_a_bundle_gives_its_entries_with_local_references(tmp_path: Path, kind: 
     bundle = {
         "resourceType": "Bundle", "type": kind,
         "entry": [
-            {"fullUrl": urn, "resource": {"resourceType": "Patient"}}, {"resource": seen}, {"request": {}}, {"resource": 3},
+            {"fullUrl": urn, "resource": {"resourceType": "Patient"}}, {"resource": seen},
+            {"request": {}}, {"resource": 3},
         ],
     }  # fmt: skip
     patient, encounter, broken = read_path(write(tmp_path, "b.json", bundle))

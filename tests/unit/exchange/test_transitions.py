@@ -53,8 +53,7 @@ def test_nothing_is_sent_or_released_that_was_not_permitted_before():
         reached, frontier = {State.IDENTIFIED}, [State.IDENTIFIED]
         while frontier:
             here = frontier.pop()
-            for source, target in TRANSITIONS:
-                if source is here and target not in reached | {State.PERMITTED}:
-                    reached.add(target)
-                    frontier.append(target)
+            found = {target for source, target in TRANSITIONS if source is here} - reached - {State.PERMITTED}
+            reached |= found
+            frontier += found
         assert goal not in reached

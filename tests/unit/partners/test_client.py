@@ -451,6 +451,7 @@ class TestFiles:
             (gzip.compress(b" " * 5000), "gzip"),
             (b" " * 5000, None),
         ],
+        ids=["cut off", "no objects", "not gzip", "gzip cut off", "large when unpacked", "large"],
     )
     def test_lines_that_are_none(self, content: bytes, encoding: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("interpayer.partners.files.LARGEST_IN_MEMORY", 4000)
