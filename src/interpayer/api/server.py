@@ -32,15 +32,25 @@ def look(request: Request) -> Response:
 
 def build(tools: Tools) -> FastAPI:
     """The app; a route without a role does not come up."""
-    app = FastAPI(title=TITLE, version=VERSION, openapi_url="/api/v1/openapi.json", docs_url=None, redoc_url=None)
+    app = _routed()
     app.state.tools = tools
+    problems.install(app)
+    app.add_middleware(Admission, tools=tools)
+    return app
+
+
+def document() -> dict[str, Any]:
+    """The OpenAPI document, for the reference pages; nothing is opened."""
+    return _routed().openapi()
+
+
+def _routed() -> FastAPI:
+    app = FastAPI(title=TITLE, version=VERSION, openapi_url="/api/v1/openapi.json", docs_url=None, redoc_url=None)
     for routed in (own, *(room.router for room in ROUTERS)):
         for route in routed.routes:
             if not isinstance(route, Gate):
                 raise TypeError(f"{route} has no gate")
             app.router.routes.append(route)
-    problems.install(app)
-    app.add_middleware(Admission, tools=tools)
     app.openapi = lambda: _described(app)  # type: ignore[method-assign]
     return app
 
@@ -48,15 +58,15 @@ def build(tools: Tools) -> FastAPI:
 def _described(app: FastAPI) -> dict[str, Any]:
     """The OpenAPI document: tags, roles, and one shape for every error."""
     if app.openapi_schema is None:
-        document = get_openapi(title=TITLE, version=VERSION, description=_LEAD, routes=app.routes)
-        components = document.setdefault("components", {})
+        told = get_openapi(title=TITLE, version=VERSION, description=_LEAD, routes=app.routes)
+        components = told.setdefault("components", {})
         components["securitySchemes"] = {"bearer": {"type": "http", "scheme": "bearer"}}
         components.setdefault("schemas", {})["Problem"] = _PROBLEM
-        for operations in document["paths"].values():
+        for operations in told["paths"].values():
             for operation in operations.values():
                 operation["responses"].pop("422", None)
                 operation["responses"]["4XX"] = _REFUSED
-        app.openapi_schema = document
+        app.openapi_schema = told
     return app.openapi_schema
 
 

@@ -70,6 +70,8 @@ def route(desk: Desk, path: str, action: str, act: Act, *, method: str = "GET") 
         raise ValueError(f"nobody may do {action}")
 
     async def endpoint(request: Request) -> Response:
+        if any("\x00" in text for text in (*request.query_params.values(), *request.path_params.values())):
+            raise Refusal("request.not_found")
         form = await read_form(request) if method == "POST" else {}
         return await run_in_threadpool(_visited, desk, request, action, act, form)
 
