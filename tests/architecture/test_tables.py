@@ -9,8 +9,8 @@ from tests.architecture.tree import PACKAGE, modules
 
 # `gateway` keeps what lives for minutes (tokens, used assertions, rates); `policy` keeps published bundles.
 ZONES = {
-    "audit", "consent", "delivery", "engine", "exchange", "gateway", "identity", "operations", "partners", "policy", "records",
-    "routing",
+    "audit", "consent", "delivery", "engine", "exchange", "gateway", "identity", "operations", "partners", "policy",
+    "records", "routing",
 }  # fmt: skip
 # The floor makes and grants what the rooms own.
 FLOOR = "system"
