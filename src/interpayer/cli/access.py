@@ -124,7 +124,7 @@ def whoami(context: typer.Context, as_json: AsJson = False) -> None:
         token = session.token()
         person = access.person_of(conn, token) if token else None
         if person is None:
-            raise Refusal("caller.unknown", "nobody is logged in")
+            raise Refusal("caller.unknown", "there is no token")
     if as_json:
         output.tell_json("person/1", {"person": _person(person)})
     else:

@@ -1,5 +1,6 @@
 """`interpayer demo`: two payers exchange members' histories over real sockets, told live."""
 
+import shutil
 import tempfile
 import time
 from pathlib import Path
@@ -32,7 +33,7 @@ def demo(
     Example: interpayer demo --members 300 --keep
     """
     began = time.monotonic()
-    folder = Path(tempfile.gettempdir()) / "interpayer-demo"
+    folder = Path(tempfile.mkdtemp(prefix="interpayer-demo-"))
     out.print("[bold]Two health plans exchange members' histories.[/bold] Real processes, databases, keys, https.\n")
     stage = build_stage(folder, seed=seed, count=members, say=_quiet)
     try:
@@ -47,6 +48,7 @@ def demo(
     finally:
         if not keep:
             stage.close()
+            shutil.rmtree(folder, ignore_errors=True)
     out.print(f"\nDone in {time.monotonic() - began:.0f} s.")
     if not is_intact:
         raise typer.Exit(1)

@@ -31,6 +31,13 @@ AsFormat = Annotated[str, typer.Option("--format", help="table, json, ndjson or 
 _NOT_FOUND = ("request.not_found", "identity.not_enrolled", "route.payer_unknown", "partner.not_found")
 _REVIEW = ("identity.ambiguous", "identity.weak", "partner.multiple")
 _USAGE = ("request.malformed", "request.too_large", "request.duplicate_differs", "request.unsupported_parameter")
+# Reason codes speak to partners; a person at this terminal is told what it means here.
+_HERE = {
+    "caller.unknown": ("You are not logged in", "interpayer access login, or set INTERPAYER_TOKEN"),
+    "caller.not_permitted": ("Your roles do not allow this", "ask somebody who has the role"),
+    "request.not_found": ("There is nothing of this name or id", "look at the list"),
+    "request.malformed": ("This cannot be read as it is", "correct what is named and try again"),
+}
 _POLICY = ("consent.", "policy.", "caller.", "system.restored")
 
 
@@ -207,8 +214,9 @@ def _tell_table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> No
 
 def _fail_by(reason: str, detail: str) -> NoReturn:
     known = REASONS.get(reason)
-    what = known.meaning.rstrip(".") if known else reason
-    fail(what, detail, next_step=known.remedy if known else "", code=exit_code(reason), reason=reason)
+    what, step = (known.meaning.rstrip("."), known.remedy) if known else (reason, "")
+    what, step = _HERE.get(reason, (what, step))
+    fail(what, detail, next_step=step, code=exit_code(reason), reason=reason)
 
 
 def _cell(value: Any) -> str:

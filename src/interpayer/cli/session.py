@@ -120,8 +120,7 @@ class Session:
         token = self.token()
         person = person_of(conn, token) if token else None
         if person is None:
-            what = "the token is not valid here" if token else "nobody is logged in"
-            raise Refusal("caller.unknown", f"{what}; `interpayer access login`, or set INTERPAYER_TOKEN")
+            raise Refusal("caller.unknown", "the token is not valid here" if token else "there is no token")
         require(person, action)
         return person
 

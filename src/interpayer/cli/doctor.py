@@ -1,0 +1,183 @@
+"""`interpayer doctor`: is this installation well, and what to do where it is not."""
+
+import shutil
+import socket
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated
+from urllib.parse import urlsplit
+
+import typer
+from cryptography import x509
+
+from interpayer.cli import output
+from interpayer.cli.output import AsJson
+from interpayer.cli.session import Session, session_of
+from interpayer.exchange.tools import Tools
+from interpayer.operations import access, health, holds, letters, partners
+from interpayer.policy.bundle import load_bundle
+from interpayer.system.clock import now
+from interpayer.system.database import DatabaseGone, connect, role_url
+from interpayer.system.migrate import pending
+from interpayer.system.settings import Settings, SettingsInvalid
+
+app = typer.Typer()
+
+WELL, WARNING, ILL = "well", "warning", "ill"
+LEAST_DISK_SHARE, LEAST_DISK_BYTES = 0.05, 1 << 30
+LEAST_DAYS = 30
+MOST_SKEW_S = 1.0
+CONNECT_S = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing looked at: how it is, in words, and what helps."""
+
+    name: str
+    state: str
+    words: str
+    next_step: str = ""
+
+
+@app.command()
+def doctor(
+    context: typer.Context,
+    calls: Annotated[bool, typer.Option("--partners/--no-partners", help="Try to reach the partners.")] = True,
+    as_json: AsJson = False,
+) -> None:
+    """Look at settings, keys, disk, database, migrations, clock, certificates, policy, workers, holds and partners.
+
+    Needs no login; says nothing about members. Exit 1 when something is ill.
+    """
+    session = session_of(context)
+    findings = list(_look(session, calls=calls))
+    if as_json:
+        output.tell_json("doctor/1", {"findings": findings})
+    else:
+        for finding in findings:
+            step = f"  Next: {finding.next_step}" if finding.next_step and finding.state != WELL else ""
+            print(f"{finding.state:8} {finding.name}: {finding.words}{step}")
+    raise typer.Exit(output.FAILED if any(finding.state == ILL for finding in findings) else output.DONE)
+
+
+def _look(session: Session, *, calls: bool) -> Iterator[Finding]:
+    try:
+        settings = session.settings
+    except SettingsInvalid as error:
+        yield Finding("settings", ILL, str(error), "correct the setting named")
+        return
+    yield Finding("settings", WELL, f"home {settings.home}, {settings.environment}")
+    yield from (_key(settings), _disk(settings), _organizations(settings), *_certificates(settings), _policy())
+    database = _database(settings)
+    yield database
+    if database.state != ILL:
+        yield from _inside(session.tools, calls=calls)
+
+
+def _key(settings: Settings) -> Finding:
+    if not settings.kek.exists():
+        return Finding("key", WARNING, f"{settings.kek} is made at the first start", "keep a copy of it elsewhere")
+    if stat.S_IMODE(settings.kek.stat().st_mode) & 0o077:
+        return Finding("key", ILL, f"{settings.kek} can be read by others", f"chmod 600 {settings.kek}")
+    return Finding("key", WELL, f"{settings.kek}, readable by its owner only")
+
+
+def _disk(settings: Settings) -> Finding:
+    place = next(path for path in (settings.home, *settings.home.parents) if path.exists())
+    usage = shutil.disk_usage(place)
+    words = f"{usage.free / (1 << 30):.1f} GiB free of {usage.total / (1 << 30):.1f}"
+    if usage.free < min(LEAST_DISK_BYTES, usage.total * LEAST_DISK_SHARE):
+        return Finding("disk", ILL, words, "make room: a full disk stops exports and the ledger")
+    return Finding("disk", WELL, words)
+
+
+def _organizations(settings: Settings) -> Finding:
+    if settings.organizations is None:
+        step = f"write {settings.home / 'organizations.yaml'}"
+        return Finding("organizations", WARNING, "no file: partners know us as `payer`", step)
+    return Finding("organizations", WELL, str(settings.organizations))
+
+
+def _certificates(settings: Settings) -> Iterator[Finding]:
+    if settings.tls_certificate is None:
+        yield Finding(
+            "certificate", ILL, "none: the doors would speak plain http", "interpayer up makes one to try out"
+        )
+        return
+    named = {"certificate": settings.tls_certificate, "client authority": settings.client_ca}
+    for name, path in named.items():
+        if path is None:
+            yield Finding(name, WARNING, "none: partners cannot show a certificate", "set INTERPAYER_CLIENT_CA")
+        else:
+            yield _certificate(name, path)
+
+
+def _certificate(name: str, path: Path) -> Finding:
+    try:
+        ends_at = x509.load_pem_x509_certificate(path.read_bytes()).not_valid_after_utc
+    except (OSError, ValueError) as error:
+        return Finding(name, ILL, f"{path} cannot be read: {type(error).__name__}", "put a PEM certificate there")
+    days = (ends_at - now()).days
+    state = ILL if days < 0 else WARNING if days < LEAST_DAYS else WELL
+    return Finding(name, state, f"{days} days left ({path})", "renew it")
+
+
+def _policy() -> Finding:
+    try:
+        return Finding("policy", WELL, f"version {load_bundle().version}")
+    except ValueError as error:
+        return Finding("policy", ILL, str(error), "correct the file named")
+
+
+def _database(settings: Settings) -> Finding:
+    try:
+        with connect(role_url(settings, "operator")) as conn:
+            row = conn.execute("select clock_timestamp() as at").fetchone()
+            missing = pending(conn)
+            major = conn.info.server_version // 10000
+    except DatabaseGone as error:
+        return Finding("database", ILL, str(error), "interpayer up, or interpayer db run")
+    if missing:
+        return Finding("database", ILL, f"{len(missing)} migrations are missing", "interpayer db migrate")
+    at: datetime = row["at"] if row else now()
+    skew_s = abs((at - now()).total_seconds())
+    if skew_s > MOST_SKEW_S:
+        return Finding("database", WARNING, f"its clock is {skew_s:.1f} s away from ours", "look at NTP on both")
+    return Finding("database", WELL, f"PostgreSQL {major}, schema up to date, clock {skew_s * 1000:.0f} ms away")
+
+
+def _inside(tools: Tools, *, calls: bool) -> Iterator[Finding]:
+    """What only a running installation can tell."""
+    found = health.look(tools)
+    with tools.database.transaction() as conn:
+        admins = [person for person in access.listed(conn) if person.revoked_at is None and "admin" in person.roles]
+        held, dead = holds.listed(conn), len(letters.listed(conn, limit=1000))
+        endpoints = [e for p in partners.listed(conn) for e in partners.shown(conn, p.id).endpoints]
+    yield _expect("people", bool(admins), f"{len(admins)} admins", 'interpayer access add "NAME" --role admin --login')
+    yield _expect("workers", found.workers > 0, f"{found.workers} at work", "interpayer worker, or interpayer up")
+    unsealed_s = found.unsealed_age_s or 0.0
+    is_sealed = unsealed_s <= health.LONGEST_UNSEALED_S
+    yield _expect("ledger", is_sealed, f"oldest event without a seal: {unsealed_s:.0f} s", "a worker seals it")
+    kinds = ", ".join(str(hold["kind"]) for hold in held)
+    step = "interpayer load enrollments, then interpayer consent resync"
+    yield _expect("releases", not held, f"HELD: {kinds}" if held else "not held", step)
+    yield _expect("dead letters", dead == 0, f"{dead} open", "interpayer dead-letter list")
+    for endpoint in endpoints if calls else ():
+        yield _reachable(endpoint.fhir_base)
+
+
+def _reachable(fhir_base: str) -> Finding:
+    parts = urlsplit(fhir_base)
+    try:
+        with socket.create_connection((parts.hostname or "", parts.port or 443), timeout=CONNECT_S):
+            return Finding(f"partner {fhir_base}", WELL, "takes connections")
+    except OSError as error:
+        return Finding(f"partner {fhir_base}", WARNING, type(error).__name__, "exchanges wait for it; tell its contact")
+
+
+def _expect(name: str, is_well: bool, words: str, next_step: str) -> Finding:
+    return Finding(name, WELL if is_well else WARNING, words, next_step)
