@@ -96,4 +96,6 @@ def _line(row: CaseRow) -> dict[str, Any]:
 
 
 def _compared(candidate: dict[str, Any]) -> dict[str, Any]:
-    return {"rule": candidate["rule"], "levels": [(c["field"], c["level"]) for c in candidate["comparisons"]]}
+    levels = [(c["field"], c["level"]) for c in candidate["comparisons"]]
+    said = [(field, level) for field, level in levels if level != "missing"]
+    return {"said": said, "missing": [field for field, level in levels if level == "missing"]}

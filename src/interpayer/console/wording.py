@@ -83,7 +83,9 @@ def _result(exchange: Mapping[str, Any]) -> str:
     if answer is None:
         return f"It stands at: {state(exchange['state'])}."
     went = receipt.get("member", {}).get("count")
-    amount = f"{went} records went out" if went is not None else f"{count} records came"
+    amount = f"{count} records came"
+    if went is not None:
+        amount = f"{went} records can be fetched" if exchange["state"] == "released" else f"{went} records went out"
     parts = [f"The answer is {answer}: {amount}"]
     withheld = sum(entry["count"] for entry in exchange["permission"]["withheld"])
     if withheld:

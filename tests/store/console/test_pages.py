@@ -63,7 +63,7 @@ def test_the_overview_counts_by_state_with_links(operator: Browser, tools: Tools
     text = operator.open("/").text
     assert 'href="/exchanges?state=received&amp;role=requester"' in text
     assert 'href="/exchanges?state=in_review&amp;role=requester"' in text
-    assert "<strong>1</strong> cases wait" in text
+    assert "<strong>1</strong> case waits" in text
 
 
 def test_the_list_is_filtered_by_the_address(operator: Browser, tools: Tools) -> None:

@@ -55,7 +55,8 @@ def test_what_went_out_and_what_was_withheld() -> None:
         permission={"withheld": [{"reason": "x", "count": 3}]},
     )  # fmt: skip
     assert "Plan B asked us" in wording.outcome(given, "Plan B")
-    assert "9 records went out; 3 were withheld by rule." in wording.outcome(given, "Plan B")
+    assert "9 records can be fetched; 3 were withheld by rule." in wording.outcome(given, "Plan B")
+    assert "9 records went out" in wording.outcome({**given, "state": "completed"}, "Plan B")
 
 
 def test_without_an_answer_the_state_is_told() -> None:
