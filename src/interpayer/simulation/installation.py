@@ -20,6 +20,7 @@ from interpayer.system.tls import KeyPair, create_authority, issue_client, issue
 
 HOST = "127.0.0.1"
 PROCESSES = ("database", "doors", "worker")
+CAPABILITIES = ("member-match", "bulk-member-match", "davinci-data-export", "everything")
 
 
 class CommandFailed(Exception):
@@ -40,10 +41,12 @@ class Installation:
     home: Path
     ports: tuple[int, int, int]
     environment: str = "test"
+    also_known_as: tuple[str, ...] = ()
     slots: int = 1
     extra: dict[str, str] = field(default_factory=dict)
     token: str | None = None
     running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    client: httpx2.Client | None = None
 
     @property
     def base_url(self) -> str:
@@ -87,7 +90,8 @@ class Installation:
             issue_client(folder, authority, "client", hosts=[f"{self.name}.example"])
             (folder / "ca.crt").write_bytes(authority.certificate.read_bytes())
             (folder / "client-ca.crt").write_bytes(authority.certificate.read_bytes())
-        entity = {"id": self.name, "name": self.title, "identifiers": [self.name], "time_zone": "America/New_York"}
+        identifiers = [self.name, *self.also_known_as]
+        entity = {"id": self.name, "name": self.title, "identifiers": identifiers, "time_zone": "America/New_York"}
         (self.home / "organizations.yaml").write_text(yaml.safe_dump({"legal_entities": [entity]}), encoding="utf-8")
 
     def start(self, *names: str) -> None:
@@ -138,13 +142,18 @@ class Installation:
 
     def api(self, method: str, path: str, body: object = None, *, key: str | None = None) -> tuple[int, Any]:
         """Call the plan's own API as the administrator; status and parsed body."""
-        context = ssl.create_default_context(cafile=str(self.home / "tls" / "ca.crt"))
         headers = {"Authorization": f"Bearer {self.token}", "Accept": "application/json"}
         if key:
             headers["Idempotency-Key"] = key
-        with httpx2.Client(verify=context, timeout=30, trust_env=False) as client:
-            answer = client.request(method, f"{self.api_url}{path}", json=body, headers=headers)
+        answer = self._client().request(method, f"{self.api_url}{path}", json=body, headers=headers)
         return answer.status_code, answer.json() if answer.content else None
+
+    def _client(self) -> httpx2.Client:
+        """One client for all calls; it keeps its connections."""
+        if self.client is None:
+            context = ssl.create_default_context(cafile=str(self.home / "tls" / "ca.crt"))
+            self.client = httpx2.Client(verify=context, timeout=30, trust_env=False)
+        return self.client
 
     def exchanges(self) -> list[dict[str, Any]]:
         """All exchanges that its API lists, newest first."""
@@ -212,13 +221,13 @@ def authority_of(folder: Path) -> KeyPair:
     return create_authority(folder, "Interpayer simulation")
 
 
-def introduce(one: Installation, other: Installation) -> None:
+def introduce(one: Installation, other: Installation, *, capabilities: Sequence[str] = CAPABILITIES) -> None:
     """Make `other` a partner of `one`: keys, organization, endpoint, scopes, as a registration document."""
     document = {
         "name": other.title,
         "client_id": other.base_url,
         "our_client_id": one.base_url,
-        "organizations": [other.name],
+        "organizations": [other.name, *other.also_known_as],
         "environment": other.environment,
         "jwks": other.command("partner", "keys"),
         "scopes": [
@@ -230,7 +239,7 @@ def introduce(one: Installation, other: Installation) -> None:
         "endpoints": [
             {
                 "fhir_base": f"{other.base_url}/fhir",
-                "capabilities": ["member-match", "bulk-member-match", "davinci-data-export", "everything"],
+                "capabilities": list(capabilities),
                 "version": "2.2",
                 "environment": other.environment,
                 "requires_mtls": True,
