@@ -1,4 +1,4 @@
-"""Write docs/reference from the code: reasons, events, states, settings, commands. `make docs` runs it."""
+"""Write docs/reference from the code: reasons, events, states, settings, commands, API. `make docs` runs it."""
 
 import importlib
 import importlib.util
@@ -126,12 +126,33 @@ def _command_line() -> str | None:
     return _page("Command line", lead, lines)
 
 
+def _api() -> str | None:
+    server = _module("interpayer.api.server")
+    if server is None:
+        return None
+    rows: dict[str, list[list[str]]] = {}
+    for path, acts in server.document()["paths"].items():
+        for method, act in acts.items():
+            roles = ", ".join(act.get("x-roles", ["anybody"]))
+            told = [f"`{method.upper()} {path}`", f"{act['summary']}. {act['description']}", roles]
+            rows.setdefault(act["tags"][0], []).append(told)
+    lines = [line for tag, body in rows.items()
+             for line in (f"## {tag}", "", *_table(["call", "what it does", "roles"], body), "")]  # fmt: skip
+    lead = (
+        "The plan's own door, on its own listener. Every call carries `Authorization: Bearer` with a token of"
+        " `interpayer access add`; every no is `application/problem+json` with a [reason code](reasons.md). Fields and"
+        " examples are in the OpenAPI document that the door itself gives: `GET /api/v1/openapi.json`."
+    )
+    return _page("API", lead, lines)
+
+
 BUILDERS: dict[str, Callable[[], str | None]] = {
     "reasons.md": _reasons,
     "events.md": _events,
     "states.md": _states,
     "settings.md": _settings,
     "command-line.md": _command_line,
+    "api.md": _api,
 }
 
 

@@ -21,7 +21,7 @@ _LEAD = """The plan's own door. Every call names a person or system by bearer to
 own = APIRouter(route_class=Gate)
 
 
-@own.get("/health", tags=["Health"], summary="Is it there, does it work?")
+@own.get("/health", tags=["Health"], summary="Health, for probes")
 @open_to_all
 def look(request: Request) -> Response:
     """Database, workers, ledger; 503 only when nothing can be kept."""
