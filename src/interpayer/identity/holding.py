@@ -133,7 +133,11 @@ def _merge_coverages(known: tuple[Coverage, ...], row: Coverage, *, stale: bool)
 
 
 def _same_coverage(one: Coverage, two: Coverage) -> bool:
-    return (one.payer, one.member_id, one.plan, one.starts_on) == (two.payer, two.member_id, two.plan, two.starts_on)
+    # a void row beside a valid one differs by its group only
+    def key(coverage: Coverage) -> tuple[object, ...]:
+        return coverage.payer, coverage.member_id, coverage.plan, coverage.group, coverage.starts_on
+
+    return key(one) == key(two)
 
 
 def _newest_first(row: tuple[_T, ...], known: tuple[_T, ...], key: Callable[[_T], object]) -> tuple[_T, ...]:
