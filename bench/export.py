@@ -158,13 +158,17 @@ def measure(sizes: Sequence[int], per_member: int, rounds: int, tell: Callable[[
             for size in sizes:
                 count, seconds = load(place, shared, members, numbers=range(loaded, size))
                 loaded = size
-                with connect(server.url("owner"), autocommit=True) as conn:
-                    conn.execute("vacuum analyze records.record")
+                _vacuum(server.url("owner"))
                 per_s = round(1 / (seconds / count + 1 / made_per_s))
                 found.append(_compare(place, members, size=size, rounds=rounds, load_per_s=per_s))
                 tell(found[-1])
             database.close()
     return found
+
+
+def _vacuum(url: str) -> None:
+    with connect(url, autocommit=True) as conn:
+        conn.execute("vacuum analyze records.record")
 
 
 def _compare(place: Place, members: list[list[Record]], *, size: int, rounds: int, load_per_s: int) -> Measured:
