@@ -8,7 +8,7 @@ import ssl
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from typing import Any
 import httpx2
 import yaml
 
+from interpayer.system.postgres import server_status
 from interpayer.system.tls import KeyPair, create_authority, issue_client, issue_server
 
 HOST = "127.0.0.1"
@@ -42,6 +43,7 @@ class Installation:
     ports: tuple[int, int, int]
     environment: str = "test"
     also_known_as: tuple[str, ...] = ()
+    front: int | None = None
     slots: int = 1
     extra: dict[str, str] = field(default_factory=dict)
     token: str | None = None
@@ -50,8 +52,8 @@ class Installation:
 
     @property
     def base_url(self) -> str:
-        """Where partners reach it."""
-        return f"https://{HOST}:{self.ports[0]}"
+        """Where partners reach it: its own door, or the port in front of it (`front`: a line that loses and cuts)."""
+        return f"https://{HOST}:{self.front or self.ports[0]}"
 
     @property
     def api_url(self) -> str:
@@ -116,6 +118,9 @@ class Installation:
 
     def stop(self) -> None:
         """End all processes in good order: doors and workers first, the database last."""
+        if self.client is not None:
+            self.client.close()
+            self.client = None
         names = sorted(self.running, key=lambda name: name == "database")
         for name in names:
             process = self.running.pop(name)
@@ -185,18 +190,11 @@ class Installation:
             )
 
     def _wait_for_database(self) -> None:
-        self._until("database", lambda: self._is_ready("db", "status"))
+        self._until("database", lambda: server_status(self.home).state == "running")
 
     def _wait_for_doors(self) -> None:
         for port in self.ports:
             self._until("doors", lambda port=port: _answers(port))
-
-    def _is_ready(self, *arguments: str) -> bool:
-        try:
-            status = self.command(*arguments)
-        except CommandFailed:
-            return False
-        return bool(isinstance(status, Mapping) and status.get("ready"))
 
     def _until(self, name: str, is_ready: Any) -> None:
         process = self.running[name]
