@@ -85,7 +85,8 @@ def _row(number: int, cells: dict[str, str], payer: str) -> Enrollment | RowFaul
         if not cells.get(column):
             return RowFault(number, column, "is empty")
     for column, choices in _CHOICES.items():
-        if cells.get(column, choices[0]) not in choices:
+        # the first choice is what an empty cell means
+        if (cells.get(column) or choices[0]) not in choices:
             return RowFault(number, column, f"must be one of: {', '.join(c for c in choices if c)}")
     dates: dict[str, date | None] = {}
     for column in ("birth_date", "coverage_start", "coverage_end", "opt_in_on", "opt_in_until", "as_of"):
