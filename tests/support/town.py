@@ -1,16 +1,28 @@
 """Whole payers for the story tests: own processes, databases, keys and ports; opened once, used by many tests."""
 
+import csv
 import itertools
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from interpayer.app.build import Application, build
+from interpayer.exchange.tools import Tools
+from interpayer.identity import store as identity_store
 from interpayer.model.exchange import FINAL
-from interpayer.simulation.installation import Installation, authority_of, free_ports, introduce
+from interpayer.model.member import Identifier, IdKind
+from interpayer.operations.feed import COLUMNS
+from interpayer.records.store import records_of
+from interpayer.simulation.installation import CAPABILITIES, Installation, authority_of, free_ports, introduce
 from interpayer.simulation.stage import open_payer
+from interpayer.system.clock import now
+from interpayer.system.settings import read_settings
 
 SETTLED = {state.value for state in FINAL} | {"unresolved", "blocked", "incomplete", "in_review", "escalated"}
+Event = dict[str, Any]
 
 
 class Town:
@@ -21,24 +33,59 @@ class Town:
         self.folder.chmod(0o755)
         self.authority = authority_of(folder / "authority")
         self.payers: dict[str, Installation] = {}
+        self._applications: dict[str, Application] = {}
 
-    def open(self, name: str, **extra: str) -> Installation:
+    def open(self, name: str, *, also_known_as: Sequence[str] = (), **extra: str) -> Installation:
         """A payer with all its processes running; `extra` are further settings."""
-        ports = free_ports(3)
-        one = Installation(name, f"Plan {name}", self.folder / name, (ports[0], ports[1], ports[2]), extra=extra)
-        self.payers[name] = one
+        one = self._place(name, also_known_as=also_known_as, extra=extra)
         open_payer(one, self.authority)
         return one
 
-    def acquaint(self, *names: str) -> None:
+    def open_all(self, *names: str) -> list[Installation]:
+        """Several payers at once, each registered at each other."""
+        payers = [self._place(name) for name in names]
+        with ThreadPoolExecutor(len(payers)) as pool:
+            list(pool.map(lambda one: open_payer(one, self.authority), payers))
+        self.acquaint(*names)
+        return payers
+
+    def acquaint(self, *names: str, capabilities: Sequence[str] = CAPABILITIES) -> None:
         """Register each of these payers at each other."""
         for one, other in itertools.permutations(names, 2):
-            introduce(self.payers[one], self.payers[other])
+            introduce(self.payers[one], self.payers[other], capabilities=capabilities)
+
+    def tools(self, one: Installation) -> Tools:
+        """The tools of its operator, to look at what its database holds."""
+        if one.name not in self._applications:
+            self._applications[one.name] = build(read_settings(one.environ))
+        return self._applications[one.name].tools("operator")
+
+    def shut(self, *names: str) -> None:
+        """End these payers' processes."""
+        for name in names:
+            if name in self._applications:
+                self._applications.pop(name).close()
+        with ThreadPoolExecutor(len(names) or 1) as pool:
+            list(pool.map(Installation.stop, [self.payers.pop(name) for name in names if name in self.payers]))
 
     def close(self) -> None:
         """End all processes."""
-        for one in self.payers.values():
-            one.stop()
+        self.shut(*self.payers)
+
+    def _place(
+        self, name: str, *, also_known_as: Sequence[str] = (), extra: Mapping[str, str] | None = None
+    ) -> Installation:
+        ports = free_ports(3)
+        one = Installation(
+            name,
+            f"Plan {name}",
+            self.folder / name,
+            (ports[0], ports[1], ports[2]),
+            also_known_as=tuple(also_known_as),
+            extra=dict(extra or {}),
+        )
+        self.payers[name] = one
+        return one
 
 
 def wait_for(check: Callable[[], Any], *, within_s: float = 60) -> Any:
@@ -51,12 +98,71 @@ def wait_for(check: Callable[[], Any], *, within_s: float = 60) -> Any:
     raise AssertionError("what was waited for did not come")
 
 
-def settled(one: Installation, exchange_id: str, *, within_s: float = 60) -> dict[str, Any]:
-    """The exchange once nothing more happens to it by itself."""
+def settled(
+    one: Installation, exchange_id: str, *, within_s: float = 60, states: Iterable[str] = SETTLED
+) -> dict[str, Any]:
+    """The exchange once nothing more happens to it by itself, or once it is in one of these states."""
+    wanted = set(states)
+    last: dict[str, Any] = {}
 
     def check() -> dict[str, Any] | None:
         status, found = one.api("GET", f"/exchanges/{exchange_id}")
         assert status == 200, found
-        return found if found["state"] in SETTLED else None
+        last.update(found)
+        return found if found["state"] in wanted else None
 
-    return dict(wait_for(check, within_s=within_s))
+    with suppress(AssertionError):
+        return dict(wait_for(check, within_s=within_s))
+    raise AssertionError(f"{exchange_id} stays {last.get('state')} ({last.get('reason')})")
+
+
+def events(one: Installation, exchange_id: str) -> list[Event]:
+    """What its ledger tells of an exchange, oldest first."""
+    status, found = one.api("GET", f"/exchanges/{exchange_id}/events")
+    assert status == 200, found
+    return list(found["events"])
+
+
+def counterpart(other: Installation, exchange: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The exchanges at the other payer that carry the same correlation id, newest first."""
+    return [e for e in other.exchanges() if e["correlation_id"] == exchange["correlation_id"]]
+
+
+def enroll(one: Installation, folder: Path, rows: Sequence[Mapping[str, str]]) -> dict[str, Any]:
+    """Load these people as the plan's enrollment feed; the report."""
+    path = folder / f"{one.name}-{time.monotonic_ns()}.csv"
+    today = now().date().isoformat()
+    usual = {"coverage_start": "2020-01-01", "status": "active", "as_of": today}
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, fieldnames=COLUMNS)
+        writer.writeheader()
+        writer.writerows({**usual, **row} for row in rows)
+    return dict(one.command("load", "enrollments", str(path)))
+
+
+def opted_in(payer: str, *, member_id: str, relation: str = "previous") -> dict[str, str]:
+    """The columns of a member who was with another payer before and lets us ask it for everything."""
+    return {
+        "opt_in": "yes",
+        "opt_in_on": "2026-01-02",
+        "opt_in_scope": "sensitive",
+        "opt_in_proof": "form 12",
+        "prior_payer": payer,
+        "prior_member_id": member_id,
+        "prior_relation": relation,
+    }
+
+
+def member_id_of(town: Town, one: Installation, number: str) -> str:
+    """Our own id of the member with this member number."""
+    tools = town.tools(one)
+    with tools.database.transaction() as conn:
+        (found,) = identity_store.find_member(conn, tools.vault, Identifier(IdKind.MEMBER, number, one.name))
+    return found
+
+
+def holdings(town: Town, one: Installation, member_id: str) -> list[dict[str, Any]]:
+    """Everything that it holds of a member, with the bodies as they came and as they would leave."""
+    tools = town.tools(one)
+    with tools.database.transaction() as conn:
+        return list(records_of(conn, tools.codec, member_id))
