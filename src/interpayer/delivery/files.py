@@ -1,8 +1,10 @@
 """The files of a job, and where each person's lines lie in them."""
 
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from interpayer.system.clock import now
 from interpayer.system.database import Connection
@@ -12,10 +14,11 @@ _FILE = (
     "select f.id, f.job_id, f.kind, f.type, f.lines, f.plain_length, f.gzip_length, f.sha256, f.revision, "
     "f.fetched_at from delivery.file f "
 )
-_SEGMENT = (
-    "position", "part", "start", "gzip_length", "plain_length", "lines", "sha256", "member_id", "dependents",
-)  # fmt: skip
-_SEGMENT_TYPES = ("text", "int4", "int4", "int4", "int4", "int8", "int4", "text", "text", "text[]")
+_PLAIN = re.compile(r"[A-Za-z0-9.-]{1,64}\Z")
+_ADD_SEGMENTS = """
+insert into delivery.segment (file_id, position, part, start, gzip_length, plain_length, lines, sha256, member_id)
+select %s, * from unnest(%s::int[], %s::int[], %s::int[], %s::int[], %s::bigint[], %s::int[], %s::text[], %s::text[])
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +42,8 @@ class File:
         return f'"{self.id}.{self.revision}"'
 
 
-@dataclass(frozen=True, slots=True)
-class Segment:
-    """One gzip member: where it lies in its part, and whose lines it holds."""
+class Segment(NamedTuple):
+    """One gzip member: where it lies in its part, and whose lines it holds (shared: who depends on them)."""
 
     position: int
     part: int
@@ -156,27 +158,28 @@ def part_positions(conn: Connection, file_id: str) -> dict[int, int]:
     return {row["position"]: row["number"] for row in conn.execute(statement, (file_id,))}
 
 
-def add_segments(conn: Connection, file_id: str, segments: Iterable[Segment]) -> None:
-    """Note the segments of a part."""
-    statement = f"copy delivery.segment (file_id, {', '.join(_SEGMENT)}) from stdin (format binary)"
-    with conn.cursor().copy(statement.encode()) as copy:
-        copy.set_types(list(_SEGMENT_TYPES))
-        for s in segments:
-            dependents = list(s.dependents) if s.dependents is not None else None
-            copy.write_row(
-                (
-                    file_id,
-                    s.position,
-                    s.part,
-                    s.start,
-                    s.gzip_length,
-                    s.plain_length,
-                    s.lines,
-                    s.sha256,
-                    s.member_id,
-                    dependents,
-                )
+def add_segments(conn: Connection, file_id: str, added: Sequence[Segment]) -> None:
+    """Note the segments of a part in one statement, its arrays written by hand: there are as many as members and types.
+
+    No COPY, because what is exported may be read on this connection at the same time.
+    """
+    columns = list(zip(*added, strict=True))
+    arrays = [f"{{{','.join(map(str, column))}}}" for column in columns[:7]]
+    owners = ",".join("NULL" if owner is None else _plain(owner) for owner in columns[7])
+    conn.execute(_ADD_SEGMENTS, (file_id, *arrays, f"{{{owners}}}"))
+    for segment in added:
+        if segment.dependents:
+            conn.execute(
+                "update delivery.segment set dependents = %s where file_id = %s and position = %s",
+                (list(segment.dependents), file_id, segment.position),
             )
+
+
+def _plain(member_id: str) -> str:
+    """The id, if it is one that needs no escape; ours are."""
+    if not _PLAIN.match(member_id):
+        raise ValueError("not a plain id")
+    return member_id
 
 
 def segments(conn: Connection, file_id: str) -> list[tuple[int, int, int, int]]:

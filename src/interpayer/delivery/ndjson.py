@@ -1,9 +1,9 @@
 """Writing the files of a job: NDJSON, one gzip member per person and type, sealed part by part."""
 
-import hashlib
 from collections.abc import Iterable
+from hashlib import sha256
 
-from isal import igzip
+from isal import isal_zlib
 
 from interpayer.delivery import files
 from interpayer.delivery.files import File, Segment
@@ -14,6 +14,8 @@ from interpayer.system.database import Connection
 # Bytes of gzip in a part before it is written: enough for the store, small enough for many types side by side.
 PART = 4 * 1024 * 1024
 LEVEL = 1
+# zlib's code for a gzip header around the data.
+GZIP = 31
 
 
 def write_files(conn: Connection, parts: Parts, blocks: Iterable[Lines], *, kind: str = "output") -> list[File]:
@@ -64,27 +66,18 @@ class _Writer:
 
     def __init__(self, conn: Connection, parts: Parts, numbers: _Numbers, *, file_id: str) -> None:
         self._conn, self._parts, self._numbers, self._file_id = conn, parts, numbers, file_id
-        self._digest = hashlib.sha256()
+        self._digest = sha256()
         self._pending: list[bytes] = []
         self._segments: list[Segment] = []
         self._length = self._part = self._position = 0
 
     def add(self, block: Lines) -> None:
-        packed = igzip.compress(block.plain, LEVEL)
+        packed = block.packed or isal_zlib.compress(block.plain, LEVEL, GZIP)
+        digest = block.sha256 or sha256(block.plain).hexdigest()
         self._digest.update(block.plain)
-        self._segments.append(
-            Segment(
-                position=self._position,
-                part=self._part,
-                start=self._length,
-                gzip_length=len(packed),
-                plain_length=len(block.plain),
-                lines=block.count,
-                sha256=hashlib.sha256(block.plain).hexdigest(),
-                member_id=None if block.shared else block.member_ids[0],
-                dependents=block.member_ids or None if block.shared else None,
-            )
-        )
+        owner, dependents = (None, block.member_ids) if block.shared else (block.member_ids[0], None)
+        place = self._position, self._part, self._length, len(packed)
+        self._segments.append(Segment(*place, len(block.plain), block.count, digest, owner, dependents))
         self._pending.append(packed)
         self._length += len(packed)
         self._position += 1

@@ -67,3 +67,6 @@ class Lines:
     plain: bytes
     count: int
     shared: bool = False
+    # The same lines as gzip, and the SHA-256 of the plain ones, where they lie ready.
+    packed: bytes | None = None
+    sha256: str | None = None

@@ -1,12 +1,15 @@
-"""Bodies in and out: zstd inside, AES-256-GCM with the member's data key outside, bound to their record."""
+"""Bodies in and out: zstd or gzip inside, AES-256-GCM with the member's data key outside, bound to their place."""
 
 import zstandard
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from isal import isal_zlib
 
 from interpayer.system.keys import FRAME_HEADER, NONCE_LENGTH, SealBroken, Vault, read_header, seal
 
 LEVEL = 1
+# zlib's code for a gzip header around the data.
+GZIP = 31
 # A body larger than this was not written by us.
 LARGEST = 256 * 1024 * 1024
 _START = FRAME_HEADER.size
@@ -22,32 +25,37 @@ class Codec:
         self._decompressor = zstandard.ZstdDecompressor()
 
     def encode(self, key: bytes, plain: bytes, *, context: bytes = b"") -> bytes:
-        """The sealed frame of a body. The context (the record's id) must be given again to decode."""
+        """The sealed frame of a body, zstd inside. The context (its place) must be given again to decode."""
         return seal(key, self._compressor.compress(plain), context=context)
 
     def decode(self, key: bytes, frame: bytes, *, context: bytes = b"") -> bytes:
         """The body; ``SealBroken`` when the frame was changed or belongs elsewhere."""
-        return self.opener(key)(frame, context)
-
-    def opener(self, key: bytes) -> "Opener":
-        """A function that decodes many frames of one key: the hot loop of an export."""
-        return Opener(AESGCM(key), self._decompressor)
+        packed = Opener(key)(frame, context)
+        return self._decompressor.decompress(packed, max_output_size=LARGEST)
 
 
 class Opener:
-    """Decodes frames of one key; the cipher is set up once."""
+    """Opens many frames of one key, the cipher set up once: the hot loop of an export. What is inside stays packed."""
 
-    __slots__ = ("_cipher", "_decompressor")
+    __slots__ = ("_cipher",)
 
-    def __init__(self, cipher: AESGCM, decompressor: zstandard.ZstdDecompressor) -> None:
-        self._cipher = cipher
-        self._decompressor = decompressor
+    def __init__(self, key: bytes) -> None:
+        self._cipher = AESGCM(key)
 
     def __call__(self, frame: bytes, context: bytes) -> bytes:
-        """The body of one frame."""
+        """What one frame holds; ``SealBroken`` when it was changed or belongs elsewhere."""
         read_header(frame)
         try:
-            packed = self._cipher.decrypt(frame[_START:_END], frame[_END:], frame[:_START] + context)
+            return self._cipher.decrypt(frame[_START:_END], frame[_END:], frame[:_START] + context)
         except InvalidTag:
-            raise SealBroken("the sealed body does not fit this key and record") from None
-        return self._decompressor.decompress(packed, max_output_size=LARGEST)
+            raise SealBroken("the sealed body does not fit this key and place") from None
+
+
+def pack_gzip(plain: bytes) -> bytes:
+    """The bytes as one gzip member, the same for the same bytes (no time, no name)."""
+    return isal_zlib.compress(plain, LEVEL, GZIP)
+
+
+def unpack_gzip(packed: bytes, plain_length: int) -> bytes:
+    """The plain bytes of one gzip member of ours."""
+    return isal_zlib.decompress(packed, GZIP, max(plain_length, 1))

@@ -1,34 +1,55 @@
 """What may leave, streamed person by person: bytes moved as they lie, filtered by columns."""
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date, datetime
 from itertools import groupby, islice
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 import orjson
 
 from interpayer.model.record import Lines
-from interpayer.records.codec import Codec
-from interpayer.records.store import SHARED, known_keys
+from interpayer.records.codec import Codec, Opener, unpack_gzip
+from interpayer.records.keys import known_keys
+from interpayer.records.packs import context_of, read_packs
 from interpayer.system.database import Connection
 
 # Members per query: bounds the memory of an export, whatever its size.
-CHUNK = 64
+CHUNK = 128
 # With more dependents than this, a shared resource says nothing about any one of them.
 MOST_DEPENDENTS = 200
 
 Patients: TypeAlias = Callable[[Sequence[str]], Mapping[str, bytes]]
 Transmitter: TypeAlias = Callable[[str, Sequence[str]], bytes]
+_Blocks: TypeAlias = dict[tuple[str, str], Lines]
+# A chunk of members, their packs, and what opens them.
+_Fetched: TypeAlias = tuple[list[str], list[dict[str, Any]], dict[str, Opener]]
+Item = TypeVar("Item")
 
-# A Provenance must not name records that do not go: that would tell that they exist.
+# Per pack (of one member and type): which slices go; no slices where all do. `ids` only where somebody asks for them.
 _MEMBERS = b"""
-select r.member_id, r.type, r.id, r.released, r.available_at, case when r.type = 'Provenance' then array(
-    select t.id from records.record t
-    where t.id = any(r.refs) and not records.goes(t, %(as_of)s, %(service_from)s)) end as hidden
-from records.record r
-where r.member_id = any(%(member_ids)s::text[]) and records.goes(r, %(as_of)s, %(service_from)s)
-    and records.asked(r, %(types)s, %(since)s, %(until)s)
+select p.member_id, p.type, p.id, g.count, g.ids, g.available_at, p.plain_length, p.sha256, p.frame,
+    case when g.total < p.plain_length or p.type = 'Patient' then g.starts end as starts,
+    case when g.total < p.plain_length or p.type = 'Patient' then g.lengths end as lengths
+from (
+    select r.pack_id, count(*) as count, sum(r.length) as total, array_agg(r.start) as starts,
+        array_agg(r.length) as lengths, case when %(with_ids)s then array_agg(r.id) end as ids,
+        array_agg(r.available_at) filter (where r.type = 'Patient') as available_at
+    from records.record r
+    where r.member_id = any(%(member_ids)s::text[]) and records.goes(r, %(as_of)s, %(service_from)s)
+        and records.asked(r, %(types)s, %(since)s, %(until)s)
+    group by r.pack_id
+) g join records.pack p on p.id = g.pack_id
+"""
+# A Provenance must not name records that do not go: that would tell that they exist.
+_HIDDEN = b"""
+select r.member_id, array_agg(t.id) as ids
+from records.record r join records.record t on t.id = any(r.refs)
+where r.member_id = any(%(member_ids)s::text[]) and r.type = 'Provenance'
+    and records.goes(r, %(as_of)s, %(service_from)s) and not records.goes(t, %(as_of)s, %(service_from)s)
+group by r.member_id
 """
 # Shared resources that what goes refers to, directly or through others, with the members that depend on each.
 _SHARED = b"""
@@ -39,10 +60,11 @@ with recursive dependent(id, member_id) as (
     union
     select unnest(s.refs), d.member_id from dependent d join records.record s on s.id = d.id and s.member_id is null
 )
-select r.type, r.id, r.released, (array_agg(d.member_id order by d.member_id))[:%(most)s + 1] as member_ids
+select r.type, r.id, r.pack_id, r.start, r.length,
+    (array_agg(d.member_id order by d.member_id))[:%(most)s + 1] as member_ids
 from dependent d join records.record r on r.id = d.id
 where r.member_id is null and records.goes(r, %(as_of)s, null) and records.asked(r, %(types)s, null, %(until)s)
-group by r.type, r.id, r.released order by r.type, r.id
+group by r.type, r.id order by r.type, r.id
 """
 _WITHHELD = b"""
 select r.member_id, coalesce(r.excluded, case when r.pa_changed_on is null and r.pa_ends_on is null
@@ -50,7 +72,7 @@ select r.member_id, coalesce(r.excluded, case when r.pa_changed_on is null and r
 from records.record r
 where r.member_id = any(%(member_ids)s::text[]) and r.quarantined_at is null
     and records.asked(r, %(types)s, %(since)s, %(until)s)
-    and (r.released is null or not records.in_window(r, %(as_of)s, %(service_from)s))
+    and (r.pack_id is null or not records.in_window(r, %(as_of)s, %(service_from)s))
 group by 1, 2 order by 1, 2
 """
 _REMOVED = b"""
@@ -89,16 +111,35 @@ def export_lines(
     ``patients`` gives the Patient line of members that have none loaded (asked in a full export only).
     ``transmitter`` gives the Provenance line of a member for what goes of it (references; PDex 2.2: one per exchange).
     """
-    for chunk in _chunks(selection.member_ids):
-        rows = _rows(conn, selection, chunk)
-        lines = _lines_of(conn, codec, rows, chunk=chunk)
+    for chunk, rows, openers in _prefetched(conn, codec, selection, with_ids=transmitter is not None):
+        rows.sort(key=_place)
+        blocks = _blocks(rows, openers)
+        _hide_targets(conn, blocks, _parameters(selection, chunk))
         if patients and selection.since is None and _wants(selection, "Patient"):
-            lines |= _missing_patients(lines, patients, chunk)
+            blocks |= _missing_patients(blocks, patients, chunk)
         if transmitter and _wants(selection, "Provenance"):
-            _transmit(lines, rows, transmitter)
-        for (member_id, kind), held in sorted(lines.items()):
-            yield Lines(kind, (member_id,), b"\n".join([*held, b""]), len(held))
+            _transmit(blocks, rows, transmitter)
+        yield from blocks.values()
     yield from _shared_lines(conn, codec, selection)
+
+
+def _prefetched(conn: Connection, codec: Codec, selection: Selection, *, with_ids: bool) -> Iterator[_Fetched]:
+    """Each chunk of members with its packs and keys; the next one is fetched while this one is worked on."""
+
+    def fetch(chunk: list[str]) -> _Fetched:
+        parameters = {**_parameters(selection, chunk), "with_ids": with_ids}
+        rows = conn.cursor(binary=True).execute(_MEMBERS, parameters).fetchall()
+        keys = known_keys(conn, codec.vault, {row["member_id"] for row in rows})
+        return chunk, rows, {member_id: Opener(key) for member_id, key in keys.items()}
+
+    with ThreadPoolExecutor(1) as thread:
+        waiting: deque[Future[_Fetched]] = deque()
+        for chunk in _chunks(selection.member_ids):
+            waiting.append(thread.submit(fetch, chunk))
+            if len(waiting) > 1:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
 
 
 def withheld(conn: Connection, selection: Selection) -> dict[str, dict[str, int]]:
@@ -119,39 +160,59 @@ def removed_elements(conn: Connection, selection: Selection) -> dict[str, int]:
     return found
 
 
-def _rows(conn: Connection, selection: Selection, chunk: list[str]) -> list[dict[str, Any]]:
-    rows = conn.cursor(binary=True).execute(_MEMBERS, _parameters(selection, chunk)).fetchall()
-    rows.sort(key=_place)
-    return rows
+def _blocks(rows: Sequence[Mapping[str, Any]], openers: Mapping[str, Opener]) -> _Blocks:
+    """The lines by member and type: packs as they lie where everything goes, else slices of them."""
+    found: _Blocks = {}
+    for place, group in groupby(rows, key=lambda row: (row["member_id"], row["type"])):
+        packs = list(group)
+        found[place] = (
+            _block(packs, openers[place[0]]) if place[1] != "Patient" else _youngest(packs, openers[place[0]])
+        )
+    return found
 
 
-def _lines_of(
-    conn: Connection, codec: Codec, rows: list[dict[str, Any]], *, chunk: list[str]
-) -> dict[tuple[str, str], list[bytes]]:
-    """The lines by member and type."""
-    openers = {i: codec.opener(key) for i, key in known_keys(conn, codec.vault, chunk).items()}
-    lines: dict[tuple[str, str], list[bytes]] = {}
-    for (member_id, kind), group in groupby(rows, key=lambda row: (row["member_id"], row["type"])):
-        opened = openers[member_id]
-        if kind == "Patient":
-            # One person, one Patient, whatever the number of feeds that told of them.
-            group = iter([max(group, key=lambda row: row["available_at"])])
-        held = [opened(row["released"], row["id"].encode()) for row in group]
-        lines[member_id, kind] = held
-    _hide_targets(lines, rows)
-    return lines
+def _block(packs: Sequence[Mapping[str, Any]], opened: Opener) -> Lines:
+    first = packs[0]
+    if len(packs) == 1 and first["starts"] is None:
+        packed = opened(first["frame"], context_of(first["id"]))
+        plain = unpack_gzip(packed, first["plain_length"])
+        return Lines(first["type"], (first["member_id"],), plain, first["count"], packed=packed, sha256=first["sha256"])
+    plain = b"".join(_slices(row, opened) for row in packs)
+    return Lines(first["type"], (first["member_id"],), plain, sum(row["count"] for row in packs))
 
 
-def _hide_targets(lines: dict[tuple[str, str], list[bytes]], rows: list[dict[str, Any]]) -> None:
+def _slices(row: Mapping[str, Any], opened: Opener) -> bytes:
+    whole = unpack_gzip(opened(row["frame"], context_of(row["id"])), row["plain_length"])
+    if row["starts"] is None:
+        return whole
+    return b"".join(whole[start : start + n] for start, n in sorted(zip(row["starts"], row["lengths"], strict=True)))
+
+
+def _youngest(packs: Sequence[Mapping[str, Any]], opened: Opener) -> Lines:
+    """One person, one Patient, whatever the number of feeds that told of them."""
+    row = max(packs, key=lambda row: max(row["available_at"]))
+    _, start, length = max(zip(row["available_at"], row["starts"], row["lengths"], strict=True))
+    whole = unpack_gzip(opened(row["frame"], context_of(row["id"])), row["plain_length"])
+    return Lines("Patient", (row["member_id"],), whole[start : start + length], 1)
+
+
+def _place(row: Mapping[str, Any]) -> tuple[str, str, int]:
+    return row["member_id"], row["type"], row["id"]
+
+
+def _hide_targets(conn: Connection, blocks: _Blocks, parameters: Mapping[str, object]) -> None:
     """Take targets that do not go out of Provenances; one without any other target does not go either."""
-    hiding: dict[str, set[str]] = {}
-    for row in rows:
-        if row["hidden"]:
-            hiding.setdefault(row["member_id"], set()).update(row["hidden"])
-    for member_id, hidden in hiding.items():
-        shown = [line for raw in lines.pop((member_id, "Provenance")) if (line := _without(raw, hidden))]
+    if not any(kind == "Provenance" for _, kind in blocks):
+        return
+    for row in conn.execute(_HIDDEN, parameters):
+        block = blocks.pop((row["member_id"], "Provenance"), None)
+        if block is None:
+            continue
+        hidden = set(row["ids"])
+        shown = [line for raw in block.plain.splitlines() if (line := _without(raw, hidden))]
         if shown:
-            lines[member_id, "Provenance"] = shown
+            plain = b"\n".join([*shown, b""])
+            blocks[row["member_id"], "Provenance"] = Lines("Provenance", block.member_ids, plain, len(shown))
 
 
 def _without(line: bytes, hidden: set[str]) -> bytes | None:
@@ -162,38 +223,34 @@ def _without(line: bytes, hidden: set[str]) -> bytes | None:
     return orjson.dumps({**resource, "target": kept}) if kept else None
 
 
-def _missing_patients(
-    lines: Mapping[tuple[str, str], list[bytes]], patients: Patients, chunk: list[str]
-) -> dict[tuple[str, str], list[bytes]]:
-    missing = [member_id for member_id in chunk if (member_id, "Patient") not in lines]
+def _missing_patients(blocks: _Blocks, patients: Patients, chunk: list[str]) -> _Blocks:
+    missing = [member_id for member_id in chunk if (member_id, "Patient") not in blocks]
     given = patients(missing) if missing else {}
-    return {(member_id, "Patient"): [line] for member_id, line in given.items()}
+    return {(m, "Patient"): Lines("Patient", (m,), line + b"\n", 1) for m, line in given.items()}
 
 
-def _transmit(lines: dict[tuple[str, str], list[bytes]], rows: list[dict[str, Any]], transmitter: Transmitter) -> None:
+def _transmit(blocks: _Blocks, rows: Sequence[Mapping[str, Any]], transmitter: Transmitter) -> None:
     """Add to each member with anything to go the Provenance that we hand it on."""
-    sent: dict[str, list[str]] = {m: [f"Patient/{m}"] for m, kind in lines if kind == "Patient"}
+    sent: dict[str, list[str]] = {m: [f"Patient/{m}"] for m, kind in blocks if kind == "Patient"}
     for row in rows:
         if row["type"] not in {"Patient", "Provenance"}:
-            sent.setdefault(row["member_id"], []).append(f"{row['type']}/{row['id']}")
-    for member_id, targets in sent.items():
-        lines.setdefault((member_id, "Provenance"), []).append(transmitter(member_id, targets))
+            sent.setdefault(row["member_id"], []).extend(f"{row['type']}/{record_id}" for record_id in row["ids"])
+    for member_id, told in sent.items():
+        before = blocks.get((member_id, "Provenance"))
+        plain, count = (before.plain, before.count) if before else (b"", 0)
+        plain += transmitter(member_id, told) + b"\n"
+        blocks[member_id, "Provenance"] = Lines("Provenance", (member_id,), plain, count + 1)
 
 
 def _shared_lines(conn: Connection, codec: Codec, selection: Selection) -> Iterator[Lines]:
     cursor = conn.cursor(binary=True)
     rows = cursor.execute(_SHARED, _parameters(selection, list(selection.member_ids))).fetchall()
-    if not rows:
-        return
-    opened = codec.opener(known_keys(conn, codec.vault, [SHARED])[SHARED])
-    for row in rows:
-        dependents = row["member_ids"] if len(row["member_ids"]) <= MOST_DEPENDENTS else []
-        plain = opened(row["released"], row["id"].encode()) + b"\n"
-        yield Lines(row["type"], tuple(dependents), plain, 1, shared=True)
-
-
-def _place(row: Mapping[str, Any]) -> tuple[str, str, str]:
-    return row["member_id"], row["type"], row["id"]
+    for some in _batches(rows, CHUNK):
+        packs = read_packs(conn, codec, {row["pack_id"] for row in some})
+        for row in some:
+            dependents = row["member_ids"] if len(row["member_ids"]) <= MOST_DEPENDENTS else []
+            plain = packs[row["pack_id"]][row["start"] : row["start"] + row["length"]]
+            yield Lines(row["type"], tuple(dependents), plain, 1, shared=True)
 
 
 def _wants(selection: Selection, kind: str) -> bool:
@@ -213,6 +270,10 @@ def _parameters(selection: Selection, member_ids: list[str]) -> dict[str, object
 
 
 def _chunks(member_ids: Iterable[str], size: int = CHUNK) -> Iterator[list[str]]:
-    remaining = iter(member_ids)
-    while chunk := list(islice(remaining, size)):
-        yield chunk
+    yield from _batches(member_ids, size)
+
+
+def _batches(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
+    remaining = iter(items)
+    while batch := list(islice(remaining, size)):
+        yield batch

@@ -10,7 +10,8 @@ import orjson
 
 from interpayer.model.record import Quarantined, Record
 from interpayer.records.codec import Codec
-from interpayer.records.store import ORIGINAL, SHARED, member_keys, quarantine
+from interpayer.records.packs import NOWHERE, save_bodies
+from interpayer.records.store import quarantine
 from interpayer.records.versions import Held, Outcome, decide, decided_at, is_direct
 from interpayer.system.database import Connection
 
@@ -21,9 +22,9 @@ _COLUMNS = {
     "id": "text", "type": "text", "member_id": "text", "author": "text", "original_id": "text", "source": "text",
     "sender": "text", "exchange_id": "text", "digest": "text", "excluded": "text", "removed": "text",
     "service_from": "date", "service_to": "date", "status": "text", "pa_changed_on": "date", "pa_ends_on": "date",
-    "refs": "text[]", "available_at": "timestamptz", "updated_at": "timestamptz",
-    "decided_at": "timestamptz", "is_direct": "boolean", "released": "bytea",
-    "original": "bytea", "local_id": "text", "outcome": "text",
+    "refs": "text[]", "available_at": "timestamptz", "updated_at": "timestamptz", "decided_at": "timestamptz",
+    "is_direct": "boolean", "local_id": "text", "outcome": "text", "pack_id": "int8", "start": "int4",
+    "length": "int4", "original_pack": "int8", "original_start": "int4", "original_length": "int4",
 }  # fmt: skip
 _NAMES = ", ".join(_COLUMNS)
 _TEMPORARY = "create temporary table if not exists incoming_record ({}) on commit delete rows".format(
@@ -32,32 +33,28 @@ _TEMPORARY = "create temporary table if not exists incoming_record ({}) on commi
 _INSERT = """
 insert into records.record (id, type, member_id, author, original_id, source, sender, exchange_id, digest, excluded,
     removed, service_from, service_to, status, pa_changed_on, pa_ends_on, refs, available_at, updated_at,
-    decided_at, is_direct, released)
-select id, type, member_id, author, original_id, source, sender, exchange_id, digest, excluded, removed::jsonb,
-    service_from, service_to, status, pa_changed_on, pa_ends_on, refs, available_at, updated_at,
-    decided_at, is_direct, released
+    decided_at, is_direct, pack_id, start, length, original_pack, original_start, original_length)
+select id, type, member_id, author, original_id, source, sender, exchange_id, digest, excluded,
+    removed::jsonb, service_from, service_to, status, pa_changed_on, pa_ends_on, refs, available_at, updated_at,
+    decided_at, is_direct, pack_id, start, length, original_pack, original_start, original_length
 from incoming_record where outcome = 'new' order by id on conflict (id) do nothing returning id
 """
 _SUPERSEDE = """
 insert into records.superseded (record_id, version, member_id, digest, exchange_id, available_at, updated_at,
-    replaced_at, original, released)
+    replaced_at, pack_id, start, length, original_pack, original_start, original_length)
 select r.id, r.version, r.member_id, r.digest, r.exchange_id, r.available_at, r.updated_at,
-    i.available_at, o.body, r.released
-from incoming_record i join records.record r on r.id = i.id join records.original o on o.record_id = r.id
-where i.outcome = 'changed'
+    i.available_at, r.pack_id, r.start, r.length, r.original_pack, r.original_start, r.original_length
+from incoming_record i join records.record r on r.id = i.id where i.outcome = 'changed'
 """
 _REPLACE = """
 update records.record r set member_id = i.member_id, source = i.source, sender = i.sender,
     exchange_id = i.exchange_id, digest = i.digest, excluded = i.excluded, removed = i.removed::jsonb,
     service_from = i.service_from, service_to = i.service_to, status = i.status, pa_changed_on = i.pa_changed_on,
     pa_ends_on = i.pa_ends_on, refs = i.refs, available_at = i.available_at, updated_at = i.updated_at,
-    decided_at = i.decided_at, is_direct = i.is_direct,
-    released = i.released, version = r.version + 1, quarantined_at = null
+    decided_at = i.decided_at, is_direct = i.is_direct, pack_id = i.pack_id, start = i.start, length = i.length,
+    original_pack = i.original_pack, original_start = i.original_start, original_length = i.original_length,
+    version = r.version + 1, quarantined_at = null
 from incoming_record i where i.id = r.id and i.outcome = 'changed'
-"""
-_REPLACE_ORIGINAL = """
-update records.original o set body = i.original from incoming_record i
-where i.id = o.record_id and i.outcome = 'changed'
 """
 # Said again, it is as young as this. Our own feed's last word counts anyway, and reloads should write nothing.
 _CONFIRM = """
@@ -155,14 +152,10 @@ def _save_round(conn: Connection, codec: Codec, records: list[Record]) -> list[t
     decided = [(record, decide(held.get(record.id), record)) for record in records]
     _copy(conn, codec, decided)
     written = {row["id"] for row in conn.execute(_INSERT.encode()).fetchall()}
-    conn.execute(
-        "insert into records.original (record_id, body) select id, original from incoming_record where id = any(%s)",
-        (list(written),),
-    )
     outcomes = {outcome for _, outcome in decided}
     if Outcome.CHANGED in outcomes:
-        for statement in (_SUPERSEDE, _REPLACE, _REPLACE_ORIGINAL):
-            conn.execute(statement.encode())
+        conn.execute(_SUPERSEDE.encode())
+        conn.execute(_REPLACE.encode())
     if Outcome.SAME in outcomes:
         conn.execute(_CONFIRM.encode())
         conn.execute(_REVIVE.encode())
@@ -194,31 +187,24 @@ def _read_held(row: Mapping[str, Any]) -> Held:
 
 
 def _copy(conn: Connection, codec: Codec, decided: list[tuple[Record, Outcome]]) -> None:
-    """Send the batch to a table of this session; only what becomes content carries its bodies."""
-    kept = [(record, outcome) for record, outcome in decided if outcome is not Outcome.CONFLICT]
-    members = {record.member_id or SHARED for record, outcome in kept if outcome.is_content}
-    keys = member_keys(conn, codec.vault, members)
+    """Send the batch to a table of this session; the bodies of what becomes content go into packs first."""
+    places = save_bodies(conn, codec, [record for record, outcome in decided if outcome.is_content])
     conn.execute("truncate incoming_record")
     with conn.cursor().copy(f"copy incoming_record ({_NAMES}) from stdin (format binary)".encode()) as copy:
         copy.set_types(list(_COLUMNS.values()))
-        for record, outcome in kept:
-            copy.write_row(_row(codec, keys, record, outcome))
+        for record, outcome in decided:
+            if outcome is not Outcome.CONFLICT:
+                copy.write_row(_row(record, outcome, places.get(record.id, NOWHERE)))
 
 
-def _row(codec: Codec, keys: Mapping[str, bytes], record: Record, outcome: Outcome) -> tuple[object, ...]:
-    released = original = None
-    if outcome.is_content:
-        key, context = keys[record.member_id or SHARED], record.id.encode()
-        original = codec.encode(key, record.original, context=ORIGINAL + context)
-        released = codec.encode(key, record.released, context=context) if record.released is not None else None
+def _row(record: Record, outcome: Outcome, place: tuple[int | None, ...]) -> tuple[object, ...]:
     origin = record.origin
     return (
         record.id, record.type, record.member_id, origin.author, origin.original_id, origin.source, origin.sender,
         origin.exchange_id, record.digest, record.excluded, orjson.dumps(record.removed).decode(),
         record.service_from, record.service_to, record.status, record.pa_changed_on, record.pa_ends_on,
-        list(record.references), record.available_at, record.updated_at,
-        decided_at(record), is_direct(record), released, original, record.local_id,
-        outcome.value,
+        list(record.references), record.available_at, record.updated_at, decided_at(record), is_direct(record),
+        record.local_id, outcome.value, *place,
     )  # fmt: skip
 
 

@@ -6,32 +6,9 @@ from typing import Any
 
 from interpayer.model.record import Quarantined
 from interpayer.records.codec import Codec
+from interpayer.records.keys import SHARED, member_keys
+from interpayer.records.packs import read_packs
 from interpayer.system.database import Connection
-from interpayer.system.keys import Vault
-
-# The key of what belongs to no member: shared resources and the quarantine.
-SHARED = ""
-
-
-def member_keys(conn: Connection, vault: Vault, member_ids: Collection[str]) -> dict[str, bytes]:
-    """The data key of each member, made where missing; the empty id stands for shared resources."""
-    wanted = sorted(set(member_ids))
-    found = _find_keys(conn, wanted)
-    missing = [member_id for member_id in wanted if member_id not in found]
-    if missing:
-        fresh = [vault.new_data_key()[1] for _ in missing]
-        conn.execute(
-            "insert into records.member_key (member_id, wrapped) select * from unnest(%s::text[], %s::bytea[]) "
-            "on conflict do nothing",
-            (missing, fresh),
-        )
-        found |= _find_keys(conn, missing)
-    return {member_id: vault.unwrap(wrapped) for member_id, wrapped in found.items()}
-
-
-def known_keys(conn: Connection, vault: Vault, member_ids: Collection[str]) -> dict[str, bytes]:
-    """As ``member_keys``, but a member that holds nothing has no key and is missing; needs no right to write."""
-    return {i: vault.unwrap(wrapped) for i, wrapped in _find_keys(conn, list(member_ids)).items()}
 
 
 def save_aliases(conn: Connection, source: str, rows: Iterable[tuple[str, str, str]]) -> None:
@@ -160,26 +137,22 @@ def records_of(
 _RECORDS = """
 select r.id, r.type, r.member_id, r.author, r.original_id, r.source, r.sender, r.exchange_id, r.excluded, r.removed,
     r.service_from, r.service_to, r.status, r.refs, r.available_at, r.updated_at, r.version, r.quarantined_at,
-    r.released, o.body as original
-from records.record r join records.original o on o.record_id = r.id
+    r.pack_id, r.start, r.length, r.original_pack, r.original_start, r.original_length
+from records.record r
 where (r.id = %(record_id)s::text or r.member_id = %(member_id)s::text)
     and (%(types)s::text[] is null or r.type = any(%(types)s)) order by r.type, r.id
 """
+_PLACES = frozenset({"pack_id", "start", "length", "original_pack", "original_start", "original_length"})
 
 
 def _open(conn: Connection, codec: Codec, rows: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
-    keys = known_keys(conn, codec.vault, {row["member_id"] or SHARED for row in rows})
+    packs = read_packs(conn, codec, {row[name] for row in rows for name in ("pack_id", "original_pack") if row[name]})
     for row in rows:
-        opened = codec.opener(keys[row["member_id"] or SHARED])
-        context = row["id"].encode()
-        released = opened(row["released"], context) if row["released"] is not None else None
-        yield {**row, "released": released, "original": opened(row["original"], ORIGINAL + context)}
-
-
-# An original frame never opens as a releasable one.
-ORIGINAL = b"original "
-
-
-def _find_keys(conn: Connection, member_ids: list[str]) -> dict[str, bytes]:
-    rows = conn.execute("select member_id, wrapped from records.member_key where member_id = any(%s)", (member_ids,))
-    return {row["member_id"]: row["wrapped"] for row in rows}
+        shown = {name: value for name, value in row.items() if name not in _PLACES}
+        start, length = row["original_start"], row["original_length"]
+        original = packs[row["original_pack"]][start : start + length]
+        released = None
+        if row["pack_id"] is not None:
+            # Without the line's end.
+            released = packs[row["pack_id"]][row["start"] : row["start"] + row["length"] - 1]
+        yield {**shown, "released": released, "original": original}

@@ -172,7 +172,7 @@ def test_the_horizon_waits_for_loads_under_way(database: ScratchDatabase) -> Non
 def test_the_filters_are_inlined_into_the_query(database: ScratchDatabase) -> None:
     """A filter that is called per row instead would read every column and be slow."""
     with database.worker.transaction() as conn:
-        parameters = export._parameters(Selection(["m-1"], TODAY, TODAY), ["m-1"])
+        parameters = {**export._parameters(Selection(["m-1"], TODAY, TODAY), ["m-1"]), "with_ids": True}
         plan = conn.execute(b"explain (verbose) " + export._MEMBERS, parameters).fetchall()
     text = "\n".join(row["QUERY PLAN"] for row in plan)
     assert "records.goes" not in text

@@ -54,7 +54,7 @@ def test_a_newer_content_stands_and_the_former_is_kept(database: ScratchDatabase
         report = load(conn, [an_encounter() | {"status": "cancelled"}], {"p1": "m-1"})
         (row,) = store.records_of(conn, CODEC, "m-1")
     with database.owner.transaction() as conn:
-        kept = conn.execute("select version, released from records.superseded").fetchall()
+        kept = conn.execute("select version from records.superseded").fetchall()
     assert report.changed == 1
     assert (row["status"], row["version"]) == ("cancelled", 2)
     assert [k["version"] for k in kept] == [1]
@@ -194,10 +194,11 @@ def test_two_loads_at_once_keep_one_record(database: ScratchDatabase) -> None:
 
 def test_a_body_opens_only_in_its_own_place(database: ScratchDatabase) -> None:
     with database.worker.transaction() as conn:
-        load(conn, [an_encounter("e1"), an_encounter("e2")], {"p1": "m-1"})
+        load(conn, [an_encounter("e1")], {"p1": "m-1"})
+        load(conn, [an_encounter("e2")], {"p1": "m-1"})
     with database.owner.transaction() as conn:
         conn.execute(
-            "update records.record set released = (select o.released from records.record o where o.id <> record.id)"
+            "update records.pack p set frame = o.frame from records.pack o where o.id <> p.id and o.kind = p.kind"
         )
     with database.worker.transaction() as conn, pytest.raises(SealBroken):
         list(store.records_of(conn, CODEC, "m-1"))
@@ -209,6 +210,6 @@ def test_nothing_readable_lies_in_the_tables(database: ScratchDatabase) -> None:
         load(conn, [an_encounter(text={"div": marker}, patient="p1")], {"p1": "m-1"})
         load(conn, [an_encounter("e2", patient="stranger", text={"div": marker})], {})
     with database.owner.transaction() as conn:
-        for table in ("record", "original", "quarantine", "arrival", "alias"):
+        for table in ("record", "pack", "quarantine", "arrival", "alias"):
             rows = conn.execute(f"select t::text as row from records.{table} t".encode()).fetchall()
             assert not any(marker in row["row"] or marker.encode().hex() in row["row"] for row in rows)

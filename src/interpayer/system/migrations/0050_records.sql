@@ -8,6 +8,28 @@ create table records.member_key (
     made_at timestamptz not null default now()
 );
 
+-- Bodies lie in packs: what arrived together for one member (released: of one type) is compressed and sealed as one,
+-- what is released as gzip, because that is how it leaves.
+-- A pack never changes; a newer content lies in another pack, and the former is found again through records.superseded.
+create sequence records.pack_number;
+create table records.pack (
+    id bigint primary key,
+    member_id text,
+    kind text not null check (kind in ('released', 'original')),
+    -- Of what is released; originals lie together whatever their type.
+    type text,
+    plain_length integer not null,
+    -- Of the plain bytes of what is released, so that an export need not hash them again.
+    sha256 text,
+    frame bytea not null
+) with (toast_tuple_target = 8160);
+-- Already compressed; the server must not try again.
+alter table records.pack alter column frame set storage external;
+
+create function records.next_packs(count integer) returns bigint[]
+language sql security definer set search_path = pg_catalog, pg_temp return
+    array(select nextval('records.pack_number') from generate_series(1, count));
+
 create table records.record (
     id text primary key,
     type text not null,
@@ -36,21 +58,18 @@ create table records.record (
     is_direct boolean not null,
     version integer not null default 1,
     quarantined_at timestamptz,
-    -- What may leave; null when the payload rules exclude the whole record.
-    released bytea,
-    constraint record_excluded_or_released check ((excluded is null) = (released is not null))
-) with (toast_tuple_target = 8160);
--- Already compressed; the server must not try again.
-alter table records.record alter column released set storage external;
+    -- What may leave: a slice of a pack; null when the payload rules exclude the whole record.
+    pack_id bigint,
+    start integer,
+    length integer,
+    -- The bytes as they came; read seldom.
+    original_pack bigint not null,
+    original_start integer not null,
+    original_length integer not null,
+    constraint record_excluded_or_released check ((excluded is null) = (pack_id is not null))
+);
 create index record_member on records.record (member_id, type);
 create index record_exchange on records.record (exchange_id) where exchange_id is not null;
-
--- The bytes as they came; read seldom, so they lie apart.
-create table records.original (
-    record_id text primary key references records.record (id) on delete cascade,
-    body bytea not null
-);
-alter table records.original alter column body set storage external;
 
 -- Former contents of a record, newest last.
 create table records.superseded (
@@ -62,12 +81,14 @@ create table records.superseded (
     available_at timestamptz not null,
     updated_at timestamptz,
     replaced_at timestamptz not null,
-    original bytea not null,
-    released bytea,
+    pack_id bigint,
+    start integer,
+    length integer,
+    original_pack bigint not null,
+    original_start integer not null,
+    original_length integer not null,
     primary key (record_id, version)
 );
-alter table records.superseded alter column original set storage external;
-alter table records.superseded alter column released set storage external;
 
 -- Every way by which a record came: one record may have several provenances.
 create table records.arrival (
@@ -118,7 +139,7 @@ language sql immutable parallel safe return
 
 create function records.goes(r records.record, as_of date, service_from date) returns boolean
 language sql immutable parallel safe return
-    r.released is not null and r.quarantined_at is null and records.in_window(r, as_of, service_from);
+    r.pack_id is not null and r.quarantined_at is null and records.in_window(r, as_of, service_from);
 
 -- What a request asks for; null asks for everything. Since and until go by when a record became available here.
 create function records.asked(r records.record, types text[], since timestamptz, until timestamptz) returns boolean
