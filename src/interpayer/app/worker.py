@@ -15,8 +15,10 @@ from interpayer.exchange.tools import Tools
 from interpayer.exchange.transitions import Move, move
 from interpayer.model.event import Event
 from interpayer.model.exchange import State
-from interpayer.operations.upkeep import tick
+from interpayer.model.reason import REASONS
+from interpayer.operations.upkeep import Upkeep
 from interpayer.policy.store import publish
+from interpayer.routing.registry import registry_version
 from interpayer.system.database import Connection, DatabaseGone, role_url
 from interpayer.system.telemetry import get_logger
 
@@ -57,13 +59,14 @@ def run_worker(application: Application, slot: str, *, pace: Pace | None = None)
 def _upkeep(application: Application, tools: Tools, stop: threading.Event) -> None:
     key, export = application.checkpoint_key(), application.settings.home / "checkpoints"
     export.mkdir(parents=True, exist_ok=True)
+    chores = Upkeep(tools)
     while not stop.wait(UPKEEP_S):
         try:
             with tools.database.transaction() as conn:
                 seal_once(conn, key, application.settings.base_url, export)
             with tools.database.transaction() as conn:
                 copy_notes(conn, export)
-            tick(tools)
+            chores.tick()
         except DatabaseGone:
             log.warning("upkeep.database_gone")
         except Exception:  # upkeep must live: what fails now is tried again at the next tick
@@ -121,12 +124,15 @@ class _Kept:
                 facts={"letter": letter.id, "step": letter.step, "attempts": letter.attempts},
             ),
         )
+        exchange_ids = _exchanges_of(conn, letter.root) or [letter.root]
+        row = store.row_of(conn, exchange_ids[0]) or {}
+        route = row.get("details", {}).get("route", {})
         return Circumstances(
             policy_version=version,
-            registry_version=None,
-            last_route=None,
-            payload_checksum=None,
-            next_action="look at the reason, then: interpayer dead-letter replay",
+            registry_version=route.get("registry_version") or registry_version(conn),
+            last_route=f"{route['mode']} at {route['endpoint']}" if route.get("mode") else None,
+            payload_checksum=store.envelope_checksum(conn, exchange_ids[0]),
+            next_action=REASONS[letter.reason].remedy if letter.reason in REASONS else REASONS["system.bug"].remedy,
         )
 
 

@@ -3,6 +3,7 @@
 import shutil
 import tempfile
 import time
+from collections.abc import Collection
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,6 +18,17 @@ from interpayer.simulation.stage import Stage, build_stage
 
 out = Console(highlight=False)
 app = typer.Typer(help="Two payers exchange members' histories over real sockets, told live.")
+UNDER_WAY = (
+    "received",
+    "validated",
+    "queued",
+    "acknowledged",
+    "receiving",
+    "reconciling",
+    "identified",
+    "routed",
+    "sent",
+)
 SETTLED = {state.value for state in FINAL} | {"unresolved", "blocked", "incomplete", "in_review", "escalated"}
 _SKIPPED = {"standing.created", "standing.fired", "exchange.validated"}
 
@@ -115,7 +127,7 @@ def _dies_in_the_middle(stage: Stage) -> None:
     _say(
         f"The rest of the feed: {report['rows']} rows, {report['standing_made']} standing requests, asked in one call."
     )
-    _wait_until(stage.new, {"acknowledged", "receiving", "reconciling"})
+    _wait_until(stage.new, ("acknowledged", "receiving", "reconciling"))
     for name in ("worker-1", "doors", "database"):
         stage.old.kill(name)
     _say(f"kill -9: worker, doors and database of {stage.old.title} are gone. The new plan waits:")
@@ -165,7 +177,7 @@ def _settled(one: Installation, exchange_id: str) -> dict[str, Any]:
         _, found = one.api("GET", f"/exchanges/{exchange_id}")
         if found["state"] in SETTLED:
             return dict(found)
-        time.sleep(0.2)
+        time.sleep(0.3)
 
 
 def _both_sides(stage: Stage, exchange: dict[str, Any]) -> None:
@@ -209,14 +221,20 @@ def _print_states(one: Installation) -> None:
     out.print(f"    {one.title}: {words}", soft_wrap=True)
 
 
-def _wait_until(one: Installation, states: set[str]) -> None:
-    while not states & set(_states(one)):
+def _wait_until(one: Installation, states: Collection[str]) -> None:
+    """Wait until some exchange stands in one of the states."""
+    while not _is_any(one, states):
         time.sleep(0.1)
 
 
 def _drain(one: Installation) -> None:
-    while set(_states(one)) - SETTLED:
-        time.sleep(0.3)
+    """Wait until nothing is under way."""
+    while _is_any(one, UNDER_WAY):
+        time.sleep(0.5)
+
+
+def _is_any(one: Installation, states: Collection[str]) -> bool:
+    return any(one.api("GET", f"/exchanges?state={state}&limit=1")[1]["exchanges"] for state in states)
 
 
 def _count_twice(stage: Stage) -> None:

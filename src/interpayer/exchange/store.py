@@ -208,12 +208,10 @@ def envelope(conn: Connection, exchange_id: str) -> bytes | None:
     return bytes(row["sealed"]) if row else None
 
 
-def envelopes(conn: Connection, exchange_ids: Sequence[str]) -> dict[str, bytes]:
-    """The sealed requests of many exchanges."""
-    rows = conn.execute(
-        "select exchange_id, sealed from exchange.envelope where exchange_id = any(%s)", (list(exchange_ids),)
-    ).fetchall()
-    return {row["exchange_id"]: bytes(row["sealed"]) for row in rows}
+def envelope_checksum(conn: Connection, exchange_id: str) -> str | None:
+    """SHA-256 of the sealed request, as it stands on the ledger."""
+    row = conn.execute("select sha256 from exchange.envelope where exchange_id = %s", (exchange_id,)).fetchone()
+    return row["sha256"] if row else None
 
 
 def add_supplement(conn: Connection, exchange_id: str, *, at: datetime, actor_id: str, sealed: bytes) -> int:

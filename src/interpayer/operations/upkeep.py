@@ -1,12 +1,14 @@
 """What time brings: standing requests fall due, clocks pass, files expire. Any worker may do it, one at a time does."""
 
+import time
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 from interpayer.delivery import ndjson
 from interpayer.delivery import store as delivery_store
-from interpayer.delivery.parts import open_parts
+from interpayer.delivery.parts import open_parts, sweep_parts
+from interpayer.delivery.withdrawal import rebuild_file, to_rebuild
 from interpayer.exchange import batch_store, store
 from interpayer.exchange.durability import store as durable
 from interpayer.exchange.tools import Tools
@@ -22,14 +24,25 @@ _LIMIT = 200
 KEPT_DAYS = 30
 
 
-def tick(tools: Tools) -> dict[str, int]:
-    """Do what is due now, each kind in its own transaction; how much of each was done."""
-    done: dict[str, int] = {}
-    for name, task in _TASKS.items():
-        with tools.database.transaction() as conn:
-            if _is_mine(conn, name):
-                done[name] = task(tools, conn)
-    return done
+class Upkeep:
+    """Does what is due, each kind at its own pace and in its own transaction."""
+
+    def __init__(self, tools: Tools) -> None:
+        self._tools = tools
+        self._next: dict[str, float] = {}
+
+    def tick(self) -> dict[str, int]:
+        """Do what is due now and nobody else is doing; how much of each was done."""
+        done: dict[str, int] = {}
+        for name, (task, every_s) in _TASKS.items():
+            at = time.monotonic()
+            if at < self._next.get(name, 0.0):
+                continue
+            self._next[name] = at + every_s
+            with self._tools.database.transaction() as conn:
+                if _is_mine(conn, name):
+                    done[name] = task(self._tools, conn)
+        return done
 
 
 def _standing(tools: Tools, conn: Connection) -> int:
@@ -81,6 +94,30 @@ def _expired_files(tools: Tools, conn: Connection) -> int:
     return len(job_ids)
 
 
+def _withdrawn(tools: Tools, conn: Connection) -> int:
+    """The bytes of members who were taken out of files are removed, and the checksums made anew."""
+    waiting = to_rebuild(conn)
+    for job_id, file_id in waiting:
+        rebuild_file(conn, open_parts(conn, tools.objects, tools.vault, job_id=job_id), file_id)
+    return len(waiting)
+
+
+def _replaced(tools: Tools, conn: Connection) -> int:
+    """Objects that a rebuilt file no longer names are deleted; in a transaction after the one that rebuilt it."""
+    jobs = delivery_store.list_jobs(conn, states=("ready", "fetched"))
+    for job in jobs:
+        sweep_parts(conn, open_parts(conn, tools.objects, tools.vault, job_id=job.id))
+    return len(jobs)
+
+
+def _leftovers(tools: Tools, conn: Connection) -> int:
+    """Jobs that are over while bytes of theirs still lie there: deleted while the files were being written."""
+    job_ids = delivery_store.leftover_jobs(conn)
+    for job_id in job_ids:
+        ndjson.remove_files(conn, open_parts(conn, tools.objects, tools.vault, job_id=job_id))
+    return len(job_ids)
+
+
 def _finished_work(_tools: Tools, conn: Connection) -> int:
     """What the engine keeps of finished work goes after a while; exchanges and ledger stay."""
     return durable.purge(conn, now() - timedelta(days=KEPT_DAYS))
@@ -91,10 +128,13 @@ def _is_mine(conn: Connection, name: str) -> bool:
     return row is not None and bool(row["mine"])
 
 
-_TASKS: dict[str, Callable[[Tools, Connection], int]] = {
-    "standing": _standing,
-    "overdue": _overdue,
-    "given_up": _given_up,
-    "expired_files": _expired_files,
-    "finished_work": _finished_work,
+_TASKS: dict[str, tuple[Callable[[Tools, Connection], int], float]] = {
+    "standing": (_standing, 1.0),
+    "overdue": (_overdue, 10.0),
+    "given_up": (_given_up, 10.0),
+    "expired_files": (_expired_files, 10.0),
+    "withdrawn": (_withdrawn, 1.0),
+    "replaced": (_replaced, 60.0),
+    "leftovers": (_leftovers, 60.0),
+    "finished_work": (_finished_work, 600.0),
 }
