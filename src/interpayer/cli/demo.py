@@ -18,7 +18,6 @@ from interpayer.simulation.stage import Stage, build_stage
 
 out = Console(highlight=False)
 app = typer.Typer(help="Two payers exchange members' histories over real sockets, told live.")
-UNDER_WAY = (
     "received",
     "validated",
     "queued",
@@ -28,6 +27,10 @@ UNDER_WAY = (
     "identified",
     "routed",
     "sent",
+)
+UNDER_WAY = (
+    *("received", "validated", "identified", "routed", "queued"),
+    *("sent", "acknowledged", "receiving", "reconciling"),
 )
 SETTLED = {state.value for state in FINAL} | {"unresolved", "blocked", "incomplete", "in_review", "escalated"}
 _SKIPPED = {"standing.created", "standing.fired", "exchange.validated"}
