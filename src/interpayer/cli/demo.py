@@ -18,16 +18,6 @@ from interpayer.simulation.stage import Stage, build_stage
 
 out = Console(highlight=False)
 app = typer.Typer(help="Two payers exchange members' histories over real sockets, told live.")
-    "received",
-    "validated",
-    "queued",
-    "acknowledged",
-    "receiving",
-    "reconciling",
-    "identified",
-    "routed",
-    "sent",
-)
 UNDER_WAY = (
     *("received", "validated", "identified", "routed", "queued"),
     *("sent", "acknowledged", "receiving", "reconciling"),
