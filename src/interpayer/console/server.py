@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from interpayer.console import case_pages, pages
 from interpayer.console.door import Desk, guarded, read_form
-from interpayer.console.rendering import TEMPLATES, page, problem_page
+from interpayer.console.rendering import TEMPLATES, page
 from interpayer.console.sessions import BEFORE, LONGEST_S, SESSION, open_sessions
 from interpayer.exchange.tools import Tools
 from interpayer.model.reason import Refusal
@@ -44,8 +44,9 @@ def build(tools: Tools, session_key: Path) -> Starlette:
         Route("/style.css", _style, methods=["GET"]),
     ]
     app = Starlette(routes=[*own, *pages.routes(desk), *case_pages.routes(desk)])
-    app.add_exception_handler(404, _no_page)
-    app.add_exception_handler(405, _no_page)
+    nowhere = guarded(desk, " (no page)", _no_page)
+    app.add_exception_handler(404, lambda request, _error: nowhere(request))
+    app.add_exception_handler(405, lambda request, _error: nowhere(request))
     app.add_middleware(_Headers)
     return app
 
@@ -101,8 +102,8 @@ async def _style(_request: Request) -> Response:
     return FileResponse(TEMPLATES / "style.css", media_type="text/css")
 
 
-async def _no_page(_request: Request, _error: Exception) -> Response:
-    return problem_page("request.not_found")
+async def _no_page(_request: Request) -> Response:
+    raise Refusal("request.not_found")
 
 
 class _Headers:

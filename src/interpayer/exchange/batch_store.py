@@ -144,6 +144,12 @@ def save_outcomes(conn: Connection, job_id: str, rows: Sequence[tuple[int, str, 
         )
 
 
+def is_decided(conn: Connection, job_id: str, place: int) -> bool:
+    """Whether the member at this place of a job has an outcome."""
+    query = "select 1 from exchange.match_outcome where job_id = %s and place = %s"
+    return conn.execute(query, (job_id, place)).fetchone() is not None
+
+
 def outcomes(conn: Connection, job_id: str) -> list[dict[str, Any]]:
     """What a match job decided, in the order of the request."""
     return conn.execute("select * from exchange.match_outcome where job_id = %s order by place", (job_id,)).fetchall()

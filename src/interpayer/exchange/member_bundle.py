@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from interpayer.identity.reading import BIRTHSEX_URL
+from interpayer.identity.reading import BIRTHSEX_URL, read_patient
 from interpayer.model.reason import Refusal
 
 _PARTS = {"MemberPatient": "Patient", "CoverageToMatch": "Coverage", "CoverageToLink": "Coverage", "Consent": "Consent"}
@@ -62,15 +62,14 @@ def read_bulk(parameters: object) -> list[MemberBundle]:
 
 def shortcomings(bundle: MemberBundle) -> tuple[str, ...]:
     """Elements that hrex-patient-demographics and hrex-coverage require and that are missing (section 1.2, 1.3)."""
-    patient, coverage = bundle.patient, bundle.coverage_to_match
-    names = [n for n in patient.get("name") or [] if isinstance(n, dict)]
+    known, coverage = read_patient(bundle.patient), bundle.coverage_to_match
     found = {
-        "MemberPatient.name.family": any(n.get("family") for n in names),
-        "MemberPatient.name.given": any(n.get("given") for n in names),
-        "MemberPatient.birthDate": bool(patient.get("birthDate")),
-        "MemberPatient.gender": bool(patient.get("gender")) or _has_birth_sex(patient),
-        "CoverageToMatch.identifier or subscriberId": bool(coverage.get("identifier") or coverage.get("subscriberId")),
-        "CoverageToMatch.payor": bool(coverage.get("payor")),
+        "MemberPatient.name.family": any(name.family for name in known.names),
+        "MemberPatient.name.given": any(name.given for name in known.names),
+        "MemberPatient.birthDate": known.birth_date is not None,
+        "MemberPatient.gender": known.sex is not None or _has_birth_sex(bundle.patient),
+        "CoverageToMatch.identifier or subscriberId": _has_id(coverage),
+        "CoverageToMatch.payor": bool(_objects(coverage.get("payor"))),
     }
     return tuple(element for element, present in found.items() if not present)
 
@@ -142,6 +141,16 @@ def _repaired(parts: dict[str, dict[str, Any]]) -> MemberBundle:
         consent=mended.get("Consent"),
         repairs=tuple(repairs),
     )
+
+
+def _has_id(coverage: Mapping[str, Any]) -> bool:
+    """Whether the card names somebody: a subscriber id, or an identifier with a value."""
+    named = [i.get("value") for i in _objects(coverage.get("identifier"))]
+    return any(isinstance(value, str) and value.strip() for value in [*named, coverage.get("subscriberId")])
+
+
+def _objects(value: object) -> list[dict[str, Any]]:
+    return [entry for entry in value if isinstance(entry, dict)] if isinstance(value, list) else []
 
 
 def _has_birth_sex(patient: Mapping[str, Any]) -> bool:

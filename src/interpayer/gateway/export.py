@@ -22,10 +22,12 @@ from interpayer.exchange.following import delete_job, fetched, may_fetch, still_
 from interpayer.exchange.kickoff import ExportWish, start_export_job
 from interpayer.exchange.responder import answer_everything
 from interpayer.exchange.steps.everything import Everything
+from interpayer.exchange.steps.permission import wait_while_held
 from interpayer.exchange.steps.releasing import decide
 from interpayer.exchange.tools import Tools
 from interpayer.gateway.door import Answer, Body, Call, Operation
 from interpayer.gateway.member_match import accepted, request_of, require_async
+from interpayer.gateway.resource_types import RESOURCE_TYPES
 from interpayer.gateway.scopes import BULK_MATCH, EXPORT_ALIAS
 from interpayer.gateway.scopes import types as readable_types
 from interpayer.model.reason import Refusal
@@ -72,6 +74,7 @@ class Exports:
     def data_export(self, call: Call, conn: Connection) -> Answer:
         """Kick off an export of an own Group."""
         require_async(call)
+        wait_while_held(self.tools, conn)
         return accepted(self.tools, start_export_job(self.tools, conn, request_of(call), _wish(call)))
 
     def status(self, call: Call, conn: Connection) -> Answer:
@@ -140,13 +143,13 @@ def _wish(call: Call) -> ExportWish:
     unknown = sorted(set(given) - _KNOWN)
     is_lenient = "handling=lenient" in call.headers.get("prefer", "")
     if unknown and not is_lenient:
-        raise Refusal("request.unsupported_parameter", ", ".join(name for name in unknown if name.isidentifier()))
+        raise Refusal("request.unsupported_parameter", f"known here: {', '.join(sorted(_KNOWN))}")
     kind = given.get("exportType", [EXPORT_TYPE])[0]
     if kind != EXPORT_TYPE:
         raise Refusal("request.unsupported_parameter", f"exportType must be {EXPORT_TYPE}")
     if given.get("_outputFormat", [_FORMATS[0]])[0] not in _FORMATS:
         raise Refusal("request.unsupported_parameter", f"_outputFormat must be one of {', '.join(_FORMATS)}")
-    asked = tuple(t for value in given.get("_type", []) for t in value.split(",") if t)
+    asked = _types(given.get("_type", []))
     allowed = readable_types(call.caller.scopes)
     if allowed is not None and asked and set(asked) - allowed:
         raise Refusal("caller.wrong_scope", "_type names a type outside the token's scopes")
@@ -159,6 +162,14 @@ def _wish(call: Call) -> ExportWish:
         until=_instant(given, "_until"),
         unsupported=tuple(unknown),
     )
+
+
+def _types(values: list[str]) -> tuple[str, ...]:
+    """The resource types named in `_type`; `Refusal` when one is no type of R4."""
+    asked = tuple(t for value in values for t in value.split(",") if t)
+    if set(asked) - RESOURCE_TYPES:
+        raise Refusal("request.unsupported_parameter", "_type names something that is no resource type of FHIR R4")
+    return asked
 
 
 def _parameters(call: Call) -> dict[str, list[str]]:
@@ -219,6 +230,7 @@ def _file(tools: Tools, call: Call, conn: Connection) -> Answer:
     found = open_file(conn, call.path_parameters["id"], call.caller.partner_id)
     if found is None:
         raise Refusal("request.not_found", "file")
+    wait_while_held(tools, conn)
     may_fetch(tools, conn, found)
     plan = download.plan_download(conn, found.id)
     if plan is None:
@@ -257,9 +269,9 @@ def _everything(tools: Tools, call: Call, conn: Connection) -> Answer:
     if unknown:
         raise Refusal("request.unsupported_parameter", "$everything takes _type, _since, _count")
     query = {name: list(values) for name, values in call.query.items()}
-    types = tuple(t for value in query.get("_type", []) for t in value.split(",") if t)
-    wanted = Everything(types=types, since=_instant(query, "_since"))
+    wanted = Everything(types=_types(query.get("_type", [])), since=_instant(query, "_since"))
     member_id = call.path_parameters["id"]
+    wait_while_held(tools, conn)
     lines = answer_everything(tools, conn, call.caller, member_id=member_id, wanted=wanted)
     entries = [_entry(tools, line) for line in lines]
     bundle = _bundle(call, len(entries))

@@ -7,6 +7,7 @@ from interpayer.exchange.member_bundle import read_bulk, read_single
 from interpayer.exchange.responder import answer_one_match
 from interpayer.exchange.steps.deciding import Request
 from interpayer.exchange.steps.matching import MatchAnswer
+from interpayer.exchange.steps.permission import wait_while_held
 from interpayer.exchange.tools import Tools
 from interpayer.gateway import problems
 from interpayer.gateway.door import Answer, Body, Call, Operation
@@ -25,14 +26,17 @@ def operations(tools: Tools) -> list[Operation]:
     """The match operations of the FHIR door."""
 
     def member_match(call: Call, conn: Connection) -> Answer:
+        wait_while_held(tools, conn)
         bundle = read_single(call.body)
         answer = answer_one_match(tools, conn, request_of(call), bundle)
         if answer.kind != "match":
-            return problems.refused(_told(tools, answer), call.context)
+            detail = f"supply or correct: {', '.join(answer.lacking)}" if answer.lacking else ""
+            return problems.refused(_told(tools, answer), call.context, detail=detail, status=422)
         return Answer(body=_matched(tools, answer))
 
     def bulk_member_match(call: Call, conn: Connection) -> Answer:
         require_async(call)
+        wait_while_held(tools, conn)
         bundles = read_bulk(call.body)
         limit = tools.policy().exchange.batch_members
         if len(bundles) > limit:

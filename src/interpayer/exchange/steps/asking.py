@@ -155,6 +155,7 @@ def authorize(tools: Tools, conn: Connection, exchange_id: str) -> str:
     exchange = _exchange(conn, exchange_id)
     if exchange.state is not State.IDENTIFIED:
         return "permitted" if exchange.state in (State.PERMITTED, State.ROUTED, State.QUEUED) else exchange.state.value
+    permission.wait_while_held(tools, conn)
     asked = asked_for(tools, conn, exchange_id)
     decision = permission.to_ask(tools, conn, exchange, asked)
     target = State.BLOCKED if decision.is_refused else State.PERMITTED

@@ -51,6 +51,7 @@ def close(tools: Tools, conn: Connection, batch_id: str) -> str | None:
 
 def recheck(tools: Tools, conn: Connection, batch_id: str, states: Sequence[State]) -> None:
     """Whoever lost permission meanwhile, or whose time is over, leaves the batch with its reason."""
+    permission.wait_while_held(tools, conn)
     moves: list[Move] = []
     for row in store.of_batch(conn, batch_id, states):
         if row["give_up_at"] < now():

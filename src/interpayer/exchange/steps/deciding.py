@@ -59,6 +59,7 @@ class Outcomes:
     member: dict[str, str] = field(default_factory=dict)
     reason: dict[str, str] = field(default_factory=dict)
     kind: dict[str, str] = field(default_factory=dict)
+    lacking: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 def decide(tools: Tools, conn: Connection, request: Request, incoming: Sequence[Incoming]) -> Outcomes:
@@ -122,12 +123,10 @@ def _validate(
 ) -> list[Incoming]:
     moves, repaired, whole = [], [], []
     for i in incoming:
-        lacking = list(shortcomings(i.bundle))
-        reason = "request.malformed" if lacking else None
-        if not lacking and not (i.bundle.coverage_to_link or request.caller.attested_by_contract):
-            lacking, reason = ["CoverageToLink"], "request.missing_attestation"
+        reason, lacking = _lacking(i.bundle, request.caller)
         if reason:
             outcomes.kind[i.exchange_id], outcomes.reason[i.exchange_id] = "incomplete", reason
+            outcomes.lacking[i.exchange_id] = lacking
             facts: dict[str, JSON] = {"supply": [*lacking]}
             moves.append(Move(i.exchange_id, State.INCOMPLETE, reason, outcome="refused", facts=facts, details=facts))
             continue
@@ -146,6 +145,16 @@ def _validate(
     move(conn, tools.ledger, moves, trace_id=request.trace_id)
     tools.ledger.append_many(conn, repaired)
     return whole
+
+
+def _lacking(bundle: MemberBundle, caller: Caller) -> tuple[str | None, tuple[str, ...]]:
+    """What the caller must correct, told before anybody was looked for: so it says nothing about our members."""
+    if lacking := shortcomings(bundle):
+        return "request.malformed", lacking
+    if not (bundle.coverage_to_link or caller.attested_by_contract):
+        return "request.missing_attestation", ("CoverageToLink",)
+    read = read_consent(bundle.consent or {}, received_from=caller.partner_id)
+    return (read.reason, (f"Consent.{read.detail}",)) if isinstance(read, Unreadable) else (None, ())
 
 
 def _identify(

@@ -13,6 +13,7 @@ from interpayer.delivery.withdrawal import WITHDRAWN, WITHDRAWN_TEXT, drop_membe
 from interpayer.exchange import batch_store
 from interpayer.exchange.durability.flow import step, tx_step
 from interpayer.exchange.steps.deciding import caller_of
+from interpayer.exchange.steps.permission import wait_while_held
 from interpayer.exchange.steps.releasing import (
     answer_of,
     decide,
@@ -37,8 +38,12 @@ NOT_IN_GROUP = "A patient that was asked for is not in the Group."
 @tx_step("authorize_export")
 def authorize(tools: Tools, conn: Connection, job_id: str) -> int:
     """Decide for each member again; the number that may go on. Who may not is left out, told without detail."""
-    asked = orjson.loads(delivery_store.job_request(conn, tools.vault, job_id))
+    wait_while_held(tools, conn)
     job = _job(conn, job_id)
+    if job.state == "running":
+        # an earlier run of this job came so far; release decides again
+        return len(batch_store.job_members(conn, job_id))
+    asked = orjson.loads(delivery_store.job_request(conn, tools.vault, job_id))
     only = asked["members"] or None
     exchange_of = batch_store.group_members(conn, asked["group_id"], only)
     for _ in set(asked["members"]) - set(exchange_of):
@@ -79,6 +84,7 @@ def release(tools: Tools, conn: Connection, job_id: str) -> str:
     job = _job(conn, job_id)
     if job.state != "running":
         return job.state
+    wait_while_held(tools, conn)
     exchange_of = batch_store.job_members(conn, job_id)
     caller = caller_of(conn, job.partner_id)
     decisions = decide(tools, conn, caller.partner_id, list(exchange_of))

@@ -15,6 +15,7 @@ from interpayer.exchange.durability.flow import tx_step
 from interpayer.exchange.match_answer import Submitted, write_group, write_parameters
 from interpayer.exchange.member_bundle import MemberBundle, from_json
 from interpayer.exchange.steps.deciding import Incoming, Request, caller_of, decide
+from interpayer.exchange.steps.permission import wait_while_held
 from interpayer.exchange.tools import Tools
 from interpayer.identity import store as identity_store
 from interpayer.model.event import Event
@@ -28,13 +29,17 @@ CHUNK = 1000
 
 @dataclass(frozen=True, slots=True)
 class MatchAnswer:
-    """The inline answer: kind `match`, `nomatch`, `incomplete` or `consentconstraint`, with our internal reason."""
+    """The inline answer: kind `match`, `nomatch`, `incomplete` or `consentconstraint`, with our internal reason.
+
+    `lacking` names the elements to correct when the request is incomplete.
+    """
 
     exchange_id: str
     kind: str
     reason: str | None
     member_id: str | None
     unique_member_id: str | None
+    lacking: tuple[str, ...] = ()
 
 
 def match_one(tools: Tools, conn: Connection, request: Request, bundle: MemberBundle) -> MatchAnswer:
@@ -44,8 +49,14 @@ def match_one(tools: Tools, conn: Connection, request: Request, bundle: MemberBu
     member_id = outcomes.member.get(incoming.exchange_id)
     kind = outcomes.kind[incoming.exchange_id]
     umb = identity_store.unique_member_identifier(conn, member_id) if member_id and kind == "match" else None
-    reason = outcomes.reason.get(incoming.exchange_id)
-    return MatchAnswer(incoming.exchange_id, kind, reason, member_id if kind == "match" else None, umb)
+    return MatchAnswer(
+        incoming.exchange_id,
+        kind,
+        outcomes.reason.get(incoming.exchange_id),
+        member_id if kind == "match" else None,
+        umb,
+        outcomes.lacking.get(incoming.exchange_id, ()),
+    )
 
 
 @tx_step("start_match")
@@ -60,11 +71,14 @@ def start(tools: Tools, conn: Connection, job_id: str) -> int:
 
 @tx_step("match_chunk")
 def match_chunk(tools: Tools, conn: Connection, job_id: str, chunk: int) -> int:
-    """Decide one chunk of a job, all in one transaction; the number of members decided."""
+    """Decide one chunk of a job, all in one transaction; the number of members decided now."""
+    wait_while_held(tools, conn)
+    begin = chunk * CHUNK
+    if batch_store.is_decided(conn, job_id, begin):
+        return 0
     job = _job(conn, job_id)
     kept = orjson.loads(delivery_store.job_request(conn, tools.vault, job_id))
     bundles = [from_json(b) for b in kept["bundles"]]
-    begin = chunk * CHUNK
     request = Request(
         caller=caller_of(conn, job.partner_id),
         received_at=job.created_at,

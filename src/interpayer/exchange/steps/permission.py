@@ -15,11 +15,14 @@ from interpayer.model.consent import Basis, Consent, Permission, Verdict
 from interpayer.model.event import JSON
 from interpayer.model.exchange import Exchange, State
 from interpayer.model.partner import Partner
+from interpayer.model.reason import Fault, FaultKind
 from interpayer.partners import directory
 from interpayer.policy.bundle import Bundle
 from interpayer.policy.decide import Decision, Facts, decide
 from interpayer.system.clock import now
 from interpayer.system.database import Connection
+
+HELD_S = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +85,15 @@ def consent_of(tools: Tools, conn: Connection, row: Mapping[str, Any], asked: As
     partner = directory.by_organization(conn, asked.partner or "")
     consent, given = _own_consent(tools, conn, row["member_id"], asked, partner=partner, bundle=tools.policy())
     return None if given.is_refused else consent
+
+
+def wait_while_held(tools: Tools, conn: Connection) -> None:
+    """`Fault` system.restored, worth a repeat, while nothing may be released: neither a yes nor a no is decided then.
+
+    What a restored database knows of consents may be too old; a no told on it would end what should only wait.
+    """
+    if tools.releases_held(conn):
+        raise Fault(FaultKind.RETRYABLE, "system.restored", retry_after_s=HELD_S)
 
 
 def refused(tools: Tools, reason: str) -> Permission:
