@@ -44,9 +44,9 @@ def build(tools: Tools, session_key: Path) -> Starlette:
         Route("/style.css", _style, methods=["GET"]),
     ]
     app = Starlette(routes=[*own, *pages.routes(desk), *case_pages.routes(desk)])
-    nowhere = guarded(desk, " (no page)", _no_page)
-    app.add_exception_handler(404, lambda request, _error: nowhere(request))
-    app.add_exception_handler(405, lambda request, _error: nowhere(request))
+    nowhere = _no_page(desk)
+    app.add_exception_handler(404, nowhere)
+    app.add_exception_handler(405, nowhere)
     app.add_middleware(_Headers)
     return app
 
@@ -102,8 +102,16 @@ async def _style(_request: Request) -> Response:
     return FileResponse(TEMPLATES / "style.css", media_type="text/css")
 
 
-async def _no_page(_request: Request) -> Response:
-    raise Refusal("request.not_found")
+def _no_page(desk: Desk) -> Callable[[Request, Exception], Awaitable[Response]]:
+    async def refused(_request: Request) -> Response:
+        raise Refusal("request.not_found")
+
+    noted = guarded(desk, " (no page)", refused)
+
+    async def answered(request: Request, _error: Exception) -> Response:
+        return await noted(request)
+
+    return answered
 
 
 class _Headers:
