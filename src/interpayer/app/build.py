@@ -65,7 +65,7 @@ class Application:
     def _client_of(self, target: Target) -> PartnerClient:
         """The client of a partner's endpoint; the connections open at the first call."""
         if not self._clients:
-            self._clients.append(PartnerClients(_outbound(self.settings), self.signer))
+            self._clients.append(PartnerClients(outbound(self.settings), self.signer))
         return self._clients[0].client_for(target)
 
     def checkpoint_key(self) -> SigningKey:
@@ -141,7 +141,7 @@ def _caller(
     return call
 
 
-def _outbound(settings: Settings) -> httpx2.Client:
+def outbound(settings: Settings) -> httpx2.Client:
     """Calls to partners show our client certificate and trust the authorities under home, or the machine's."""
     folder = settings.home / "tls"
     certificate, key, ca = folder / "client.crt", folder / "client.key", folder / "ca.crt"

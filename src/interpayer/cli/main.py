@@ -40,6 +40,7 @@ NOUNS: dict[str, str] = {
     "serve": "Open the doors.",
     "worker": "Do the accepted work.",
     "up": "Everything at once, kept running.",
+    "conformance": "Check any payer's FHIR door, our own included.",
     "doctor": "Look whether this installation is well.",
     "simulate": "Made-up members and records to try with.",
     "demo": "Two plans exchange histories, told live.",
@@ -94,7 +95,8 @@ def _begin(
 def _add(app: typer.Typer, noun: str, module: ModuleType) -> None:
     """A noun with verbs becomes a group, a noun that is its own verb a command."""
     group: typer.Typer = module.app
-    if len(group.registered_commands) == 1 and not group.registered_groups:
+    is_its_own_verb = len(group.registered_commands) == 1 and group.registered_callback is None
+    if is_its_own_verb and not group.registered_groups:
         callback = group.registered_commands[0].callback
         assert callback is not None
         app.command(noun)(callback)
