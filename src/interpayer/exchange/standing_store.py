@@ -30,9 +30,8 @@ def upsert(conn: Connection, wanted: Sequence[Standing], at: datetime) -> list[s
     One that has done all it had to do stays finished: the feed says the same every day.
     """
     kept = _kept(conn, wanted)
-    made: list[str] = []
-    for s in wanted:
-        row = conn.execute(
+    with conn.cursor() as cursor:
+        cursor.executemany(
             """insert into exchange.standing as t (id, member_id, organization, relation, basis, consent_id,
                  prior_sealed, known_on, next_due_at, phase, state, changed_at)
                values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, 'active', %s)
@@ -43,27 +42,29 @@ def upsert(conn: Connection, wanted: Sequence[Standing], at: datetime) -> list[s
                  phase = case when t.state = 'stopped' then excluded.phase else t.phase end,
                  fired = case when t.state = 'stopped' then 0 else t.fired end,
                  changed_at = excluded.changed_at
-               where t.stopped_reason is distinct from 'finished'
-               returning id""",
-            (
-                *(s.id, s.member_id, s.organization, s.relation, s.basis, s.consent_id, s.prior_sealed),
-                *(s.known_on, s.next_due_at, s.phase, at),
-            ),
-        ).fetchone()
-        if row and kept.get((s.member_id, s.organization)) != "active":
-            made.append(row["id"])
-    return made
+               where t.stopped_reason is distinct from 'finished'""",
+            [
+                (
+                    *(s.id, s.member_id, s.organization, s.relation, s.basis, s.consent_id, s.prior_sealed),
+                    *(s.known_on, s.next_due_at, s.phase, at),
+                )
+                for s in wanted
+            ],
+        )
+    now = _kept(conn, wanted)
+    fresh = {key for key, (_, state) in now.items() if state == "active" and kept.get(key, ("", ""))[1] != "active"}
+    return [now[key][0] for key in sorted(fresh)]
 
 
-def _kept(conn: Connection, wanted: Sequence[Standing]) -> dict[tuple[str, str], str]:
-    """The state of those that stand already, locked."""
+def _kept(conn: Connection, wanted: Sequence[Standing]) -> dict[tuple[str, str], tuple[str, str]]:
+    """Id and state of those that stand, by member and payer, locked."""
     rows = conn.execute(
-        """select t.member_id, t.organization, t.state from exchange.standing t
+        """select t.id, t.member_id, t.organization, t.state from exchange.standing t
              join unnest(%s::text[], %s::text[]) as w (member_id, organization) using (member_id, organization)
             order by t.id for update of t""",
         ([s.member_id for s in wanted], [s.organization for s in wanted]),
     ).fetchall()
-    return {(row["member_id"], row["organization"]): row["state"] for row in rows}
+    return {(row["member_id"], row["organization"]): (row["id"], row["state"]) for row in rows}
 
 
 def stop(conn: Connection, *, member_ids: Sequence[str], reason: str, at: datetime) -> list[str]:

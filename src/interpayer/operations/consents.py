@@ -44,7 +44,8 @@ def record(tools: Tools, conn: Connection, consent: Consent, *, actor: Actor) ->
 
 def record_many(tools: Tools, conn: Connection, consents: Sequence[Consent], *, actor: Actor) -> list[Consent]:
     """Keep consents, each as kept; only new ones are events."""
-    kept = [consent_store.save(conn, consent) for consent in consents]
+    known = _known(conn, consents)
+    kept = [known.get(_content(consent)) or consent_store.save(conn, consent) for consent in consents]
     tools.ledger.append_many(
         conn,
         [
@@ -165,6 +166,22 @@ def listed(conn: Connection, member_id: str) -> tuple[list[Consent], datetime | 
     """A member's consents, newest first, and since when the member says no at this plan."""
     consents = consent_store.consents_of(conn, [member_id]).get(member_id, [])
     return consents, consent_store.withdrawn_at(conn, [member_id]).get(member_id)
+
+
+def _known(conn: Connection, consents: Sequence[Consent]) -> dict[tuple[object, ...], Consent]:
+    """What is kept already of these members, by content: a feed says the same every day."""
+    members = {consent.member_id for consent in consents if consent.member_id}
+    kept = consent_store.consents_of(conn, members) if members else {}
+    return {_content(consent): consent for of_member in kept.values() for consent in of_member}
+
+
+def _content(consent: Consent) -> tuple[object, ...]:
+    """What makes two consents the same one, whatever their ids."""
+    scope = (consent.scope, frozenset(consent.sources), frozenset(consent.recipients), consent.basis)
+    return (
+        *(consent.member_id, *scope, consent.starts_at, consent.ends_at),
+        *(consent.performer, consent.proof, consent.received_from),
+    )
 
 
 def _stop(
