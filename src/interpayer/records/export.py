@@ -6,12 +6,11 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date, datetime
 from itertools import groupby, islice
-from typing import Any, TypeAlias, TypeVar
-
-import orjson
+from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 from interpayer.model.record import Lines
 from interpayer.records.codec import Codec, Opener, unpack_gzip
+from interpayer.records.hiding import Blocks, hide_targets
 from interpayer.records.keys import known_keys
 from interpayer.records.packs import context_of, read_packs
 from interpayer.system.database import Connection
@@ -23,9 +22,6 @@ MOST_DEPENDENTS = 200
 
 Patients: TypeAlias = Callable[[Sequence[str]], Mapping[str, bytes]]
 Transmitter: TypeAlias = Callable[[str, Sequence[str]], bytes]
-_Blocks: TypeAlias = dict[tuple[str, str], Lines]
-# A chunk of members, their packs, and what opens them.
-_Fetched: TypeAlias = tuple[list[str], list[dict[str, Any]], dict[str, Opener]]
 Item = TypeVar("Item")
 
 # Per pack (of one member and type): which slices go; no slices where all do. `ids` only where somebody asks for them.
@@ -43,28 +39,24 @@ from (
     group by r.pack_id
 ) g join records.pack p on p.id = g.pack_id
 """
-# A Provenance must not name records that do not go: that would tell that they exist.
-_HIDDEN = b"""
-select r.member_id, array_agg(t.id) as ids
-from records.record r join records.record t on t.id = any(r.refs)
-where r.member_id = any(%(member_ids)s::text[]) and r.type = 'Provenance'
-    and records.goes(r, %(as_of)s, %(service_from)s) and not records.goes(t, %(as_of)s, %(service_from)s)
-group by r.member_id
-"""
 # Shared resources that what goes refers to, directly or through others, with the members that depend on each.
-_SHARED = b"""
+_DEPENDENTS = b"""
 with recursive dependent(id, member_id) as (
-    select distinct unnest(r.refs), r.member_id from records.record r
-    where r.member_id = any(%(member_ids)s::text[]) and records.goes(r, %(as_of)s, %(service_from)s)
-        and records.asked(r, null, %(since)s, %(until)s)
+    select s.id, d.member_id from (
+        select distinct unnest(r.refs) as id, r.member_id from records.record r
+        where r.member_id = any(%(member_ids)s::text[]) and records.goes(r, %(as_of)s, %(service_from)s)
+            and records.asked(r, null, %(since)s, %(until)s)
+    ) d join records.record s on s.id = d.id and s.member_id is null
     union
-    select unnest(s.refs), d.member_id from dependent d join records.record s on s.id = d.id and s.member_id is null
+    select s.id, d.member_id from dependent d join records.record r on r.id = d.id
+    cross join unnest(r.refs) as ref(id) join records.record s on s.id = ref.id and s.member_id is null
 )
-select r.type, r.id, r.pack_id, r.start, r.length,
-    (array_agg(d.member_id order by d.member_id))[:%(most)s + 1] as member_ids
-from dependent d join records.record r on r.id = d.id
-where r.member_id is null and records.goes(r, %(as_of)s, null) and records.asked(r, %(types)s, null, %(until)s)
-group by r.type, r.id order by r.type, r.id
+select id, array_agg(member_id) as member_ids from dependent group by id
+"""
+_SHARED = b"""
+select r.type, r.id, r.pack_id, r.start, r.length from records.record r
+where r.id = any(%(ids)s) and records.goes(r, %(as_of)s, null) and records.asked(r, %(types)s, null, %(until)s)
+order by r.type, r.id
 """
 _WITHHELD = b"""
 select r.member_id, coalesce(r.excluded, case when r.pa_changed_on is null and r.pa_ends_on is null
@@ -98,6 +90,15 @@ class Selection:
     until: datetime | None = None
 
 
+class _Fetched(NamedTuple):
+    """A chunk of members, their packs, what opens them, and the shared resources they depend on."""
+
+    chunk: list[str]
+    rows: list[dict[str, Any]]
+    openers: dict[str, Opener]
+    dependents: list[dict[str, Any]]
+
+
 def export_lines(
     conn: Connection,
     codec: Codec,
@@ -110,17 +111,20 @@ def export_lines(
 
     ``patients`` gives the Patient line of members that have none loaded (asked in a full export only).
     ``transmitter`` gives the Provenance line of a member for what goes of it (references; PDex 2.2: one per exchange).
+    The connection is read from ahead of the caller, who may use it for anything but COPY meanwhile.
     """
-    for chunk, rows, openers in _prefetched(conn, codec, selection, with_ids=transmitter is not None):
-        rows.sort(key=_place)
-        blocks = _blocks(rows, openers)
-        _hide_targets(conn, blocks, _parameters(selection, chunk))
+    dependents: dict[str, list[str]] = {}
+    for fetched in _prefetched(conn, codec, selection, with_ids=transmitter is not None):
+        rows, chunk = fetched.rows, fetched.chunk
+        _depend(dependents, fetched.dependents)
+        blocks = _blocks(rows, fetched.openers)
+        hide_targets(conn, blocks, _parameters(selection, chunk))
         if patients and selection.since is None and _wants(selection, "Patient"):
             blocks |= _missing_patients(blocks, patients, chunk)
         if transmitter and _wants(selection, "Provenance"):
             _transmit(blocks, rows, transmitter)
         yield from blocks.values()
-    yield from _shared_lines(conn, codec, selection)
+    yield from _shared_lines(conn, codec, selection, dependents=dependents)
 
 
 def _prefetched(conn: Connection, codec: Codec, selection: Selection, *, with_ids: bool) -> Iterator[_Fetched]:
@@ -129,12 +133,14 @@ def _prefetched(conn: Connection, codec: Codec, selection: Selection, *, with_id
     def fetch(chunk: list[str]) -> _Fetched:
         parameters = {**_parameters(selection, chunk), "with_ids": with_ids}
         rows = conn.cursor(binary=True).execute(_MEMBERS, parameters).fetchall()
+        rows.sort(key=_place)
         keys = known_keys(conn, codec.vault, {row["member_id"] for row in rows})
-        return chunk, rows, {member_id: Opener(key) for member_id, key in keys.items()}
+        openers = {member_id: Opener(key) for member_id, key in keys.items()}
+        return _Fetched(chunk, rows, openers, conn.execute(_DEPENDENTS, parameters).fetchall())
 
     with ThreadPoolExecutor(1) as thread:
         waiting: deque[Future[_Fetched]] = deque()
-        for chunk in _chunks(selection.member_ids):
+        for chunk in _batches(selection.member_ids, CHUNK):
             waiting.append(thread.submit(fetch, chunk))
             if len(waiting) > 1:
                 yield waiting.popleft().result()
@@ -145,7 +151,7 @@ def _prefetched(conn: Connection, codec: Codec, selection: Selection, *, with_id
 def withheld(conn: Connection, selection: Selection) -> dict[str, dict[str, int]]:
     """Per member, how many records do not go, by reason: for our own eyes and the ledger, never for the partner."""
     found: dict[str, dict[str, int]] = {}
-    for chunk in _chunks(selection.member_ids, size=1000):
+    for chunk in _batches(selection.member_ids, 1000):
         for row in conn.execute(_WITHHELD, _parameters(selection, chunk)):
             found.setdefault(row["member_id"], {})[row["reason"]] = row["n"]
     return found
@@ -154,15 +160,15 @@ def withheld(conn: Connection, selection: Selection) -> dict[str, dict[str, int]
 def removed_elements(conn: Connection, selection: Selection) -> dict[str, int]:
     """How many elements the payload rules took out of what goes, by rule."""
     found: dict[str, int] = {}
-    for chunk in _chunks(selection.member_ids, size=1000):
+    for chunk in _batches(selection.member_ids, 1000):
         for row in conn.execute(_REMOVED, _parameters(selection, chunk)):
             found[row["rule"]] = found.get(row["rule"], 0) + row["n"]
     return found
 
 
-def _blocks(rows: Sequence[Mapping[str, Any]], openers: Mapping[str, Opener]) -> _Blocks:
+def _blocks(rows: Sequence[Mapping[str, Any]], openers: Mapping[str, Opener]) -> Blocks:
     """The lines by member and type: packs as they lie where everything goes, else slices of them."""
-    found: _Blocks = {}
+    found: Blocks = {}
     for place, group in groupby(rows, key=lambda row: (row["member_id"], row["type"])):
         packs = list(group)
         found[place] = (
@@ -200,36 +206,13 @@ def _place(row: Mapping[str, Any]) -> tuple[str, str, int]:
     return row["member_id"], row["type"], row["id"]
 
 
-def _hide_targets(conn: Connection, blocks: _Blocks, parameters: Mapping[str, object]) -> None:
-    """Take targets that do not go out of Provenances; one without any other target does not go either."""
-    if not any(kind == "Provenance" for _, kind in blocks):
-        return
-    for row in conn.execute(_HIDDEN, parameters):
-        block = blocks.pop((row["member_id"], "Provenance"), None)
-        if block is None:
-            continue
-        hidden = set(row["ids"])
-        shown = [line for raw in block.plain.splitlines() if (line := _without(raw, hidden))]
-        if shown:
-            plain = b"\n".join([*shown, b""])
-            blocks[row["member_id"], "Provenance"] = Lines("Provenance", block.member_ids, plain, len(shown))
-
-
-def _without(line: bytes, hidden: set[str]) -> bytes | None:
-    resource = orjson.loads(line)
-    kept = [t for t in resource["target"] if str(t.get("reference")).rpartition("/")[2] not in hidden]
-    if len(kept) == len(resource["target"]):
-        return line
-    return orjson.dumps({**resource, "target": kept}) if kept else None
-
-
-def _missing_patients(blocks: _Blocks, patients: Patients, chunk: list[str]) -> _Blocks:
+def _missing_patients(blocks: Blocks, patients: Patients, chunk: list[str]) -> Blocks:
     missing = [member_id for member_id in chunk if (member_id, "Patient") not in blocks]
     given = patients(missing) if missing else {}
     return {(m, "Patient"): Lines("Patient", (m,), line + b"\n", 1) for m, line in given.items()}
 
 
-def _transmit(blocks: _Blocks, rows: Sequence[Mapping[str, Any]], transmitter: Transmitter) -> None:
+def _transmit(blocks: Blocks, rows: Sequence[Mapping[str, Any]], transmitter: Transmitter) -> None:
     """Add to each member with anything to go the Provenance that we hand it on."""
     sent: dict[str, list[str]] = {m: [f"Patient/{m}"] for m, kind in blocks if kind == "Patient"}
     for row in rows:
@@ -242,15 +225,24 @@ def _transmit(blocks: _Blocks, rows: Sequence[Mapping[str, Any]], transmitter: T
         blocks[member_id, "Provenance"] = Lines("Provenance", (member_id,), plain, count + 1)
 
 
-def _shared_lines(conn: Connection, codec: Codec, selection: Selection) -> Iterator[Lines]:
-    cursor = conn.cursor(binary=True)
-    rows = cursor.execute(_SHARED, _parameters(selection, list(selection.member_ids))).fetchall()
-    for some in _batches(rows, CHUNK):
-        packs = read_packs(conn, codec, {row["pack_id"] for row in some})
-        for row in some:
-            dependents = row["member_ids"] if len(row["member_ids"]) <= MOST_DEPENDENTS else []
+def _depend(dependents: dict[str, list[str]], rows: Sequence[Mapping[str, Any]]) -> None:
+    """Note who depends on each shared resource, as far as it matters."""
+    for row in rows:
+        known = dependents.setdefault(row["id"], [])
+        known += row["member_ids"][: MOST_DEPENDENTS + 1 - len(known)]
+
+
+def _shared_lines(
+    conn: Connection, codec: Codec, selection: Selection, *, dependents: Mapping[str, list[str]]
+) -> Iterator[Lines]:
+    for ids in _batches(sorted(dependents), CHUNK):
+        rows = conn.execute(_SHARED, {**_parameters(selection, []), "ids": ids}).fetchall()
+        packs = read_packs(conn, codec, {row["pack_id"] for row in rows})
+        for row in rows:
+            known = dependents[row["id"]]
             plain = packs[row["pack_id"]][row["start"] : row["start"] + row["length"]]
-            yield Lines(row["type"], tuple(dependents), plain, 1, shared=True)
+            members = tuple(sorted(known)) if len(known) <= MOST_DEPENDENTS else ()
+            yield Lines(row["type"], members, plain, 1, shared=True)
 
 
 def _wants(selection: Selection, kind: str) -> bool:
@@ -259,7 +251,6 @@ def _wants(selection: Selection, kind: str) -> bool:
 
 def _parameters(selection: Selection, member_ids: list[str]) -> dict[str, object]:
     return {
-        "most": MOST_DEPENDENTS,
         "member_ids": member_ids,
         "as_of": selection.as_of,
         "service_from": selection.service_from,
@@ -267,10 +258,6 @@ def _parameters(selection: Selection, member_ids: list[str]) -> dict[str, object
         "since": selection.since,
         "until": selection.until,
     }
-
-
-def _chunks(member_ids: Iterable[str], size: int = CHUNK) -> Iterator[list[str]]:
-    yield from _batches(member_ids, size)
 
 
 def _batches(items: Iterable[Item], size: int) -> Iterator[list[Item]]:

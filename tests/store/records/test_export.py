@@ -1,10 +1,13 @@
 """Exports: what goes, what does not and is counted, shared resources once with the members that depend on them."""
 
+import gzip
+import hashlib
 from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime
 from typing import Any
 
 import orjson
+import pytest
 
 from interpayer.model.record import Lines
 from interpayer.records import export, loading, store
@@ -196,3 +199,41 @@ def test_one_provenance_says_of_each_member_what_was_handed_on(database: Scratch
     }
     assert [b.count for b in blocks if b.type == "Provenance"] == [2, 1]
     assert none == []
+
+
+def test_an_export_may_be_left_at_any_point(database: ScratchDatabase, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("interpayer.records.export.CHUNK", 1)
+    members = {f"p{n}": f"m-{n}" for n in range(9)}
+    with database.worker.transaction() as conn:
+        load(conn, [an_encounter(f"e{n}", patient=f"p{n}") for n in range(9)], members)
+        lines = export_lines(conn, CODEC, Selection(list(members.values()), TODAY))
+        assert next(lines).member_ids == ("m-0",)
+        assert conn.execute("select 1 as one").fetchone() == {"one": 1}
+        assert next(lines).member_ids == ("m-1",)
+        lines.close()  # type: ignore[attr-defined]
+        assert conn.execute("select 2 as two").fetchone() == {"two": 2}
+
+
+def test_slices_and_whole_packs_hold_the_same_lines(database: ScratchDatabase) -> None:
+    with database.worker.transaction() as conn:
+        load(conn, [an_encounter(f"e{n}", start=f"20{10 + n}-01-02") for n in range(10)], {"p1": "m-1"})
+        load(conn, [an_encounter(f"f{n}") for n in range(3)], {"p1": "m-1"})
+        load(conn, [an_encounter("e3", start="2013-01-02", note="changed")], {"p1": "m-1"})
+        whole = exported(conn, "m-1")
+        part = exported(conn, "m-1", service_from=date(2013, 1, 1))
+        rows = list(store.records_of(conn, CODEC, "m-1"))
+    released = {row["released"] for row in rows}
+    assert {line for block in whole for line in block.plain.splitlines()} == released
+    assert [block.count for block in whole] == [13]
+    days = sorted(resource["period"]["start"] for resource in resources(part))
+    assert days == sorted([f"20{10 + n}-01-02" for n in range(3, 10)] + ["2026-01-02"] * 3)
+    assert all(b.sha256 is None or b.sha256 == hashlib.sha256(b.plain).hexdigest() for b in [*whole, *part])
+
+
+def test_what_lies_ready_is_the_same_as_what_is_packed_anew(database: ScratchDatabase) -> None:
+    with database.worker.transaction() as conn:
+        load(conn, [an_encounter(f"e{n}") for n in range(5)], {"p1": "m-1"})
+        (block,) = exported(conn, "m-1")
+    assert block.packed is not None
+    assert gzip.decompress(block.packed) == block.plain
+    assert block.sha256 == hashlib.sha256(block.plain).hexdigest()
