@@ -68,4 +68,7 @@ def _value(value: Any) -> str:
             return "yes" if value else "no"
         case None:
             return "unknown"
+        case str() if "\n" in value:
+            # a signed note: whoever needs it whole takes the JSON
+            return value.partition("\n")[0] + " …"
     return str(value)

@@ -1,5 +1,6 @@
 """`interpayer demo`: two payers exchange members' histories over real sockets, told live."""
 
+import shlex
 import shutil
 import tempfile
 import time
@@ -149,11 +150,22 @@ def _how_to_go_on(stage: Stage, *, keep: bool) -> None:
         return
     ca = one.home / "tls" / "ca.crt"
     out.print(f"  Both payers keep running; their homes are in {stage.folder}. Try:")
+    for payer in stage.both:
+        out.print(f"  . {_environment(payer)}   then any command is {payer.title}'s", soft_wrap=True)
     out.print(f"  curl --cacert {ca} -H 'Authorization: Bearer {one.token}' {one.api_url}/exchanges", soft_wrap=True)
     out.print(f"  curl --cacert {ca} {stage.old.base_url}/.well-known/davinci-configuration", soft_wrap=True)
     out.print(f"  console: {one.console_url} (token {one.token})", soft_wrap=True)
     pids = " ".join(str(process.pid) for payer in stage.both for process in payer.running.values())
     out.print(f"  end them: kill {pids}", soft_wrap=True)
+
+
+def _environment(one: Installation) -> Path:
+    """A file for the shell, of its owner only: it makes every later command one of this payer."""
+    path = one.home / "environment.sh"
+    path.touch(mode=0o600)
+    own = {name: value for name, value in sorted(one.environ.items()) if name.startswith("INTERPAYER_")}
+    path.write_text("".join(f"export {name}={shlex.quote(value)}\n" for name, value in own.items()), "utf-8")
+    return path
 
 
 def _ask_for(stage: Stage, role: Role, name: str) -> dict[str, Any]:

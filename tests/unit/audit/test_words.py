@@ -41,6 +41,11 @@ def test_nested_facts_are_read_out():
     assert "counts (Patient 1), types A, B, complete yes, none none, x unknown" in sentence(event)
 
 
+def test_a_sentence_stays_one_line():
+    event = row(facts={"receipt": {"checkpoint": "payer.example\n12\nhash=\n\n— signature", "records": 3}})
+    assert sentence(event).endswith("receipt (checkpoint payer.example …, records 3).")
+
+
 @pytest.mark.parametrize("name", EVENTS)
 def test_every_event_of_the_catalog_has_its_words(name):
     assert EVENTS[name].rstrip(".") in sentence(row(name))
