@@ -7,8 +7,7 @@ from typing import Any
 
 from interpayer.delivery import ndjson
 from interpayer.delivery import store as delivery_store
-from interpayer.delivery.parts import open_parts, sweep_parts
-from interpayer.delivery.withdrawal import rebuild_file, to_rebuild
+from interpayer.delivery.parts import open_parts
 from interpayer.exchange import batch_store, store
 from interpayer.exchange.durability import store as durable
 from interpayer.exchange.tools import Tools
@@ -17,6 +16,7 @@ from interpayer.identity import review
 from interpayer.model.event import Event
 from interpayer.model.exchange import State
 from interpayer.operations import standing
+from interpayer.operations.rebuilding import rebuild_files
 from interpayer.system.clock import now
 from interpayer.system.database import Connection
 
@@ -42,7 +42,7 @@ class Upkeep:
             with self._tools.database.transaction() as conn:
                 if _is_mine(conn, name):
                     done[name] = task(self._tools, conn)
-        return done
+        return done | {"rebuilt": rebuild_files(self._tools)}
 
 
 def _standing(tools: Tools, conn: Connection) -> int:
@@ -94,22 +94,6 @@ def _expired_files(tools: Tools, conn: Connection) -> int:
     return len(job_ids)
 
 
-def _withdrawn(tools: Tools, conn: Connection) -> int:
-    """The bytes of members who were taken out of files are removed, and the checksums made anew."""
-    waiting = to_rebuild(conn)
-    for job_id, file_id in waiting:
-        rebuild_file(conn, open_parts(conn, tools.objects, tools.vault, job_id=job_id), file_id)
-    return len(waiting)
-
-
-def _replaced(tools: Tools, conn: Connection) -> int:
-    """Objects that a rebuilt file no longer names are deleted; in a transaction after the one that rebuilt it."""
-    jobs = delivery_store.list_jobs(conn, states=("ready", "fetched"))
-    for job in jobs:
-        sweep_parts(conn, open_parts(conn, tools.objects, tools.vault, job_id=job.id))
-    return len(jobs)
-
-
 def _leftovers(tools: Tools, conn: Connection) -> int:
     """Jobs that are over while bytes of theirs still lie there: deleted while the files were being written."""
     job_ids = delivery_store.leftover_jobs(conn)
@@ -133,8 +117,6 @@ _TASKS: dict[str, tuple[Callable[[Tools, Connection], int], float]] = {
     "overdue": (_overdue, 10.0),
     "given_up": (_given_up, 10.0),
     "expired_files": (_expired_files, 10.0),
-    "withdrawn": (_withdrawn, 1.0),
-    "replaced": (_replaced, 60.0),
     "leftovers": (_leftovers, 60.0),
     "finished_work": (_finished_work, 600.0),
 }
