@@ -16,7 +16,7 @@ from interpayer.records.packs import context_of, read_packs
 from interpayer.system.database import Connection
 
 # Members per query: bounds the memory of an export, whatever its size.
-CHUNK = 128
+CHUNK = 64
 # With more dependents than this, a shared resource says nothing about any one of them.
 MOST_DEPENDENTS = 200
 
@@ -91,11 +91,11 @@ class Selection:
 
 
 class _Fetched(NamedTuple):
-    """A chunk of members, their packs, what opens them, and the shared resources they depend on."""
+    """A chunk of members: their packs, the lines in them, and the shared resources they depend on."""
 
     chunk: list[str]
     rows: list[dict[str, Any]]
-    openers: dict[str, Opener]
+    blocks: Blocks
     dependents: list[dict[str, Any]]
 
 
@@ -115,20 +115,18 @@ def export_lines(
     """
     dependents: dict[str, list[str]] = {}
     for fetched in _prefetched(conn, codec, selection, with_ids=transmitter is not None):
-        rows, chunk = fetched.rows, fetched.chunk
+        blocks = fetched.blocks
         _depend(dependents, fetched.dependents)
-        blocks = _blocks(rows, fetched.openers)
-        hide_targets(conn, blocks, _parameters(selection, chunk))
         if patients and selection.since is None and _wants(selection, "Patient"):
-            blocks |= _missing_patients(blocks, patients, chunk)
+            blocks |= _missing_patients(blocks, patients, fetched.chunk)
         if transmitter and _wants(selection, "Provenance"):
-            _transmit(blocks, rows, transmitter)
+            _transmit(blocks, fetched.rows, transmitter)
         yield from blocks.values()
     yield from _shared_lines(conn, codec, selection, dependents=dependents)
 
 
 def _prefetched(conn: Connection, codec: Codec, selection: Selection, *, with_ids: bool) -> Iterator[_Fetched]:
-    """Each chunk of members with its packs and keys; the next one is fetched while this one is worked on."""
+    """Each chunk of members with its lines; the next one is fetched and opened while this one is handed on."""
 
     def fetch(chunk: list[str]) -> _Fetched:
         parameters = {**_parameters(selection, chunk), "with_ids": with_ids}
@@ -136,7 +134,10 @@ def _prefetched(conn: Connection, codec: Codec, selection: Selection, *, with_id
         rows.sort(key=_place)
         keys = known_keys(conn, codec.vault, {row["member_id"] for row in rows})
         openers = {member_id: Opener(key) for member_id, key in keys.items()}
-        return _Fetched(chunk, rows, openers, conn.execute(_DEPENDENTS, parameters).fetchall())
+        dependents = conn.execute(_DEPENDENTS, parameters).fetchall()
+        blocks = _blocks(rows, openers)
+        hide_targets(conn, blocks, parameters)
+        return _Fetched(chunk, rows, blocks, dependents)
 
     with ThreadPoolExecutor(1) as thread:
         waiting: deque[Future[_Fetched]] = deque()
