@@ -24,6 +24,17 @@ UNDER_WAY = (
     *("sent", "acknowledged", "receiving", "reconciling"),
 )
 SETTLED = {state.value for state in FINAL} | {"unresolved", "blocked", "incomplete", "in_review", "escalated"}
+# Which facts of an event are worth a line here, and under which words.
+_TOLD = {
+    "rule": "rule",
+    "candidates": "candidates:",
+    "verdict": "verdict:",
+    "mode": "by",
+    "why": "because",
+    "records": "records:",
+    "answer": "answer:",
+    "case": "case",
+}
 _SKIPPED = {"standing.created", "standing.fired", "exchange.validated"}
 
 
@@ -40,7 +51,10 @@ def demo(
     """
     began = time.monotonic()
     folder = Path(tempfile.mkdtemp(prefix="interpayer-demo-"))
-    out.print("[bold]Two health plans exchange members' histories.[/bold] Real processes, databases, keys, https.\n")
+    out.print(
+        "[bold]Two health plans exchange members' histories.[/bold] Real processes, databases, keys, https.\n",
+        soft_wrap=True,
+    )
     stage = build_stage(folder, seed=seed, count=members, say=_quiet)
     try:
         _introduce(stage)
@@ -62,7 +76,7 @@ def demo(
 
 def _introduce(stage: Stage) -> None:
     for one, role in ((stage.old, "the old plan, it is asked"), (stage.new, "the new plan, it asks")):
-        out.print(f"  [bold]{one.title}[/bold] ({role})  FHIR {one.base_url}/fhir  API {one.api_url}")
+        out.print(f"  [bold]{one.title}[/bold] ({role})  FHIR {one.base_url}/fhir  API {one.api_url}", soft_wrap=True)
     _say("each has registered the other: keys, organization, endpoint, scopes; every call is mutual TLS")
 
 
@@ -145,7 +159,10 @@ def _verified(stage: Stage) -> bool:
 
 def _how_to_go_on(stage: Stage, *, keep: bool) -> None:
     one = stage.new
-    out.print("\n[bold]Look further[/bold]: interpayer exchange show ID · interpayer audit show ID · docs/tour.md")
+    out.print(
+        "\n[bold]Look further[/bold]: interpayer exchange show ID · interpayer audit show ID · docs/tour.md",
+        soft_wrap=True,
+    )
     if not keep:
         return
     ca = one.home / "tls" / "ca.crt"
@@ -201,8 +218,13 @@ def _timeline(one: Installation, exchange_id: str) -> None:
 
 
 def _short(event: dict[str, Any]) -> str:
-    """The event in words, without date and process."""
-    return sentence({**event, "facts": {}, "policy_version": None}).split(" · ", 2)[-1]
+    """The event in words, without date and process, with what was decided and why."""
+    text = sentence({**event, "facts": {}, "policy_version": None}).split(" · ", 2)[-1]
+    facts = event["facts"]
+    told = [f"{words} {facts[name]}" for name, words in _TOLD.items() if facts.get(name) not in (None, [], "") if words]
+    if event["policy_version"]:
+        told.append(f"policy {str(event['policy_version'])[:12]}")
+    return f"{text} [dim]{', '.join(told)}[/dim]" if told else text
 
 
 def _result(one: Installation, exchange: dict[str, Any]) -> None:
@@ -261,7 +283,7 @@ def _candidate(sides: dict[str, Any], role: Role) -> str:
 
 
 def _title(number: int, text: str) -> None:
-    out.print(f"\n[bold]{number}  {text}[/bold]")
+    out.print(f"\n[bold]{number}  {text}[/bold]", soft_wrap=True)
 
 
 def _say(text: str) -> None:
