@@ -6,10 +6,12 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from interpayer.app.build import Application, build
+from interpayer.audit.ledger import search
 from interpayer.exchange.tools import Tools
 from interpayer.identity import store as identity_store
 from interpayer.model.exchange import FINAL
@@ -51,8 +53,9 @@ class Town:
 
     def acquaint(self, *names: str, capabilities: Sequence[str] = CAPABILITIES) -> None:
         """Register each of these payers at each other."""
-        for one, other in itertools.permutations(names, 2):
-            introduce(self.payers[one], self.payers[other], capabilities=capabilities)
+        pairs = [(self.payers[one], self.payers[other]) for one, other in itertools.permutations(names, 2)]
+        with ThreadPoolExecutor(3) as pool:
+            list(pool.map(lambda pair: introduce(*pair, capabilities=capabilities), pairs))
 
     def tools(self, one: Installation) -> Tools:
         """The tools of its operator, to look at what its database holds."""
@@ -123,9 +126,48 @@ def events(one: Installation, exchange_id: str) -> list[Event]:
     return list(found["events"])
 
 
+def ledger(town: Town, one: Installation, name: str) -> list[Event]:
+    """Every event of this name on its ledger, oldest first."""
+    tools = town.tools(one)
+    with tools.database.transaction() as conn:
+        return [event for event in search(conn, limit=100_000) if event["name"] == name]
+
+
 def counterpart(other: Installation, exchange: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The exchanges at the other payer that carry the same correlation id, newest first."""
     return [e for e in other.exchanges() if e["correlation_id"] == exchange["correlation_id"]]
+
+
+def allow(one: Installation, member_id: str, source: str, *, scope: str = "sensitive") -> str:
+    """Record that a member lets this plan have what another payer holds; the consent's id."""
+    at = now()
+    given = {
+        "member": member_id,
+        "scope": scope,
+        "sources": [source],
+        "recipients": [one.name],
+        "starts_at": (at - timedelta(days=30)).isoformat(),
+        "ends_at": (at + timedelta(days=300)).isoformat(),
+        "proof": "form 12",
+    }
+    status, kept = one.api("POST", "/consents", given)
+    assert status == 201, kept
+    return str(kept["consent"]["id"])
+
+
+def ask(one: Installation, partner: str, member: Mapping[str, Any], *, key: str | None = None, **more: Any) -> str:
+    """Ask another payer for a member's history, at once and with all that is needed; the exchange id."""
+    body = {
+        "partner": partner,
+        "member": dict(member),
+        "basis": "opt_in",
+        "attestation": {"by": "enrollment desk", "enrolled": True, "opted_in": True},
+        "priority": "urgent",
+        **more,
+    }
+    status, kept = one.api("POST", "/exchanges", body, key=key or f"key-{time.monotonic_ns()}")
+    assert status in (200, 202), kept
+    return str(kept["exchange"])
 
 
 def enroll(one: Installation, folder: Path, rows: Sequence[Mapping[str, str]]) -> dict[str, Any]:
