@@ -1,5 +1,6 @@
 """`interpayer case`: decisions that a named person owes."""
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Annotated, Any
 
@@ -61,7 +62,7 @@ def show(
         return
     output.tell_fields({name: value for name, value in case.items() if name != "evidence"})
     for candidate in case["evidence"]:
-        output.tell_fields({"candidate": candidate})
+        output.tell_fields({"candidate": _compared(candidate)})
     for side, values in (sides or {}).items():
         for one in values if isinstance(values, list) else [values]:
             output.tell_fields({side: one})
@@ -111,6 +112,15 @@ def decide(  # noqa: PLR0913 -- an option each
         output.tell_json("case-decision/1", output.plain(done))
     else:
         output.say(f"{case_id}: {done.decision}.")
+
+
+def _compared(candidate: Mapping[str, Any]) -> str:
+    """A candidate with its facts by what the comparison said: equal, close, different, missing."""
+    levels: dict[str, list[str]] = {}
+    for comparison in candidate["comparisons"]:
+        levels.setdefault(comparison["level"], []).append(comparison["field"])
+    rule = f" by {candidate['rule']}" if candidate["rule"] else ""
+    return f"{candidate['member_id']}{rule}; " + "; ".join(f"{name}: {', '.join(levels[name])}" for name in levels)
 
 
 def _case(row: CaseRow) -> dict[str, Any]:

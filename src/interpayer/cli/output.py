@@ -228,7 +228,7 @@ def _cell(value: Any) -> str:
     if isinstance(found, list):
         return ", ".join(map(_cell, found))
     if isinstance(found, dict):
-        return ", ".join(f"{key} {_cell(entry)}" for key, entry in found.items())
+        return ", ".join(f"{key} {told}" for key, entry in found.items() if (told := _cell(entry)))
     if isinstance(value, datetime):
         return f"{value:%Y-%m-%d %H:%M:%SZ}"
     # what partners sent must not move a terminal's cursor

@@ -15,6 +15,7 @@ from interpayer.cli.session import session_of
 from interpayer.model.partner import Endpoint, Partner, PartnerStatus
 from interpayer.model.reason import Refusal
 from interpayer.operations import partners
+from interpayer.partners.onboarding import CAPABILITIES
 
 HELP = """The payers we exchange with: registration, endpoints, status.
 
@@ -114,7 +115,9 @@ def add_(  # noqa: PLR0913 -- an option each
     partner: Who,
     fhir_base: Annotated[str, typer.Argument(help="Its FHIR base, https.")],
     *,
-    capability: Annotated[list[str], typer.Option(help="bulk_2.2, bulk_2.1, single_everything; repeat it.")],
+    capability: Annotated[
+        list[str] | None, typer.Option(help=f"{', '.join(CAPABILITIES)}; repeat it. All of them when none is named.")
+    ] = None,
     version: Annotated[str, typer.Option(help="Version of the guide.")] = "2.2",
     mtls: Annotated[bool, typer.Option(help="Whether it wants our client certificate.")] = True,
     maximum_members: Annotated[int, typer.Option(min=1, help="At most so many members in one call.")] = 1000,
@@ -123,7 +126,7 @@ def add_(  # noqa: PLR0913 -- an option each
     """Add a place where a partner answers; prints the endpoint id."""
     endpoint = {
         "fhir_base": fhir_base,
-        "capabilities": capability,
+        "capabilities": capability or list(CAPABILITIES),
         "version": version,
         "requires_mtls": mtls,
         "maximum_members": maximum_members,
