@@ -16,4 +16,6 @@ def test_our_own_door_passes_every_check(town: Town):
 
 def test_a_door_that_is_not_there_fails_every_check(town: Town):
     one = town.payers["payer-conforming"]
-    one.command("conformance", "run", "https://127.0.0.1:1/fhir", allowed=(1,))
+    found = one.command("conformance", "run", "https://127.0.0.1:1/fhir", allowed=(1,))["findings"]
+    assert found
+    assert [f for f in found if f["outcome"] == "passed"] == []
