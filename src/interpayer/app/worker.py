@@ -2,7 +2,7 @@
 
 import signal
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from interpayer.app.build import Application
 from interpayer.audit.sealer import copy_notes, seal_once
@@ -60,17 +60,28 @@ def _upkeep(application: Application, tools: Tools, stop: threading.Event) -> No
     key, export = application.checkpoint_key(), application.settings.home / "checkpoints"
     export.mkdir(parents=True, exist_ok=True)
     chores = Upkeep(tools)
+
+    def seal() -> None:
+        with tools.database.transaction() as conn:
+            seal_once(conn, key, application.settings.base_url, export)
+
+    def copy() -> None:
+        with tools.database.transaction() as conn:
+            copy_notes(conn, export)
+
     while not stop.wait(UPKEEP_S):
-        try:
-            with tools.database.transaction() as conn:
-                seal_once(conn, key, application.settings.base_url, export)
-            with tools.database.transaction() as conn:
-                copy_notes(conn, export)
-            chores.tick()
-        except DatabaseGone:
-            log.warning("upkeep.database_gone")
-        except Exception:  # upkeep must live: what fails now is tried again at the next tick
-            log.error("upkeep.failed", exc_info=True)
+        for task in (seal, copy, chores.tick):
+            _tried(task)
+
+
+def _tried(task: Callable[[], object]) -> None:
+    """Upkeep must live: what fails now is tried again at the next tick, and keeps nothing else from being done."""
+    try:
+        task()
+    except DatabaseGone:
+        log.warning("upkeep.database_gone")
+    except Exception:
+        log.error("upkeep.failed", exc_info=True)
 
 
 def _recovered(tools: Tools) -> "_Recovered":
