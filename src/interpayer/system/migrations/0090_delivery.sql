@@ -54,8 +54,9 @@ create table delivery.part (
 );
 
 -- One gzip member inside a part: the lines of one person, or one shared resource with the members that depend on it.
+-- (No foreign key: it would be asked for every one of millions of rows that one statement writes for one file.)
 create table delivery.segment (
-    file_id text not null references delivery.file (id) on delete cascade,
+    file_id text not null,
     position integer not null,
     part integer not null,
     start integer not null,
