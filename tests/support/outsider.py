@@ -3,7 +3,7 @@
 import json
 import ssl
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -31,8 +31,17 @@ ASYNC = {**JSON, "Prefer": "respond-async"}
 class Outsider:
     """A registered partner of one installation; `http` shows its certificate, `headers` its token."""
 
-    def __init__(self, name: str, target: Installation, authority: KeyPair, *, is_registered: bool = True) -> None:
+    def __init__(
+        self,
+        name: str,
+        target: Installation,
+        authority: KeyPair,
+        *,
+        is_registered: bool = True,
+        also_known_as: Sequence[str] = (),
+    ) -> None:
         self.name, self.target = name, target
+        self.organizations = [name, *also_known_as]
         self.folder = target.home / f"outsider-{name}"
         self.folder.mkdir()
         self.key = ECKey.generate_key("P-384", {"kid": "curve"})
@@ -100,6 +109,12 @@ class Outsider:
 
         return dict(wait_for(look))
 
+    def lines(self, url: str) -> list[dict[str, Any]]:
+        """The resources of a file, uncompressed: this client would read only the first member of a gzip."""
+        answer = self.get(url, **{"Accept": "application/fhir+ndjson", "Accept-Encoding": "identity"})
+        assert answer.status_code == 200, answer.text
+        return [json.loads(line) for line in answer.text.splitlines()]
+
     def match_parts(self, member: Mapping[str, str]) -> list[dict[str, Any]]:
         """The parts of a good match request for somebody of an enrollment feed."""
         born = date.fromisoformat(member["birth_date"])
@@ -133,7 +148,7 @@ class Outsider:
             "name": self.name,
             "client_id": self.name,
             "our_client_id": self.target.base_url,
-            "organizations": [self.name],
+            "organizations": self.organizations,
             "environment": self.target.environment,
             "jwks": public(self.key),
             "scopes": list(SCOPES),
