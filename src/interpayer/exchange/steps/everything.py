@@ -52,11 +52,13 @@ def everything_for(
         return []
     gathering(tools, conn, exchange_of)
     selection = selection_of(tools, [member_id], {**asked, "since": since, "until": None}, until=None)
-    lines = [line for block in lines_of(tools, conn, selection, exchange_of) for line in block.plain.splitlines()]
+    blocks = list(lines_of(tools, conn, selection, exchange_of))
+    lines = [line for block in blocks for line in block.plain.splitlines()]
+    content = sum(block.count for block in blocks if not block.shared and block.type not in ("Patient", "Provenance"))
     exchange_id = exchange_of[member_id]
     facts: dict[str, JSON] = {"records": len(lines), "digest": sha256(b"\n".join(sorted(lines))).hexdigest()}
     moves = [
-        Move(exchange_id, State.ASSEMBLING, facts=facts, answer=answer_of(len(lines)), details={"released": facts}),
+        Move(exchange_id, State.ASSEMBLING, facts=facts, answer=answer_of(content), details={"released": facts}),
         Move(exchange_id, State.RELEASED, facts=facts),
         Move(exchange_id, State.COMPLETED, facts=facts),
     ]

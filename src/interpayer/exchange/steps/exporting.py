@@ -125,11 +125,19 @@ def _released(tools: Tools, conn: Connection, job_id: str, exchange_of: Mapping[
     for member_id, exchange_id in exchange_of.items():
         share = shares.get(member_id)
         count = share.count if share else 0
+        answer = answer_of(share.content if share else 0)
         facts: dict[str, JSON] = {"job": job_id, "records": count, "digest": share.digest if share else None}
         details: dict[str, JSON] = {"released": facts, "withheld": dict(withheld.get(member_id, {}))}
         body: dict[str, JSON] = {"withheld": dict(withheld.get(member_id, {}))}
         assembled.append(
-            Move(exchange_id, State.ASSEMBLING, facts=facts, body=body, answer=answer_of(count), details=details)
+            Move(
+                exchange_id,
+                State.ASSEMBLING,
+                facts=facts,
+                body=body,
+                answer=answer,
+                details=details,
+            )
         )
         released.append(Move(exchange_id, State.RELEASED, facts=facts))
     move(conn, tools.ledger, assembled)

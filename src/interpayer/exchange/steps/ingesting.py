@@ -28,7 +28,6 @@ from interpayer.model.record import Quarantined, Record
 from interpayer.normalization.intake import Arrival, Known, Outline, canonicalize, outline, targets
 from interpayer.records import store as records_store
 from interpayer.records.loading import begin_load, save_records
-from interpayer.system.clock import now
 from interpayer.system.database import Connection
 from interpayer.validation.check import check
 
@@ -93,12 +92,13 @@ def reconcile(tools: Tools, conn: Connection, batch_id: str, places: Sequence[in
 @tx_step("deliver")
 def deliver(tools: Tools, conn: Connection, batch_id: str, taken: Sequence[Mapping[str, int]]) -> int:
     """What came is in the members' records; each exchange has its own count, and the receipt is kept."""
+    at = begin_load(conn)
     batch = batch_store.batch(conn, batch_id, lock=True)
     conflicts = batch["details"].get("conflicts", {})
     reconciled = store.of_batch(conn, batch_id, (State.RECONCILING,))
     rows = [row for row in reconciled if row["id"] not in conflicts]
     for row in rows:
-        _custodian(tools, conn, row, batch)
+        _custodian(tools, conn, row, batch, at=at)
     checkpoint = latest_checkpoint(conn)
     moves = [_in_review(row["id"], conflicts[row["id"]]) for row in reconciled if row["id"] in conflicts]
     moves += [_delivered(conn, row, batch, checkpoint=checkpoint) for row in rows]
@@ -113,11 +113,12 @@ def deliver(tools: Tools, conn: Connection, batch_id: str, taken: Sequence[Mappi
 @tx_step("deliver_one")
 def deliver_one(tools: Tools, conn: Connection, exchange_id: str) -> str:
     """Deliver one exchange after a person said that what came is our member's."""
+    at = begin_load(conn)
     row = store.row_of(conn, exchange_id)
     if row is None or row["state"] != State.RECONCILING.value:
         return "nothing to deliver"
     batch = batch_store.batch(conn, row["batch_id"])
-    _custodian(tools, conn, row, batch)
+    _custodian(tools, conn, row, batch, at=at)
     move(conn, tools.ledger, [_delivered(conn, row, batch, checkpoint=latest_checkpoint(conn))])
     return "delivered"
 
@@ -130,7 +131,7 @@ def _canonical(
     owners = records_store.owners(conn, targets(outlines, arrival, aliases))
     known = Known(members=expected.members, aliases=aliases, owners=owners)
     records: list[Record] = []
-    quarantined: list[Quarantined] = []
+    quarantined = [_unreadable(f, arrival) for f in chunk if f.resource is None]
     for one in outlines:
         broken = [issue.rule for issue in check(one.resource)]
         made = canonicalize(one, _for_member(arrival, one, expected), known, broken=broken)
@@ -139,6 +140,19 @@ def _canonical(
         else:
             records += made
     return records, quarantined
+
+
+def _unreadable(found: Found, arrival: Arrival) -> Quarantined:
+    """A line that is no resource: kept apart and counted, never lost."""
+    return Quarantined(
+        found.problem or "record.invalid",
+        "",
+        arrival.source,
+        found.raw,
+        rules=("json",),
+        exchange_id=arrival.exchange_id,
+        sender=arrival.sender,
+    )
 
 
 def _for_member(arrival: Arrival, one: Outline, expected: _Expected) -> Arrival:
@@ -198,8 +212,8 @@ def _in_review(exchange_id: str, conflict: Mapping[str, Any]) -> Move:
 def _delivered(conn: Connection, row: Mapping[str, Any], batch: Mapping[str, Any], *, checkpoint: str | None) -> Move:
     brought = records_store.received_counts(conn, row["id"])
     counts: dict[str, JSON] = {kind: sum(by_outcome.values()) for kind, by_outcome in brought.items()}
-    total = sum(sum(by_outcome.values()) for by_outcome in brought.values())
-    answer = _answer(total, set(batch["details"].get("error_codes", ())))
+    content = sum(sum(n.values()) for kind, n in brought.items() if kind not in ("Patient", "Provenance"))
+    answer = _answer(content, set(batch["details"].get("error_codes", ())))
     theirs = batch["details"].get("manifest", {}).get("extension", {})
     receipt: dict[str, JSON] = {
         "files": batch["details"].get("received", []),
@@ -224,20 +238,22 @@ def _answer(records: int, error_codes: set[str]) -> str:
     return "partial" if error_codes else "empty"
 
 
-def _custodian(tools: Tools, conn: Connection, row: Mapping[str, Any], batch: Mapping[str, Any]) -> None:
+def _custodian(
+    tools: Tools, conn: Connection, row: Mapping[str, Any], batch: Mapping[str, Any], *, at: datetime
+) -> None:
     """Our own Provenance beside the sender's: we hold this since now (PDex 2.7)."""
     resource = custodian_provenance(
         row["id"],
         Payer(tools.entity.identifier, tools.entity.name),
         [f"Patient/{row['member_id']}"],
-        recorded=now(),
+        recorded=at,
     )
     arrival = Arrival(
         source=tools.fhir_base,
         our_author=tools.fhir_base,
         own=True,
         record_id=tools.vault.record_id,
-        available_at=now(),
+        available_at=at,
         exchange_id=row["id"],
         sender=batch["partner_id"],
     )

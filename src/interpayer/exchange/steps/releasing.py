@@ -143,34 +143,23 @@ def gathering(tools: Tools, conn: Connection, exchange_of: Mapping[str, str]) ->
     move(conn, tools.ledger, [Move(x, State.GATHERING, facts={"source": "own records"}) for x in ids])
 
 
-def answer_of(count: int) -> str:
-    """What an answer of so many records amounts to."""
-    return "complete" if count else "empty"
+def answer_of(content: int) -> str:
+    """What an answer amounts to; `content` counts neither the Patient nor Provenance."""
+    return "complete" if content else "empty"
 
 
 def lines_of(tools: Tools, conn: Connection, selection: Selection, exchange_of: Mapping[str, str]) -> Iterator[Lines]:
-    """The records' lines with one Transmitter Provenance per exchange put among the Provenance (PDex 2.7)."""
+    """The records' lines, among them one Transmitter Provenance per exchange that names what goes (PDex 2.2)."""
 
     def patients(member_ids: Sequence[str]) -> Mapping[str, bytes]:
         known = identity_store.demographics_of(conn, tools.vault, list(member_ids))
         return {m: orjson.dumps(write_patient(d, m)) for m, d in known.items()}
 
-    is_wanted = selection.types is None or "Provenance" in selection.types
-    pending = list(exchange_of.items()) if is_wanted else []
-    for block in export_lines(conn, tools.codec, selection, patients=patients):
-        if pending and block.type >= "Provenance":
-            yield from _transmitted(tools, pending)
-            pending = []
-        yield block
-    yield from _transmitted(tools, pending)
+    at = now()
 
+    def transmitter(member_id: str, sent: Sequence[str]) -> bytes:
+        provenance_id = tools.vault.record_id(tools.fhir_base, "Provenance", exchange_of[member_id])
+        payer = Payer(tools.entity.identifier, tools.entity.name)
+        return orjson.dumps(transmitter_provenance(provenance_id, payer, sent, recorded=at))
 
-def _transmitted(tools: Tools, members: Sequence[tuple[str, str]]) -> Iterator[Lines]:
-    for member_id, exchange_id in members:
-        resource = transmitter_provenance(
-            tools.vault.record_id(tools.fhir_base, "Provenance", exchange_id),
-            Payer(tools.entity.identifier, tools.entity.name),
-            [f"Patient/{member_id}"],
-            recorded=now(),
-        )
-        yield Lines(type="Provenance", member_ids=(member_id,), plain=orjson.dumps(resource) + b"\n", count=1)
+    return export_lines(conn, tools.codec, selection, patients=patients, transmitter=transmitter)
