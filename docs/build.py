@@ -8,6 +8,8 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from interpayer.model.event import EVENTS
 from interpayer.model.exchange import FINAL, TRANSITIONS, Answer, State
 from interpayer.model.reason import REASONS
@@ -146,6 +148,69 @@ def _api() -> str | None:
     return _page("API", lead, lines)
 
 
+def _fhir_door() -> str | None:
+    door, match, export = (_module(f"interpayer.gateway.{name}") for name in ("door", "member_match", "export"))
+    if door is None or match is None or export is None:
+        return None
+    body = [
+        [f"`{act.method} /fhir{act.path}`", ", ".join(f"`{scope}`" for scope in act.scopes) or "anybody",
+         act.body.name.lower(), f"{act.maximum_bytes // 1024:,} KiB", act.route_class]
+        for act in (*match.operations(None), *export.operations(None))
+    ]  # fmt: skip
+    rates = [[name, f"{rate.per_minute:g}", str(rate.burst)] for name, rate in door.RATES.items()]
+    lines = [
+        *_table(["call", "needs one of the scopes", "body", "at most", "rate"], body), "",
+        "## Rates", "",
+        "Per partner, shared by all processes. Over it: 429 with `Retry-After`.", "",
+        *_table(["rate", "a minute", "at once after a rest"], rates),
+    ]  # fmt: skip
+    lead = (
+        "What partners may call: mutual TLS, and a token of `POST /token` that is bound to the same certificate. Open to"
+        " everybody are `/fhir/metadata`, `/.well-known/smart-configuration`, `/.well-known/davinci-configuration` and"
+        " `/.well-known/jwks.json`, which say the same to machines. Every no is an OperationOutcome; at the token"
+        " endpoint it is what OAuth wants."
+    )
+    return _page("The partners' door", lead, lines)
+
+
+def _facts(named: dict[str, list[str]] | None) -> str:
+    return ", ".join(f"{fact} {'/'.join(levels)}" for fact, levels in (named or {}).items())
+
+
+def _matching() -> str | None:
+    rules = _module("interpayer.identity.rules")
+    if rules is None:
+        return None
+    table = yaml.safe_load((Path(rules.__file__).parent / "rules_d.yaml").read_text("utf-8"))
+    head = ["rule", "what is compared", "gives", "all of", "any of", "none of"]
+    on, off = [], []
+    for rule in table["rules"]:
+        row = [f"`{rule['id']}`", rule["title"], rule["disposition"].replace("_", " "),
+               _facts(rule.get("all")), _facts(rule.get("any")), _facts(rule.get("none"))]  # fmt: skip
+        (off if rule.get("household") and not table["household_shared"] else on).append(row)
+    again = [[f"`{rule['id']}`", rule["title"], _facts(rule.get("all")), _facts(rule.get("any"))]
+             for rule in table["verification"]]  # fmt: skip
+    lines = [
+        "The rules are asked in this order. A rule makes a match certain only when exactly one *person* fits it,"
+        " however many rows that person has; two people who fit, or a fact that contradicts, go to a person as a case.",
+        "", *_table(head, on), "",
+        f"`demographics only` gives at most: {table['demographics_only']}. A card whose period lies outside everything"
+        f" that we covered: {table['coverage_gap']}.", "",
+        "Contradictions, which keep every rule from being certain: " + _facts(table["conflicts"]) + ".", "",
+        "## Rules that are off", "",
+        "They rest on facts that a household shares and would give one twin the other's history.", "",
+        *_table(head, off), "",
+        "## Is it really our member?", "",
+        "Asked about what a partner sends back, where both sides are known.", "",
+        *_table(["rule", "what is compared", "all of", "any of"], again),
+    ]  # fmt: skip
+    return _page(
+        "Who is meant",
+        "How a request finds its member. The version of these rules goes into every match and onto the ledger.",
+        lines,
+    )
+
+
 BUILDERS: dict[str, Callable[[], str | None]] = {
     "reasons.md": _reasons,
     "events.md": _events,
@@ -153,6 +218,8 @@ BUILDERS: dict[str, Callable[[], str | None]] = {
     "settings.md": _settings,
     "command-line.md": _command_line,
     "api.md": _api,
+    "fhir-door.md": _fhir_door,
+    "matching.md": _matching,
 }
 
 
