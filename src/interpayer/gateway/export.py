@@ -22,6 +22,7 @@ from interpayer.exchange.following import delete_job, fetched, may_fetch, still_
 from interpayer.exchange.kickoff import ExportWish, start_export_job
 from interpayer.exchange.responder import answer_everything
 from interpayer.exchange.steps.everything import Everything
+from interpayer.exchange.steps.exporting import WAITS_FOR
 from interpayer.exchange.steps.permission import wait_while_held
 from interpayer.exchange.steps.releasing import decide
 from interpayer.exchange.tools import Tools
@@ -213,7 +214,9 @@ def _status(tools: Tools, call: Call, conn: Connection) -> Answer:
     if job.state == "failed":
         raise Refusal(job.reason or "system.bug", "the job failed")
     if job.state in ("kicked_off", "running"):
-        return Answer(status=202, headers={"X-Progress": f"{job.progress}%", "Retry-After": "1"})
+        waits = job.detail.get(WAITS_FOR) is not None
+        progress = f"{job.progress}%, waiting" if waits else f"{job.progress}%"
+        return Answer(status=202, headers={"X-Progress": progress, "Retry-After": "10" if waits else "1"})
     body = manifest(
         job,
         files(conn, job.id),

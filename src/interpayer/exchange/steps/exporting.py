@@ -27,11 +27,17 @@ from interpayer.exchange.tools import Tools
 from interpayer.exchange.transitions import Move, move
 from interpayer.model.event import JSON, Event
 from interpayer.model.exchange import State
+from interpayer.model.reason import Fault
 from interpayer.records.export import withheld as withheld_counts
 from interpayer.records.loading import export_horizon
 from interpayer.system.clock import now
 from interpayer.system.database import Connection
+from interpayer.system.telemetry import get_logger
 
+log = get_logger()
+
+# In a job's detail: the reason for which it makes no progress now.
+WAITS_FOR = "waits_for"
 NOT_IN_GROUP = "A patient that was asked for is not in the Group."
 
 
@@ -66,6 +72,16 @@ def authorize(tools: Tools, conn: Connection, job_id: str) -> int:
 @step("gather")
 def gather(tools: Tools, job_id: str) -> int:
     """Write what the plan holds into files, one per type; the number of files. Done again, it begins anew."""
+    try:
+        return _written(tools, job_id)
+    except Fault as fault:
+        log.warning("a job waits", job_id=job_id, reason=fault.reason)
+        with tools.database.transaction() as conn:
+            delivery_store.set_detail(conn, job_id, {WAITS_FOR: fault.reason})
+        raise
+
+
+def _written(tools: Tools, job_id: str) -> int:
     with tools.database.transaction() as conn:
         horizon = export_horizon(conn)
     with tools.database.transaction() as conn:
@@ -74,7 +90,9 @@ def gather(tools: Tools, job_id: str) -> int:
         selection = selection_of(tools, list(exchange_of), asked, until=horizon)
         blocks = lines_of(tools, conn, selection, exchange_of)
         written = ndjson.write_files(conn, open_parts(conn, tools.objects, tools.vault, job_id=job_id), blocks)
-        delivery_store.set_detail(conn, job_id, {"transaction_time": horizon.isoformat()})
+        # files of an earlier try keep the moment up to which they are whole
+        known = _job(conn, job_id).detail.get("transaction_time")
+        delivery_store.set_detail(conn, job_id, {"transaction_time": known or horizon.isoformat(), WAITS_FOR: None})
         return len(written)
 
 
