@@ -165,10 +165,10 @@ def _fhir_door() -> str | None:
         *_table(["rate", "a minute", "at once after a rest"], rates),
     ]  # fmt: skip
     lead = (
-        "What partners may call: mutual TLS, and a token of `POST /token` that is bound to the same certificate. Open to"
-        " everybody are `/fhir/metadata`, `/.well-known/smart-configuration`, `/.well-known/davinci-configuration` and"
-        " `/.well-known/jwks.json`, which say the same to machines. Every no is an OperationOutcome; at the token"
-        " endpoint it is what OAuth wants."
+        "What partners may call: mutual TLS, and a token of `POST /token` that is bound to the same certificate. Open"
+        " to everybody are `/fhir/metadata`, `/.well-known/smart-configuration`, `/.well-known/jwks.json` and"
+        " `/.well-known/davinci-configuration`, which say the same to machines. Every no is an OperationOutcome; at the"
+        " token endpoint it is what OAuth wants."
     )
     return _page("The partners' door", lead, lines)
 

@@ -74,18 +74,23 @@ def built(arguments: Sequence[str]) -> typer.Typer:
     return app
 
 
+def _tell_version(value: bool) -> None:
+    if value:
+        print(version("interpayer"))
+        raise typer.Exit
+
+
 def _begin(
     context: typer.Context,
     *,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but results and errors.")] = False,
     no_color: Annotated[bool, typer.Option("--no-color", help="No colors; NO_COLOR does the same.")] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show where an unexpected fault came from.")] = False,
-    version_: Annotated[bool, typer.Option("--version", help="Show the version.", is_eager=True)] = False,
+    version_: Annotated[
+        bool, typer.Option("--version", help="Show the version.", is_eager=True, callback=_tell_version)
+    ] = False,
 ) -> None:
     """The options of every command."""
-    if version_:
-        print(version("interpayer"))
-        raise typer.Exit
     output.MANNERS.quiet, output.MANNERS.color = quiet, not no_color
     session = Session()
     context.obj = session

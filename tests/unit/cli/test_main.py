@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from importlib import import_module
+from importlib.metadata import version
 
 import pytest
 from typer.testing import CliRunner
@@ -37,6 +38,11 @@ def test_every_noun_has_its_file_and_its_help(noun: str) -> None:
 def test_the_help_of_a_noun_teaches_by_example(noun: str) -> None:
     app = import_module(f"interpayer.cli.{noun}").app
     assert f"interpayer {noun} " in app.info.help
+
+
+def test_the_version_is_told_without_a_command() -> None:
+    told = run("--version")
+    assert (told.exit_code, told.stdout.strip()) == (0, version("interpayer"))
 
 
 def test_an_unknown_noun_is_a_usage_error() -> None:
