@@ -3,6 +3,7 @@
 HRex 1.2 `member-match` (closed parameters, local references) and PDex 2.2 `$bulk-member-match` (MemberBundle parts).
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +12,8 @@ from interpayer.identity.reading import BIRTHSEX_URL, read_patient
 from interpayer.model.reason import Refusal
 
 _PARTS = {"MemberPatient": "Patient", "CoverageToMatch": "Coverage", "CoverageToLink": "Coverage", "Consent": "Consent"}
+
+_EXCHANGE_ID = re.compile(r"x-[a-z2-7]{26}")
 
 _NEEDED = {
     "MemberPatient": "request.missing_member",
@@ -72,6 +75,15 @@ def shortcomings(bundle: MemberBundle) -> tuple[str, ...]:
         "CoverageToMatch.payor": bool(_objects(coverage.get("payor"))),
     }
     return tuple(element for element, present in found.items() if not present)
+
+
+def named_exchange(bundle: MemberBundle) -> str | None:
+    """The partner's exchange that this member stands for, when its Patient id is one of ours in form.
+
+    Any other id may be a number of the person and stays inside the envelope.
+    """
+    patient_id = str(bundle.patient.get("id"))
+    return patient_id if _EXCHANGE_ID.fullmatch(patient_id) else None
 
 
 def write_single(bundle: MemberBundle) -> dict[str, Any]:

@@ -4,7 +4,14 @@ from typing import Any
 
 import pytest
 
-from interpayer.exchange.member_bundle import read_bulk, read_single, shortcomings, write_bulk, write_single
+from interpayer.exchange.member_bundle import (
+    named_exchange,
+    read_bulk,
+    read_single,
+    shortcomings,
+    write_bulk,
+    write_single,
+)
 from interpayer.model.reason import Refusal
 
 
@@ -141,3 +148,10 @@ def test_a_bulk_request_needs_at_least_one_bundle():
     with pytest.raises(Refusal) as refusal:
         read_bulk({"resourceType": "Parameters", "parameter": []})
     assert refusal.value.reason == "request.missing_member"
+
+
+def test_a_bundle_names_the_exchange_it_stands_for_and_never_a_number_of_a_person() -> None:
+    ours = "x-" + "a2" * 13
+    assert named_exchange(read_single(parameters(MemberPatient=a_patient(id=ours)))) == ours
+    for number in ("p1", "1234567890", "x-1234567890", "MRN-0000-1111-2222"):
+        assert named_exchange(read_single(parameters(MemberPatient=a_patient(id=number)))) is None

@@ -1,7 +1,7 @@
 """Requester, one batch: send the match, follow it, record each member's outcome, start the export."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Any
@@ -194,7 +194,7 @@ def match_one(tools: Tools, batch_id: str, exchange_id: str) -> str:
             return str(row["state"])
         body = write_single(describe(tools, conn, row))
         partner, endpoint = partner_of(conn, batch)
-    sent = trail(batch, exchange_id, content=body)
+    sent = replace(trail(batch, exchange_id, content=body), correlation_id=row["correlation_id"])
     try:
         found = called(tools, endpoint, lambda client: client.member_match(body, trail=sent), partner=partner)
         outcome = Outcome(exchange_id, "match", found.patient_id, None)

@@ -34,6 +34,8 @@ class Incoming:
 
     exchange_id: str
     bundle: MemberBundle
+    correlation_id: str | None = None
+    """What joins it with the partner's own exchange, where the call as a whole does not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +89,7 @@ def _receive(tools: Tools, conn: Connection, request: Request, incoming: Sequenc
             store.NewExchange(
                 id=i.exchange_id,
                 role=Role.RESPONDER,
-                correlation_id=request.correlation_id,
+                correlation_id=i.correlation_id or request.correlation_id,
                 partner_id=request.caller.partner_id,
                 organization=next(iter(request.caller.organizations), None),
                 purpose="payer_to_payer",
@@ -108,7 +110,7 @@ def _receive(tools: Tools, conn: Connection, request: Request, incoming: Sequenc
                 trace_id=request.trace_id,
                 facts={
                     "role": "responder",
-                    "correlation_id": request.correlation_id,
+                    "correlation_id": i.correlation_id or request.correlation_id,
                     "envelope_sha256": digest,
                     "batch": request.batch_id,
                 },

@@ -13,7 +13,7 @@ from interpayer.delivery.parts import open_parts
 from interpayer.exchange import batch_store
 from interpayer.exchange.durability.flow import tx_step
 from interpayer.exchange.match_answer import Submitted, write_group, write_parameters
-from interpayer.exchange.member_bundle import MemberBundle, from_json
+from interpayer.exchange.member_bundle import MemberBundle, from_json, named_exchange
 from interpayer.exchange.steps.deciding import Incoming, Request, caller_of, decide
 from interpayer.exchange.steps.permission import wait_while_held
 from interpayer.exchange.tools import Tools
@@ -85,7 +85,11 @@ def match_chunk(tools: Tools, conn: Connection, job_id: str, chunk: int) -> int:
         correlation_id=kept["correlation_id"],
         batch_id=kept["batch_id"],
     )
-    incoming = [Incoming(new_id("x"), bundle) for bundle in bundles[begin : begin + CHUNK]]
+    incoming = [
+        # one call for many carries one correlation id; each member's own exchange is named by its bundle
+        Incoming(new_id("x"), bundle, named_exchange(bundle) if len(bundles) > 1 else None)
+        for bundle in bundles[begin : begin + CHUNK]
+    ]
     outcomes = decide(tools, conn, request, incoming)
     rows = [
         (begin + place, i.exchange_id, outcomes.kind[i.exchange_id], outcomes.member.get(i.exchange_id))

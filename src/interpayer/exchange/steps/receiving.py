@@ -1,6 +1,7 @@
 """Requester, one answer: download, verify, and in the end acknowledge."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from interpayer.delivery.inbox import Announced, Inbox, Incoming
@@ -84,7 +85,8 @@ def fetch_everything(tools: Tools, batch_id: str, exchange_id: str, *, place: in
         batch = batch_store.batch(conn, batch_id)
         partner, endpoint = partner_of(conn, batch)
         row = store.row_of(conn, exchange_id) or {}
-    member, sent = row["partner_member"], trail(batch, exchange_id)
+    member = row["partner_member"]
+    sent = replace(trail(batch, exchange_id), correlation_id=row["correlation_id"])
 
     def copy(client: PartnerClient, incoming: Incoming) -> None:
         incoming.restart()
