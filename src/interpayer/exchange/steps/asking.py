@@ -1,6 +1,7 @@
 """Requester, one exchange: is it whole, who is meant, may we, where to, and a place in a batch."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from interpayer.exchange import batch_store, store
@@ -194,12 +195,15 @@ def route_for(tools: Tools, conn: Connection, asked: Asked, *, environment: str)
         members=1,
         at=now(),
     )
-    return routing.choose(
+    route = routing.choose(
         endpoints,
         wanted,
         breakers=registry.breaker_states(conn, [e.id for e in endpoints]),
         registry_version=registry.registry_version(conn),
     )
+    if not endpoints and directory.by_organization(conn, asked.partner or "") is None:
+        return replace(route, reason="route.payer_unknown", why="no payer of this name is in the directory")
+    return route
 
 
 @tx_step("escalate")
