@@ -3,6 +3,7 @@
 import re
 import sys
 import tomllib
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,7 @@ def _module(name: str) -> str:
     return {"pyyaml": "yaml"}.get(name, name)
 
 
+@cache
 def _imported(folder: Path) -> set[str]:
     return {module.split(".")[0] for path in folder.rglob("*.py") for module in imported(path)}
 
