@@ -184,11 +184,19 @@ class _Places:
 
     def remove(self) -> None:
         self._delete_parts(self.load().parts)
-        self._store.delete(f"{self._folder}/state")
+        self._delete("state")
 
     def _delete_parts(self, parts: int) -> None:
         for number in range(parts):
-            self._store.delete(f"{self._folder}/{number:06d}")
+            self._delete(f"{number:06d}")
+
+    def _delete(self, name: str) -> None:
+        try:
+            self._store.delete(f"{self._folder}/{name}")
+        except StorageFailed as failure:
+            raise Fault(
+                FaultKind.RETRYABLE, "system.storage", detail="a received part could not be removed"
+            ) from failure
 
     def _put(self, name: str, content: bytes) -> None:
         path = f"{self._folder}/{name}"

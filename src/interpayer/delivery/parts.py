@@ -39,10 +39,16 @@ class Parts:
     def sweep(self, in_use: set[int], given_out: int) -> None:
         """Delete every object that no committed row names: torn attempts, replaced parts, expired files."""
         number = 0
-        while number < given_out or self._store.size(self._path(number)) is not None:
+        while number < given_out or self._is_there(number):
             if number not in in_use:
                 self._delete(number)
             number += 1
+
+    def _is_there(self, number: int) -> bool:
+        try:
+            return self._store.size(self._path(number)) is not None
+        except StorageFailed as failure:
+            raise Fault(FaultKind.RETRYABLE, "system.storage", detail="a part could not be looked at") from failure
 
     def _delete(self, number: int) -> None:
         try:

@@ -28,6 +28,7 @@ from interpayer.exchange.steps.releasing import decide
 from interpayer.exchange.tools import Tools
 from interpayer.gateway.door import Answer, Body, Call, Operation
 from interpayer.gateway.member_match import accepted, request_of, require_async
+from interpayer.gateway.metadata import standing_statement
 from interpayer.gateway.resource_types import RESOURCE_TYPES
 from interpayer.gateway.scopes import BULK_MATCH, EXPORT_ALIAS
 from interpayer.gateway.scopes import types as readable_types
@@ -216,7 +217,7 @@ def _status(tools: Tools, call: Call, conn: Connection) -> Answer:
     if job.state in ("kicked_off", "running"):
         waits = job.detail.get(WAITS_FOR) is not None
         progress = f"{job.progress}%, waiting" if waits else f"{job.progress}%"
-        return Answer(status=202, headers={"X-Progress": progress, "Retry-After": "10" if waits else "1"})
+        return Answer(status=202, headers={"X-Progress": progress, "Retry-After": "5" if waits else "1"})
     body = manifest(
         job,
         files(conn, job.id),
@@ -224,7 +225,8 @@ def _status(tools: Tools, call: Call, conn: Connection) -> Answer:
         error_url=f"{tools.fhir_base}/job/{job.id}/issues",
         errors=len(delivery_store.issues(conn, job.id)),
     )
-    body["extension"] = {"checkpoint": latest_checkpoint(conn)}
+    statement = standing_statement(tools.policy().exchange.payload_years)
+    body["extension"] = {"checkpoint": latest_checkpoint(conn), "statement": statement}
     headers = {"Expires": _http_date(job.expires_at)} if job.expires_at else {}
     return Answer(body=body, media_type="application/json", headers=headers)
 

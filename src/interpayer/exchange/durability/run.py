@@ -24,6 +24,7 @@ from interpayer.exchange.retry import QUICK, Follow, RetryPolicy, Try, follow, j
 from interpayer.model.event import JSON
 from interpayer.model.reason import Fault, FaultKind, Refusal
 from interpayer.system.database import Connection, Database, DatabaseError, DatabaseGone
+from interpayer.system.telemetry import get_logger
 
 T = TypeVar("T")
 Story = Callable[[str], str | None]
@@ -35,6 +36,7 @@ BUSY_STATES: Final = frozenset({"40001", "40P01", "55P03"})
 """Serialization failure, deadlock, lock not available: the same transaction again can succeed."""
 
 _draw = SystemRandom().random
+log = get_logger()
 
 
 class Postponed(Exception):
@@ -254,6 +256,7 @@ def _end_round(run: Run, kept: Outcome, policy: RetryPolicy, waits: _Waits) -> E
             keep(conn, run, kept, outcome="fault", result=told)
             return Fault(FaultKind.TERMINAL, GAVE_UP, detail=fault.reason)
         keep(conn, run, kept, outcome="postponed", result={"delay_s": delay_s, "reason": fault.reason})
+    log.warning("a step waits", workflow_id=run.work.workflow_id, step=kept.name, reason=fault.reason, delay_s=delay_s)
     return Postponed(delay_s, fault.reason)
 
 

@@ -32,9 +32,6 @@ from interpayer.records.export import withheld as withheld_counts
 from interpayer.records.loading import export_horizon
 from interpayer.system.clock import now
 from interpayer.system.database import Connection
-from interpayer.system.telemetry import get_logger
-
-log = get_logger()
 
 # In a job's detail: the reason for which it makes no progress now.
 WAITS_FOR = "waits_for"
@@ -75,7 +72,6 @@ def gather(tools: Tools, job_id: str) -> int:
     try:
         return _written(tools, job_id)
     except Fault as fault:
-        log.warning("a job waits", job_id=job_id, reason=fault.reason)
         with tools.database.transaction() as conn:
             delivery_store.set_detail(conn, job_id, {WAITS_FOR: fault.reason})
         raise
