@@ -11,6 +11,7 @@ from interpayer.gateway import export, member_match
 from interpayer.gateway import server as gateway
 from interpayer.gateway.door import Door, Operation
 from interpayer.gateway.listen import Doors, Listener, serve, tls_context
+from interpayer.gateway.metadata import standing_statement
 from interpayer.identity.reading import organization_identifier
 from interpayer.model.event import Event
 from interpayer.model.partner import Partner
@@ -70,6 +71,7 @@ def door_of(application: Application) -> Door:
         record=record,
         jwks=application.signer.public_jwks,
         recheck=recheck,
+        statement=standing_statement(application.bundle.exchange.payload_years),
     )
 
 

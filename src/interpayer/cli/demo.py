@@ -104,18 +104,18 @@ def _ambiguous(stage: Stage) -> None:
     exchange = _ask_for(stage, role, "ambiguous")
     _both_sides(stage, exchange)
     _say("The partner is told only: no match. At the old plan a case is open:")
-    (case,) = stage.old.command("case", "list", "--state", "open")["cases"]
-    sides = stage.old.command("case", "show", case["id"], "--unmasked")["sides"]
-    chosen = _candidate(sides, role)
+    _, found = stage.old.api("GET", "/cases?state=open")
+    (case,) = found["cases"]
+    _, shown = stage.old.api("GET", f"/cases/{case['id']}?unmasked=true")
+    chosen, candidates = _candidate(shown["sides"], role), len(shown["sides"]["candidates"])
     out.print(
-        f"    case {case['id']}  {case['reason']}  {len(sides['candidates'])} candidates, due {case['due_at'][:16]}"
+        f"    case {case['id']}  {case['reason']}  {candidates} candidates, due {case['due_at'][:16]}", soft_wrap=True
     )
-    decided = stage.old.command(
-        *("case", "decide", case["id"], "same"),
-        *("--member", chosen, "--reason", "documents_checked"),
-    )
+    ruling = {"decision": "same", "member_id": chosen, "reason": "documents_checked"}
+    _, decided = stage.old.api("POST", f"/cases/{case['id']}/decision", ruling)
     _say(f"A named person decides: {decided['decision']}. The decision is kept; the new plan asks again.")
-    again = stage.new.command("standing", "ask", exchange["standing"])["exchange"]
+    _, asked = stage.new.api("POST", f"/standing/{exchange['standing']}/ask")
+    again = asked["exchange"]
     found = _settled(stage.new, again)
     _result(stage.new, found)
 

@@ -122,6 +122,7 @@ class Door:
     jwks: Callable[[], Mapping[str, Any]]
     recheck: Recheck | None = None
     rates: Mapping[str, Rate] = field(default_factory=lambda: RATES)
+    statement: str | None = None
 
     @property
     def fhir_base(self) -> str:

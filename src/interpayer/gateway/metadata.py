@@ -33,6 +33,7 @@ def capability_statement(door: Door, operations: Sequence[Operation]) -> dict[st
         "rest": [
             {
                 "mode": "server",
+                **({"documentation": door.statement} if door.statement else {}),
                 "security": {
                     "service": [{"coding": [{"system": SECURITY_SYSTEM, "code": "SMART-on-FHIR"}]}],
                     "description": "SMART Backend Services; tokens are bound to the TLS client certificate (RFC 8705).",
@@ -41,6 +42,15 @@ def capability_statement(door: Door, operations: Sequence[Operation]) -> dict[st
             }
         ],
     }
+
+
+def standing_statement(years: int) -> str:
+    """What this payer never sends, in the same words for every member and every partner (42 CFR 422.121(b)(4)(ii))."""
+    return (
+        "Never sent: amounts of money (remittances, cost sharing), denied prior authorizations, prior authorizations "
+        f"for drugs, prior authorizations closed for more than a year, services of more than {years} years before "
+        "the request, and what the law or the member does not allow."
+    )
 
 
 def smart_configuration(door: Door) -> dict[str, Any]:

@@ -160,6 +160,10 @@ class Installation:
             self.client = httpx2.Client(verify=context, timeout=30, trust_env=False)
         return self.client
 
+    def public_keys(self) -> dict[str, Any]:
+        """The keys that its partners verify it by, as it publishes them."""
+        return dict(self._client().get(f"{self.base_url}/.well-known/jwks.json").json())
+
     def exchanges(self) -> list[dict[str, Any]]:
         """All exchanges that its API lists, newest first."""
         found: list[dict[str, Any]] = []
@@ -227,7 +231,7 @@ def introduce(one: Installation, other: Installation, *, capabilities: Sequence[
         "our_client_id": one.base_url,
         "organizations": [other.name, *other.also_known_as],
         "environment": other.environment,
-        "jwks": other.command("partner", "keys"),
+        "jwks": other.public_keys(),
         "scopes": [
             "http://hl7.org/fhir/us/davinci-hrex/OperationDefinition/member-match",
             "http://hl7.org/fhir/us/davinci-pdex/OperationDefinition/BulkMemberMatch",
