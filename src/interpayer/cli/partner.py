@@ -1,6 +1,5 @@
 """`interpayer partner`: the payers we exchange with, where they answer, and how they come and rest."""
 
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,7 +11,7 @@ import yaml
 from interpayer.cli import output
 from interpayer.cli.output import AsFormat, AsJson
 from interpayer.cli.session import session_of
-from interpayer.model.partner import Endpoint, Partner, PartnerStatus
+from interpayer.model.partner import PartnerStatus
 from interpayer.model.reason import Refusal
 from interpayer.operations import partners
 from interpayer.partners.onboarding import CAPABILITIES
@@ -60,7 +59,7 @@ def add(
 def list_(context: typer.Context, form: AsFormat = "table", as_json: AsJson = False) -> None:
     """List partners by name."""
     with session_of(context).acting("partner.read") as act:
-        rows = [_partner(partner) for partner in partners.listed(act.conn)]
+        rows = [partners.told(partner) for partner in partners.listed(act.conn)]
     output.tell_rows("partner-list/1", "partners", rows, columns=COLUMNS, form=output.chosen(form, as_json=as_json))
 
 
@@ -69,12 +68,14 @@ def show(context: typer.Context, partner: Who, as_json: AsJson = False) -> None:
     """Show a partner: what it may, where it answers, whether calls rest, its history."""
     with session_of(context).acting("partner.read") as act:
         view = partners.shown(act.conn, partner)
-    endpoints = [_endpoint(endpoint, view) for endpoint in view.endpoints]
+    endpoints = partners.endpoints_told(view)
     history = [output.plain(change) for change in view.history]
     if as_json:
-        output.tell_json("partner/1", {"partner": _partner(view.partner), "endpoints": endpoints, "history": history})
+        output.tell_json(
+            "partner/1", {"partner": partners.told(view.partner), "endpoints": endpoints, "history": history}
+        )
         return
-    output.tell_fields(_partner(view.partner))
+    output.tell_fields(partners.told(view.partner))
     for endpoint in endpoints:
         output.tell_fields({"endpoint": endpoint})
     for change in view.history:
@@ -169,38 +170,6 @@ def _set_status(context: typer.Context, name: str, *, status_: PartnerStatus, re
     output.say(f"{changed.name} is {changed.status.value}.")
     if as_json:
         output.tell_json("partner-status/1", {"partner": changed.id, "status": changed.status.value})
-
-
-def _partner(partner: Partner) -> dict[str, Any]:
-    keys = partner.jwks.get("keys")
-    return {
-        "id": partner.id,
-        "name": partner.name,
-        "status": partner.status.value,
-        "environment": partner.environment,
-        "client_id": partner.client_id,
-        "our_client_id": partner.our_client_id,
-        "organizations": list(partner.organizations),
-        "scopes": list(partner.scopes),
-        "attested_by_contract": partner.attested_by_contract,
-        "contact": partner.contact,
-        "key_ids": [key.get("kid") for key in keys if isinstance(key, Mapping)] if isinstance(keys, list) else [],
-    }
-
-
-def _endpoint(endpoint: Endpoint, view: partners.PartnerView) -> dict[str, Any]:
-    breaker = view.breakers.get(endpoint.id)
-    return {
-        "id": endpoint.id,
-        "fhir_base": endpoint.fhir_base,
-        "capabilities": list(endpoint.capabilities),
-        "version": endpoint.version,
-        "status": endpoint.status,
-        "requires_mtls": endpoint.requires_mtls,
-        "maximum_members": endpoint.maximum_members,
-        "breaker": breaker.state if breaker else "closed",
-        "maintenance": [list(window) for window in endpoint.maintenance],
-    }
 
 
 def _read(file: Path) -> dict[str, Any]:

@@ -75,6 +75,44 @@ def shown(conn: Connection, name: str) -> PartnerView:
     )
 
 
+def told(partner: Partner) -> dict[str, Any]:
+    """A partner as people and systems of the plan see it; of its keys only the ids."""
+    keys = partner.jwks.get("keys")
+    return {
+        "id": partner.id,
+        "name": partner.name,
+        "status": partner.status.value,
+        "environment": partner.environment,
+        "client_id": partner.client_id,
+        "our_client_id": partner.our_client_id,
+        "organizations": list(partner.organizations),
+        "scopes": list(partner.scopes),
+        "attested_by_contract": partner.attested_by_contract,
+        "contact": partner.contact,
+        "key_ids": [key.get("kid") for key in keys if isinstance(key, Mapping)] if isinstance(keys, list) else [],
+    }
+
+
+def endpoints_told(view: PartnerView) -> list[dict[str, Any]]:
+    """Where a partner answers, and whether calls rest there now."""
+    at = now()
+    return [
+        {
+            "id": endpoint.id,
+            "fhir_base": endpoint.fhir_base,
+            "capabilities": list(endpoint.capabilities),
+            "version": endpoint.version,
+            "status": endpoint.status,
+            "requires_mtls": endpoint.requires_mtls,
+            "maximum_members": endpoint.maximum_members,
+            "breaker": view.breakers[endpoint.id].state if endpoint.id in view.breakers else "closed",
+            "maintenance": [list(window) for window in endpoint.maintenance],
+            "is_in_maintenance": any(start <= at < end for start, end in endpoint.maintenance),
+        }
+        for endpoint in view.endpoints
+    ]
+
+
 def set_status(
     tools: Tools, conn: Connection, name: str, *, status: PartnerStatus, reason: str, actor: Actor
 ) -> Partner:
