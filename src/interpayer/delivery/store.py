@@ -85,6 +85,14 @@ def job(conn: Connection, job_id: str, partner_id: str | None) -> Job | None:
     return Job(**row) if row else None
 
 
+def known_job(conn: Connection, job_id: str) -> Job:
+    """The job that our own work is about, whoever it belongs to; LookupError when it is gone."""
+    found = job(conn, job_id, None)
+    if found is None:
+        raise LookupError("no such job")
+    return found
+
+
 def list_jobs(
     conn: Connection, *, partner_id: str | None = None, states: Sequence[str] | None = None, limit: int = 100
 ) -> list[Job]:

@@ -42,7 +42,7 @@ NOT_IN_GROUP = "A patient that was asked for is not in the Group."
 def authorize(tools: Tools, conn: Connection, job_id: str) -> int:
     """Decide for each member again; the number that may go on. Who may not is left out, told without detail."""
     wait_while_held(tools, conn)
-    job = _job(conn, job_id)
+    job = delivery_store.known_job(conn, job_id)
     if job.state == "running":
         # an earlier run of this job came so far; release decides again
         return len(batch_store.job_members(conn, job_id))
@@ -87,7 +87,7 @@ def _written(tools: Tools, job_id: str) -> int:
         blocks = lines_of(tools, conn, selection, exchange_of)
         written = ndjson.write_files(conn, open_parts(conn, tools.objects, tools.vault, job_id=job_id), blocks)
         # files of an earlier try keep the moment up to which they are whole
-        known = _job(conn, job_id).detail.get("transaction_time")
+        known = delivery_store.known_job(conn, job_id).detail.get("transaction_time")
         delivery_store.set_detail(conn, job_id, {"transaction_time": known or horizon.isoformat(), WAITS_FOR: None})
         return len(written)
 
@@ -95,7 +95,7 @@ def _written(tools: Tools, job_id: str) -> int:
 @tx_step("release")
 def release(tools: Tools, conn: Connection, job_id: str) -> str:
     """Permission is decided once more at the moment of release; then the files can be fetched."""
-    job = _job(conn, job_id)
+    job = delivery_store.known_job(conn, job_id)
     if job.state != "running":
         return job.state
     wait_while_held(tools, conn)
@@ -122,13 +122,6 @@ def release(tools: Tools, conn: Connection, job_id: str) -> str:
         ),
     )
     return "ready"
-
-
-def _job(conn: Connection, job_id: str) -> delivery_store.Job:
-    job = delivery_store.job(conn, job_id, None)
-    if job is None:
-        raise LookupError("the job is unknown")
-    return job
 
 
 def _released(tools: Tools, conn: Connection, job_id: str, exchange_of: Mapping[str, str]) -> None:

@@ -76,7 +76,7 @@ def match_chunk(tools: Tools, conn: Connection, job_id: str, chunk: int) -> int:
     begin = chunk * CHUNK
     if batch_store.is_decided(conn, job_id, begin):
         return 0
-    job = _job(conn, job_id)
+    job = delivery_store.known_job(conn, job_id)
     kept = orjson.loads(delivery_store.job_request(conn, tools.vault, job_id))
     bundles = [from_json(b) for b in kept["bundles"]]
     request = Request(
@@ -104,7 +104,7 @@ def match_chunk(tools: Tools, conn: Connection, job_id: str, chunk: int) -> int:
 @tx_step("publish_match")
 def publish(tools: Tools, conn: Connection, job_id: str) -> str:
     """Write the Groups (PDex 2.2) and Parameters (2.1) and make the job ready."""
-    job = _job(conn, job_id)
+    job = delivery_store.known_job(conn, job_id)
     if job.state != "running":
         return job.state
     kept = orjson.loads(delivery_store.job_request(conn, tools.vault, job_id))
@@ -140,13 +140,6 @@ def publish(tools: Tools, conn: Connection, job_id: str) -> str:
         ),
     )
     return "ready"
-
-
-def _job(conn: Connection, job_id: str) -> delivery_store.Job:
-    job = delivery_store.job(conn, job_id, None)
-    if job is None:
-        raise LookupError("the job is unknown")
-    return job
 
 
 def _line(kind: str, resource: Mapping[str, Any]) -> Lines:
