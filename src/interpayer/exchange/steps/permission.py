@@ -22,7 +22,7 @@ from interpayer.policy.decide import Decision, Facts, decide
 from interpayer.system.clock import now
 from interpayer.system.database import Connection
 
-HELD_S = 30.0
+HELD_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
