@@ -32,7 +32,7 @@ class Pair:
 
     def member(self, name: str, *, records: int = 3, noise: int = 0) -> str:
         """Somebody with records at the old plan, not yet enrolled at the new one; `noise` makes records large."""
-        enroll(self.old, self.town.folder, [_row(name, "old")])
+        enroll(self.old, self.town.folder, [self.row(name, "old")])
         lines = [_patient(name), *(_condition(name, n, noise) for n in range(records))]
         path = self.town.folder / f"{name}.ndjson"
         path.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
@@ -42,13 +42,37 @@ class Pair:
     def ask(self, *names: str) -> list[str]:
         """Enroll them at the new plan, opted in: the exchanges that follow."""
         before = {e["exchange"] for e in self.new.exchanges()}
-        enroll(self.new, self.town.folder, [_row(n, "new") | opted_in(OLD, member_id=f"{n}-old") for n in names])
+        enroll(self.new, self.town.folder, [self.row(n, "new") | opted_in(OLD, member_id=f"{n}-old") for n in names])
 
         def made() -> list[str] | None:
             found = [e["exchange"] for e in self.new.exchanges() if e["exchange"] not in before]
             return found if len(found) == len(names) else None
 
         return list(wait_for(made))
+
+    @staticmethod
+    def row(name: str, plan: str) -> dict[str, str]:
+        """The member's row in the enrollment feed of the old or the new plan."""
+        return {
+            "member_id": f"{name}-{plan}",
+            "family": name.title(),
+            "given": "Robin",
+            "birth_date": "1979-04-11",
+            "sex": "male",
+            "address_line": f"1 {name.title()} Lane",
+            "address_postal_code": "53703",
+        }
+
+    def releases(self, name: str) -> int:
+        """How many releases of this member the old plan counts as fetched."""
+        tools = self.town.tools(self.old)
+        member_id = member_id_of(self.town, self.old, f"{name}-old")
+        with tools.database.transaction() as conn:
+            row = conn.execute(
+                "select count(*) as n from exchange.exchange where member_id = %s and state = 'completed'", (member_id,)
+            ).fetchone()
+        assert row is not None
+        return int(row["n"])
 
     def conditions(self, name: str) -> int:
         """How many of the member's conditions have arrived at the new plan."""
@@ -96,18 +120,6 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
             yield Pair(town, old, new, line)
         finally:
             town.close()
-
-
-def _row(name: str, plan: str) -> dict[str, str]:
-    return {
-        "member_id": f"{name}-{plan}",
-        "family": name.title(),
-        "given": "Robin",
-        "birth_date": "1979-04-11",
-        "sex": "male",
-        "address_line": f"1 {name.title()} Lane",
-        "address_postal_code": "53703",
-    }
 
 
 def _patient(name: str) -> dict[str, Any]:

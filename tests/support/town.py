@@ -43,12 +43,13 @@ class Town:
         open_payer(one, self.authority)
         return one
 
-    def open_all(self, *names: str) -> list[Installation]:
-        """Several payers at once, each registered at each other."""
+    def open_all(self, *names: str, known: Sequence[Sequence[str]] | None = None) -> list[Installation]:
+        """Several payers at once, each registered at each other, or those in each of these groups."""
         payers = [self._place(name) for name in names]
         with ThreadPoolExecutor(len(payers)) as pool:
             list(pool.map(lambda one: open_payer(one, self.authority), payers))
-        self.acquaint(*names)
+        for group in [names] if known is None else known:
+            self.acquaint(*group)
         return payers
 
     def acquaint(self, *names: str, capabilities: Sequence[str] = CAPABILITIES) -> None:
@@ -62,6 +63,11 @@ class Town:
         if one.name not in self._applications:
             self._applications[one.name] = build(read_settings(one.environ))
         return self._applications[one.name].tools("operator")
+
+    def forget(self, one: Installation) -> None:
+        """Drop the tools of an installation whose database is made anew: its passwords are others then."""
+        if one.name in self._applications:
+            self._applications.pop(one.name).close()
 
     def shut(self, *names: str) -> None:
         """End these payers' processes."""
