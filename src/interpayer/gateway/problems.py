@@ -12,6 +12,8 @@ from interpayer.system.database import DatabaseGone
 
 # Two transactions met (serialization, deadlock, lock not available): the same call later may well succeed.
 COLLISIONS = frozenset({"40001", "40P01", "55P03"})
+# The database is short of disk, memory or connections: nothing was kept, and the same call later may well succeed.
+EXHAUSTED = frozenset({"53100", "53200", "53300", "53400"})
 REASON_SYSTEM = "urn:interpayer:reason"
 DEFAULT_WAIT_S = 5
 
@@ -106,6 +108,8 @@ def from_exception(error: Exception, context: Context | None = None) -> Answer:
         return refused(reason, context, retry_after_s=error.retry_after_s)
     if isinstance(error, DatabaseGone) or getattr(error, "sqlstate", None) in COLLISIONS:
         return refused("system.overloaded", context)
+    if getattr(error, "sqlstate", None) in EXHAUSTED:
+        return refused("system.storage", context)
     return refused("system.bug", context)
 
 

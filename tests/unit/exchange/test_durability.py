@@ -1,11 +1,15 @@
+import threading
+from collections.abc import Iterator
+
 import pytest
 from psycopg.conninfo import conninfo_to_dict
+from psycopg.errors import DiskFull, UniqueViolation
 
 from interpayer.exchange.durability.flow import WORKFLOWS, step, step_key, tx_step, workflow
 from interpayer.exchange.durability.letters import letter_about
-from interpayer.exchange.durability.run import LARGEST_RESULT, as_stored
+from interpayer.exchange.durability.run import LARGEST_RESULT, Home, Run, as_stored
 from interpayer.exchange.durability.store import address
-from interpayer.exchange.durability.work import Work, continuation_id, root_of
+from interpayer.exchange.durability.work import Watch, Work, continuation_id, root_of
 from interpayer.model.exchange import State
 from interpayer.model.reason import Fault, FaultKind, Refusal
 
@@ -124,3 +128,17 @@ def test_a_letter_about_an_unknown_error_has_its_place_and_not_its_text() -> Non
 def test_an_address_means_the_same_in_the_form_that_the_engine_reads(given: str) -> None:
     assert address(given).startswith("postgresql://")
     assert conninfo_to_dict(address(given)) == conninfo_to_dict(given)
+
+
+def test_a_step_waits_for_a_database_without_room_and_not_for_one_that_says_no() -> None:
+    run = Run(Home(None, None, Watch(), threading.Event()), WORK, "owner")  # type: ignore[arg-type]
+    answers: Iterator[Exception | None] = iter([DiskFull(), DiskFull(), None])
+
+    def act() -> str:
+        if (error := next(answers)) is not None:
+            raise error
+        return "done"
+
+    assert run.patiently(act) == "done"
+    with pytest.raises(UniqueViolation):
+        run.patiently(lambda: (_ for _ in ()).throw(UniqueViolation()))

@@ -1,6 +1,7 @@
 """Every reason has one rendering; what a partner may not know has the same as what it may."""
 
 import pytest
+from psycopg.errors import DeadlockDetected, DiskFull
 
 from interpayer.gateway.problems import TABLE, from_exception, oauth, outcome_of, refused, shown_reason, told
 from interpayer.model.reason import REASONS, Fault, FaultKind, Refusal
@@ -75,6 +76,8 @@ def test_waiting_is_told_in_whole_seconds_and_never_zero(wait_s: float, shown: s
         (Fault(FaultKind.TERMINAL, "partner.refused"), 500),
         (Fault(FaultKind.OURS, "system.bug"), 500),
         (KeyError("Jane Doe"), 500),
+        (DeadlockDetected("Jane Doe"), 503),
+        (DiskFull("Jane Doe"), 503),
     ],
 )
 def test_whatever_was_raised_has_an_answer(error: Exception, status: int) -> None:

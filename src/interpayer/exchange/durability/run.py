@@ -35,6 +35,9 @@ GAVE_UP: Final = "system.gave_up"
 BUSY_STATES: Final = frozenset({"40001", "40P01", "55P03"})
 """Serialization failure, deadlock, lock not available: the same transaction again can succeed."""
 
+EXHAUSTED: Final = frozenset({"53100", "53200", "53300", "53400"})
+"""Short of disk, memory, connections or room for its configuration: waited for like a database that is away."""
+
 _draw = SystemRandom().random
 log = get_logger()
 
@@ -102,7 +105,7 @@ class Run:
             except DatabaseGone:
                 pass
             except DatabaseError as error:
-                if error.sqlstate not in BUSY_STATES or number >= 20:
+                if error.sqlstate not in EXHAUSTED and (error.sqlstate not in BUSY_STATES or number >= 20):
                     raise
             self.pause(jitter(0.05, 2.0, number, draw=_draw))
         raise AssertionError("counting does not end")
