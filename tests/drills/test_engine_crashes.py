@@ -1,4 +1,7 @@
-"""What any engine behind the port must survive: processes and databases that die. Runbook: how-to/worker-died."""
+"""What any engine behind the port must survive: processes and databases that die.
+
+Runbook: docs/how-to/a-process-dies.md
+"""
 
 import os
 import random

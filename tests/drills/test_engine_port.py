@@ -1,4 +1,7 @@
-"""What any engine behind the port must do, told against the port alone. Runbook: how-to/dead-letter."""
+"""What any engine behind the port must do, told against the port alone.
+
+Runbook: docs/how-to/replay-a-dead-letter.md
+"""
 
 import threading
 import time
