@@ -29,7 +29,7 @@ from interpayer.exchange.tools import Tools
 from interpayer.gateway.door import Answer, Body, Call, Operation
 from interpayer.gateway.member_match import accepted, request_of, require_async
 from interpayer.gateway.metadata import standing_statement
-from interpayer.gateway.resource_types import RESOURCE_TYPES
+from interpayer.gateway.resource_types import read_types
 from interpayer.gateway.scopes import BULK_MATCH, EXPORT_ALIAS
 from interpayer.gateway.scopes import types as readable_types
 from interpayer.model.reason import Refusal
@@ -38,6 +38,7 @@ from interpayer.system.database import Connection
 EXPORT = "http://hl7.org/fhir/us/davinci-atr/OperationDefinition/davinci-data-export"
 EVERYTHING = "http://hl7.org/fhir/OperationDefinition/Patient-everything"
 EXPORT_TYPE = "hl7.fhir.us.davinci-pdex#payertopayer"
+HTTP_DATE = "%a, %d %b %Y %H:%M:%S GMT"
 _FORMATS = ("application/fhir+ndjson", "application/ndjson", "ndjson")
 _KNOWN = frozenset({"patient", "exportType", "_since", "_until", "_type", "_outputFormat"})
 _READ = (BULK_MATCH, EXPORT_ALIAS, "system/Group.rs", "system/*.rs")
@@ -151,7 +152,7 @@ def _wish(call: Call) -> ExportWish:
         raise Refusal("request.unsupported_parameter", f"exportType must be {EXPORT_TYPE}")
     if given.get("_outputFormat", [_FORMATS[0]])[0] not in _FORMATS:
         raise Refusal("request.unsupported_parameter", f"_outputFormat must be one of {', '.join(_FORMATS)}")
-    asked = _types(given.get("_type", []))
+    asked = read_types(given.get("_type", []))
     allowed = readable_types(call.caller.scopes)
     if allowed is not None and asked and set(asked) - allowed:
         raise Refusal("caller.wrong_scope", "_type names a type outside the token's scopes")
@@ -164,14 +165,6 @@ def _wish(call: Call) -> ExportWish:
         until=_instant(given, "_until"),
         unsupported=tuple(unknown),
     )
-
-
-def _types(values: list[str]) -> tuple[str, ...]:
-    """The resource types named in `_type`; `Refusal` when one is no type of R4."""
-    asked = tuple(t for value in values for t in value.split(",") if t)
-    if set(asked) - RESOURCE_TYPES:
-        raise Refusal("request.unsupported_parameter", "_type names something that is no resource type of FHIR R4")
-    return asked
 
 
 def _parameters(call: Call) -> dict[str, list[str]]:
@@ -227,7 +220,7 @@ def _status(tools: Tools, call: Call, conn: Connection) -> Answer:
     )
     statement = standing_statement(tools.policy().exchange.payload_years)
     body["extension"] = {"checkpoint": latest_checkpoint(conn), "statement": statement}
-    headers = {"Expires": _http_date(job.expires_at)} if job.expires_at else {}
+    headers = {"Expires": job.expires_at.strftime(HTTP_DATE)} if job.expires_at else {}
     return Answer(body=body, media_type="application/json", headers=headers)
 
 
@@ -250,12 +243,13 @@ def _file(tools: Tools, call: Call, conn: Connection) -> Answer:
     if start:
         headers["Content-Range"] = f"bytes {start}-{total - 1}/{total}"
 
+    allowed = still_allowed(tools, plan.file)
+
     def body() -> Iterator[bytes]:
-        allowed = still_allowed(tools, plan.file)
         yield from download.stream(parts, plan, gzip=is_gzip, start=start, still_allowed=allowed)
         fetched(tools, plan.file, caller=call.caller, trace_id=call.context.trace_id)
 
-    return Answer(status=206 if start else 200, body=body(), headers=headers, media_type="application/fhir+ndjson")
+    return Answer(206 if start else 200, body(), headers, "application/fhir+ndjson", still_allowed=allowed)
 
 
 def _range_start(call: Call, etag: str, total: int, *, is_gzip: bool) -> int:
@@ -274,7 +268,7 @@ def _everything(tools: Tools, call: Call, conn: Connection) -> Answer:
     if unknown:
         raise Refusal("request.unsupported_parameter", "$everything takes _type, _since, _count")
     query = {name: list(values) for name, values in call.query.items()}
-    wanted = Everything(types=_types(query.get("_type", [])), since=_instant(query, "_since"))
+    wanted = Everything(types=read_types(query.get("_type", [])), since=_instant(query, "_since"))
     member_id = call.path_parameters["id"]
     wait_while_held(tools, conn)
     lines = answer_everything(tools, conn, call.caller, member_id=member_id, wanted=wanted)
@@ -295,7 +289,3 @@ def _entry(tools: Tools, line: bytes) -> dict[str, Any]:
         "resource": orjson.Fragment(line),
         "search": {"mode": "match"},
     }
-
-
-def _http_date(at: datetime) -> str:
-    return at.strftime("%a, %d %b %Y %H:%M:%S GMT")

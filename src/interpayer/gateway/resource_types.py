@@ -1,5 +1,9 @@
 """The resource types of FHIR R4: what `_type` may name."""
 
+from collections.abc import Iterable
+
+from interpayer.model.reason import Refusal
+
 _NAMES = """
     Account ActivityDefinition AdverseEvent AllergyIntolerance Appointment AppointmentResponse AuditEvent Basic Binary
     BiologicallyDerivedProduct BodyStructure Bundle CapabilityStatement CarePlan CareTeam CatalogEntry ChargeItem
@@ -25,3 +29,11 @@ _NAMES = """
     TestScript ValueSet VerificationResult VisionPrescription
 """
 RESOURCE_TYPES = frozenset(_NAMES.split())
+
+
+def read_types(values: Iterable[str]) -> tuple[str, ...]:
+    """The resource types named in `_type`; `Refusal` when one is no type of R4."""
+    asked = tuple(t for value in values for t in value.split(",") if t)
+    if set(asked) - RESOURCE_TYPES:
+        raise Refusal("request.unsupported_parameter", "_type names something that is no resource type of FHIR R4")
+    return asked
