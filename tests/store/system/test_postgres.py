@@ -384,6 +384,17 @@ def test_a_torn_first_start_leaves_no_half_cluster(start, place) -> None:
         assert conn.execute("select 1 as one").fetchone() == {"one": 1}
 
 
+def kept_rows(pool: Database) -> list[dict[str, int]]:
+    """What is kept; a backend that outlives its killed postmaster for a moment may still take the first question."""
+    for _ in range(3):
+        try:
+            with pool.transaction() as conn:
+                return conn.execute("select x from kept").fetchall()
+        except DatabaseGone:
+            time.sleep(0.1)
+    raise AssertionError("the database did not come back")
+
+
 def test_a_killed_server_is_started_again_and_its_data_are_there(home) -> None:
     server, stop, said = (
         EmbeddedPostgres(home, "nobody", tuning=TUNING | {"fsync": "on"}),
@@ -406,8 +417,7 @@ def test_a_killed_server_is_started_again_and_its_data_are_there(home) -> None:
             assert pid is not None
             os.kill(pid, signal.SIGKILL)
             wait_until_gone(pid)
-            with pool.transaction() as conn:
-                assert conn.execute("select x from kept").fetchall() == [{"x": 1}]
+            assert kept_rows(pool) == [{"x": 1}]
             pool.close()
         except BaseException as error:
             failures.append(error)
