@@ -1,4 +1,4 @@
-"""Handing a file over: the gzip members that still stand, one after the other, permission asked again on the way."""
+"""Handing a file over: the gzip members that still stand, joined into one, permission asked again on the way."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -7,6 +7,7 @@ from interpayer.delivery.files import File, part_positions, read_file, segments
 from interpayer.delivery.parts import Parts, gunzip
 from interpayer.model.reason import Fault, FaultKind
 from interpayer.system.database import Connection
+from interpayer.system.gzip_members import HEADER, Joined, joined_length
 
 # Between two questions whether the file may still go.
 PIECE = 256 * 1024
@@ -14,10 +15,16 @@ PIECE = 256 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Download:
-    """What stood when the download began: each part's number with the pieces (start, length) to hand over."""
+    """What stood when the download began: each part's number with the members (start, length) to hand over."""
 
     file: File
     runs: tuple[tuple[int, tuple[tuple[int, int], ...]], ...]
+
+    @property
+    def gzip_length(self) -> int:
+        """How many bytes leave as gzip; ``file.plain_length`` otherwise."""
+        lengths = [length for _, members in self.runs for _, length in members]
+        return joined_length(sum(lengths), len(lengths))
 
 
 def plan_download(conn: Connection, file_id: str) -> Download | None:
@@ -26,10 +33,10 @@ def plan_download(conn: Connection, file_id: str) -> Download | None:
     if found is None:
         return None
     numbers = part_positions(conn, file_id)
-    pieces: dict[int, list[tuple[int, int]]] = {}
+    members: dict[int, list[tuple[int, int]]] = {}
     for part, start, length, _ in segments(conn, file_id):
-        _extend(pieces.setdefault(part, []), start, length)
-    return Download(found, tuple((numbers[part], tuple(runs)) for part, runs in sorted(pieces.items())))
+        members.setdefault(part, []).append((start, length))
+    return Download(found, tuple((numbers[part], tuple(runs)) for part, runs in sorted(members.items())))
 
 
 def stream(
@@ -38,27 +45,31 @@ def stream(
     """The bytes of the file: as gzip from ``start`` on (Range), or plain from the beginning.
 
     Before every piece ``still_allowed`` is asked; when it says no, the transfer breaks off (``delivery.interrupted``)
-    and the partner reads the manifest again. Both lengths are known beforehand: File.gzip_length, File.plain_length.
+    and the partner reads the manifest again. Both lengths are known beforehand: see ``Download``.
     """
     skip = start if gzip else 0
-    for number, runs in download.runs:
-        length = sum(run_length for _, run_length in runs)
-        if skip >= length:
-            skip -= length
-            continue
-        content = parts.read(number)
-        standing = b"".join(content[first : first + run_length] for first, run_length in runs)
-        whole = standing[skip:] if gzip else gunzip(standing)
-        skip = 0
-        for offset in range(0, len(whole), PIECE):
+    for whole in _joined(parts, download) if gzip else _plain(parts, download):
+        rest = whole[skip:]
+        skip -= len(whole) - len(rest)
+        for offset in range(0, len(rest), PIECE):
             if not still_allowed():
                 raise Fault(FaultKind.RETRYABLE, "delivery.interrupted", detail="the file changed or may not go")
-            yield whole[offset : offset + PIECE]
+            yield rest[offset : offset + PIECE]
 
 
-def _extend(runs: list[tuple[int, int]], start: int, length: int) -> None:
-    """Neighbors become one run."""
-    if runs and sum(runs[-1]) == start:
-        runs[-1] = (runs[-1][0], runs[-1][1] + length)
-    else:
-        runs.append((start, length))
+def _plain(parts: Parts, download: Download) -> Iterator[bytes]:
+    for number, members in download.runs:
+        content = parts.read(number)
+        yield gunzip(b"".join(content[first : first + length] for first, length in members))
+
+
+def _joined(parts: Parts, download: Download) -> Iterator[bytes]:
+    """One gzip member, part by part. What was fetched before is read again too: the checksum at the end covers all."""
+    if not download.runs:
+        return
+    joined = Joined()
+    yield HEADER
+    for number, members in download.runs:
+        content = parts.read(number)
+        yield b"".join([joined.inside(content[first : first + length]) for first, length in members])
+    yield joined.end()

@@ -23,7 +23,10 @@ select %s, * from unnest(%s::int[], %s::int[], %s::int[], %s::int[], %s::bigint[
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """One file of a manifest. ``sha256`` is of the plain NDJSON; None while the file is being rebuilt."""
+    """One file of a manifest. ``sha256`` is of the plain NDJSON; None while the file is being rebuilt.
+
+    ``gzip_length`` counts the members as they lie; joined for a reader they are shorter (``download.Download``).
+    """
 
     id: str
     job_id: str

@@ -3,19 +3,15 @@
 from collections.abc import Iterable
 from hashlib import sha256
 
-from isal import isal_zlib
-
 from interpayer.delivery import files
 from interpayer.delivery.files import File, Segment
 from interpayer.delivery.parts import Parts
 from interpayer.model.record import Lines
 from interpayer.system.database import Connection
+from interpayer.system.gzip_members import pack
 
 # Bytes of gzip in a part before it is written: enough for the store, small enough for many types side by side.
 PART = 4 * 1024 * 1024
-LEVEL = 1
-# zlib's code for a gzip header around the data.
-GZIP = 31
 
 
 def write_files(conn: Connection, parts: Parts, blocks: Iterable[Lines], *, kind: str = "output") -> list[File]:
@@ -72,7 +68,7 @@ class _Writer:
         self._length = self._part = self._position = 0
 
     def add(self, block: Lines) -> None:
-        packed = block.packed or isal_zlib.compress(block.plain, LEVEL, GZIP)
+        packed = block.packed or pack(block.plain)
         digest = block.sha256 or sha256(block.plain).hexdigest()
         self._digest.update(block.plain)
         owner, dependents = (None, block.member_ids) if block.shared else (block.member_ids[0], None)

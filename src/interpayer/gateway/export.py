@@ -235,7 +235,7 @@ def _file(tools: Tools, call: Call, conn: Connection) -> Answer:
         raise Refusal("request.not_found", "file")
     parts = open_parts(conn, tools.objects, tools.vault, job_id=found.job_id)
     is_gzip = "gzip" in call.headers.get("accept-encoding", "")
-    total = plan.file.gzip_length if is_gzip else plan.file.plain_length
+    total = plan.gzip_length if is_gzip else plan.file.plain_length
     start = _range_start(call, plan.file.etag, total, is_gzip=is_gzip)
     headers = {"ETag": plan.file.etag, "Content-Length": str(total - start), "Cache-Control": "no-store"}
     if is_gzip:

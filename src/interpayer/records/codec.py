@@ -5,6 +5,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from isal import isal_zlib
 
+from interpayer.system.gzip_members import pack
 from interpayer.system.keys import FRAME_HEADER, NONCE_LENGTH, SealBroken, Vault, read_header, seal
 
 LEVEL = 1
@@ -52,8 +53,8 @@ class Opener:
 
 
 def pack_gzip(plain: bytes) -> bytes:
-    """The bytes as one gzip member, the same for the same bytes (no time, no name)."""
-    return isal_zlib.compress(plain, LEVEL, GZIP)
+    """The bytes as one gzip member that can be joined with others; the same for the same bytes."""
+    return pack(plain)
 
 
 def unpack_gzip(packed: bytes, plain_length: int) -> bytes:
