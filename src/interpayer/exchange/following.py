@@ -1,5 +1,6 @@
 """What a partner does with its own job: fetch files, acknowledge or delete it. Permission is decided per file."""
 
+import math
 import time
 from collections.abc import Callable
 
@@ -19,7 +20,7 @@ from interpayer.model.partner import Caller
 from interpayer.model.reason import Refusal
 from interpayer.system.database import Connection
 
-_POLL_S = 0.25
+POLL_S = 0.25
 
 
 def may_fetch(tools: Tools, conn: Connection, wanted: File) -> None:
@@ -39,20 +40,22 @@ def may_fetch(tools: Tools, conn: Connection, wanted: File) -> None:
 
 def still_allowed(tools: Tools, begun_with: File) -> Callable[[], bool]:
     """A question for the stream between segments: did anything about consent or this file change since it began?"""
-    with tools.database.transaction() as conn:
-        begun = consent_store.revision(conn)
-    asked_at = time.monotonic()
+    seen: int | None = None
+    asked_at = -math.inf
     is_allowed = True
 
     def ask() -> bool:
-        nonlocal asked_at, is_allowed
-        if time.monotonic() - asked_at < _POLL_S:
+        nonlocal seen, asked_at, is_allowed
+        if time.monotonic() - asked_at < POLL_S:
             return is_allowed
         asked_at = time.monotonic()
         with tools.database.transaction() as conn:
-            if consent_store.revision(conn) != begun:
+            # the revision first: what changes after it is seen at the next question
+            revision = consent_store.revision(conn)
+            if revision != seen:
                 current = file(conn, begun_with.id, None)
-                is_allowed = current is not None and current.etag == begun_with.etag
+                is_allowed = is_allowed and current is not None and current.etag == begun_with.etag
+                seen = revision
         return is_allowed
 
     return ask
