@@ -65,6 +65,8 @@ class Answer:
     headers: Mapping[str, str] = field(default_factory=dict)
     media_type: str = FHIR_JSON
     freeze: bool | None = None
+    still_allowed: Callable[[], bool] | None = None
+    """Of a stream: asked all the while, also when the peer reads nothing; a no ends the connection at once."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,8 @@ SHUTDOWN_S = 5.0
 # TLS 1.2 with forward secrecy and authenticated encryption only; TLS 1.3 has nothing weaker.
 CIPHERS_1_2 = "ECDHE+AESGCM:ECDHE+CHACHA20"
 START_S = 15.0
+# What the kernel may hold for a peer that reads slowly: it cannot be called back when a member says no.
+SEND_BUFFER = 256 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,5 +190,7 @@ def _bound(address: str) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     bound = socket.socket(family, socket.SOCK_STREAM)
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    # Handed on to every connection.
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
     bound.bind((host, int(port)))
     return bound

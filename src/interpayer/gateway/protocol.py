@@ -6,8 +6,11 @@ A bare uvicorn has neither, so slow clients would hold connections for ever and 
 
 import asyncio
 import base64
+import contextlib
 import hashlib
+import socket
 import ssl
+import struct
 from collections.abc import Callable
 from typing import Any
 
@@ -68,9 +71,10 @@ class DoorProtocol(HttpToolsProtocol):
             self._cut(431)
 
     def on_message_begin(self) -> None:
-        """A request begins: its scope gets the certificate that the TLS layer verified."""
+        """A request begins: its scope gets the certificate that the TLS layer verified, and the way to end all."""
         super().on_message_begin()
-        self.scope["extensions"] = {"tls": self._tls} if self._tls is not None else {}
+        extensions: dict[str, dict[object, object]] = {"cut": {"now": self.drop}}
+        self.scope["extensions"] = extensions | ({"tls": self._tls} if self._tls is not None else {})
 
     def on_headers_complete(self) -> None:
         """The head is whole; a head that came in one piece and is too large is refused here."""
@@ -103,6 +107,14 @@ class DoorProtocol(HttpToolsProtocol):
         super().on_response_complete()
         if not self._is_head_open and not self.transport.is_closing():
             self._linger_timer = self.loop.call_later(LINGER_S, self.transport.abort)
+
+    def drop(self) -> None:
+        """End the connection now. What lies unsent in its buffers and the kernel's is thrown away (a TCP reset)."""
+        raw = self.transport.get_extra_info("socket")
+        if raw is not None:
+            with contextlib.suppress(OSError):
+                raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.transport.abort()
 
     def send_400_response(self, msg: str) -> None:
         """What is no HTTP is answered in our shape, once."""
