@@ -24,6 +24,7 @@ from tests.support.town import (
     counterpart,
     enroll,
     events,
+    inbox,
     ledger,
     member_id_of,
     settled,
@@ -218,6 +219,7 @@ def test_our_own_member_who_says_no_is_not_asked_for_any_more(plan: Plan) -> Non
     time.sleep(2)
     found = settled(plan.asker, exchange_id)
     assert (found["state"], found["records"]) == ("revoked", {})
+    assert wait_for(lambda: not inbox(plan.asker)), "what was fetched before the no does not stay"
 
 
 def _asked(plan: Plan, name: str, *, until: str) -> str:

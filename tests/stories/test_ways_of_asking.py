@@ -18,6 +18,7 @@ from tests.support.town import (
     enroll,
     events,
     holdings,
+    inbox,
     ledger,
     member_id_of,
     opted_in,
@@ -209,6 +210,7 @@ def test_a_payer_that_can_only_be_asked_for_one_member_is_asked_so(desk: Desk) -
         "ExplanationOfBenefit": 1,
         "Provenance": 2,
     }
+    assert wait_for(lambda: not inbox(desk.asking)), "what was taken in does not stay where it was fetched to"
     (theirs,) = counterpart(desk.single, found)
     assert (theirs["state"], theirs["member"]["id"]) == ("completed", desk.member(ONE_BY_ONE, desk.single))
     authors = Counter(r["author"] for r in holdings(desk.town, desk.asking, desk.member(ONE_BY_ONE)))

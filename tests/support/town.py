@@ -211,6 +211,11 @@ def member_id_of(town: Town, one: Installation, number: str) -> str:
     return found
 
 
+def inbox(one: Installation) -> list[Path]:
+    """What lies in its inbox: fetched from partners, and not yet taken in."""
+    return [path for path in (one.home / "objects" / "inbox").rglob("*") if path.is_file()]
+
+
 def holdings(town: Town, one: Installation, member_id: str) -> list[dict[str, Any]]:
     """Everything that it holds of a member, with the bodies as they came and as they would leave."""
     tools = town.tools(one)

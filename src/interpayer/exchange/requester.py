@@ -3,6 +3,8 @@
 Every workflow may start again from its top at any time: a step whose part is done says so and changes nothing.
 """
 
+from typing import Any
+
 from interpayer.exchange.durability.flow import after, workflow
 from interpayer.exchange.steps import asking, batching, ingesting, receiving
 from interpayer.model.reason import Fault
@@ -77,11 +79,7 @@ def await_export(batch_id: str) -> str:
         return "still running"
     places = list(range(progress["files"]))
     files = [receiving.download(batch_id, place) for place in places]
-    if receiving.verify(batch_id, files) == 0:
-        return "nobody left to take in"
-    _take_in(batch_id, places)
-    receiving.acknowledge(batch_id)
-    return "delivered"
+    return _finish(batch_id, files)
 
 
 @workflow("deliver_reviewed")
@@ -98,6 +96,15 @@ def _ask_again(batch_id: str, fault: Fault) -> str:
     return "asked again"
 
 
+def _finish(batch_id: str, files: list[dict[str, Any]]) -> str:
+    """Take in what may be taken in. In any case nothing stays in our inbox, and the partner's files may go."""
+    is_anybody_left = receiving.verify(batch_id, files) > 0
+    if is_anybody_left:
+        _take_in(batch_id, list(range(len(files))))
+    receiving.acknowledge(batch_id)
+    return "delivered" if is_anybody_left else "nobody left to take in"
+
+
 def _take_in(batch_id: str, places: list[int]) -> None:
     # is it really our member? a conflict opens a case, and what came for that one is kept apart
     ingesting.reconcile(batch_id, places)
@@ -111,7 +118,4 @@ def _ask_one_by_one(batch_id: str) -> str:
     """The single-member way, for a payer that offers only that: match, then everything under its grant."""
     matched = [x for x in batching.members(batch_id) if batching.match_one(batch_id, x) == "matched"]
     files = [receiving.fetch_everything(batch_id, x, place=place) for place, x in enumerate(matched)]
-    if receiving.verify(batch_id, files) == 0:
-        return "nobody left to take in"
-    _take_in(batch_id, list(range(len(files))))
-    return "delivered"
+    return _finish(batch_id, files)

@@ -73,8 +73,9 @@ def acknowledge(tools: Tools, batch_id: str) -> None:
         for url in urls:
             client.delete(url, trail=sent)
 
-    called(tools, endpoint, let_go, partner=partner)
-    for place in range(len(_manifest(batch).output)):
+    if urls:
+        called(tools, endpoint, let_go, partner=partner)
+    for place in range(len(batch["details"]["received"])):
         inbox_of(tools, batch_id).remove(file_name(place))
 
 
