@@ -75,10 +75,12 @@ def exchanged(town: Town, samples: Samples, tmp_path_factory: pytest.TempPathFac
     town.shut("samples-a", "samples-b")
 
 
-def test_every_member_was_certain_and_every_exchange_is_complete(exchanged: Exchanged) -> None:
-    assert Counter((e["state"], e["answer"], e["reason"]) for e in exchanged.exchanges) == {
-        ("completed", "complete", None): len(exchanged.arrived)
-    }
+def test_every_exchange_is_completed_and_empty_only_where_there_was_nothing(exchanged: Exchanged) -> None:
+    owned = [
+        [r for p in _patients_of(exchanged.samples, n) for r in exchanged.samples.owned[p]] for n in exchanged.arrived
+    ]
+    expected = Counter(("completed", "complete" if records else "empty", None) for records in owned)
+    assert Counter((e["state"], e["answer"], e["reason"]) for e in exchanged.exchanges) == expected
 
 
 def test_who_is_named_by_a_placeholder_waits_for_a_person(exchanged: Exchanged) -> None:

@@ -222,6 +222,18 @@ def test_our_own_member_who_says_no_is_not_asked_for_any_more(plan: Plan) -> Non
     assert wait_for(lambda: not inbox(plan.asker)), "what was fetched before the no does not stay"
 
 
+def test_a_file_is_one_gzip_for_every_reader(plan: Plan) -> None:
+    manifest = plan.hand.result(plan.kick_off(plan.match("Ruth")))
+    (url,) = [o["url"] for o in manifest["output"] if o["type"] == "Encounter"]
+    with plan.hand.http.stream("GET", url, headers={**plan.hand.headers, "Accept-Encoding": "gzip"}) as answer:
+        raw = b"".join(answer.iter_raw())
+    assert [json.loads(line) for line in gzip.decompress(raw).splitlines()] == plan.hand.lines(url)
+
+
+def test_the_ledger_of_the_keeper_verifies_after_all_that(plan: Plan) -> None:
+    assert plan.keeper.command("audit", "verify")["intact"] is True
+
+
 def _asked(plan: Plan, name: str, *, until: str) -> str:
     """An exchange of the asker that is matched, while the keeper's worker is dead."""
     member_id = member_id_of(plan.town, plan.asker, f"Q-{NUMBERS[name]}")
@@ -298,11 +310,3 @@ class SlowReader:
                 self.got += len(piece)
         except (ConnectionError, ssl.SSLError):
             return
-
-
-def test_a_file_is_one_gzip_for_every_reader(plan: Plan) -> None:
-    manifest = plan.hand.result(plan.kick_off(plan.match("Ruth")))
-    (url,) = [o["url"] for o in manifest["output"] if o["type"] == "Encounter"]
-    with plan.hand.http.stream("GET", url, headers={**plan.hand.headers, "Accept-Encoding": "gzip"}) as answer:
-        raw = b"".join(answer.iter_raw())
-    assert [json.loads(line) for line in gzip.decompress(raw).splitlines()] == plan.hand.lines(url)

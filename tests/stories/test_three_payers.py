@@ -143,3 +143,8 @@ def test_an_increment_brings_only_what_became_known_since(gone_round: Round, tmp
     assert [r["original_id"] for r in held] == ["first-2-condition-2"]
     jobs = [e["facts"] for e in ledger(gone_round.town, first, "job.kicked_off") if "is_increment" in e["facts"]]
     assert [job["is_increment"] for job in jobs if job["correlation_id"] == found["correlation_id"]] == [True]
+
+
+def test_the_ledgers_of_all_three_verify(gone_round: Round) -> None:
+    for one in (gone_round.first, gone_round.second, gone_round.third):
+        assert one.command("audit", "verify")["intact"] is True
