@@ -25,7 +25,7 @@ demo: $(PROJECT) ## two health plans exchange histories, told live in the termin
 	@$(BIN)/interpayer demo
 
 test: $(PROJECT) ## the whole suite, without the long drill
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 
 check: $(PROJECT) ## style, types, import contracts, unit and architecture tests; under a minute
 	@$(BIN)/ruff check .
