@@ -60,7 +60,11 @@ def _lose_the_disk(pair: Pair) -> None:
     for name in ("doors", "database"):
         pair.old.kill(name)
     wait_for(lambda: not (pair.old.home / "postgres" / "data" / "postmaster.pid").exists() or _is_dead(pair))
-    shutil.rmtree(pair.old.home / "postgres")
+    disk = pair.old.home / "postgres"
+    # where the database's account cannot reach the home, its files lie elsewhere, and a link leads there
+    shutil.rmtree(disk.resolve())
+    if disk.is_symlink():
+        disk.unlink()
     pair.town.forget(pair.old)
 
 
