@@ -86,10 +86,14 @@ def counts(conn: Connection, member_id: str) -> dict[str, int]:
 
 
 def received_counts(conn: Connection, exchange_id: str) -> dict[str, dict[str, int]]:
-    """What an exchange brought: by type, and in each by outcome (new, same, changed, older, echo)."""
+    """What an exchange brought of its member: by type, and in each by outcome (new, same, changed, older, echo).
+
+    Shared resources (Organization, Practitioner) come once for a whole batch and are no member's answer.
+    """
     rows = conn.execute(
         "select coalesce(r.type, 'unknown') as type, a.outcome, count(*) as n from records.arrival a "
-        "left join records.record r on r.id = a.record_id where a.exchange_id = %s group by 1, 2 order by 1, 2",
+        "left join records.record r on r.id = a.record_id where a.exchange_id = %s "
+        "and (r.id is null or r.member_id is not null) group by 1, 2 order by 1, 2",
         (exchange_id,),
     )
     found: dict[str, dict[str, int]] = {}

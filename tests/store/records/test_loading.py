@@ -213,3 +213,12 @@ def test_nothing_readable_lies_in_the_tables(database: ScratchDatabase) -> None:
         for table in ("record", "pack", "quarantine", "arrival", "alias"):
             rows = conn.execute(f"select t::text as row from records.{table} t".encode()).fetchall()
             assert not any(marker in row["row"] or marker.encode().hex() in row["row"] for row in rows)
+
+
+def test_what_belongs_to_nobody_is_no_part_of_what_a_member_received(database: ScratchDatabase) -> None:
+    arrival = an_arrival(source=THEIRS, own=False, sender="pa-1", exchange_id="x-1")
+    organization = {"resourceType": "Organization", "id": "o1", "name": "A clinic"}
+    with database.worker.transaction() as conn:
+        report = load(conn, [organization, an_encounter(patient="q1")], {"q1": "m-1"}, arrival=arrival)
+        assert store.received_counts(conn, "x-1") == {"Encounter": {"new": 1}}
+    assert report.new == 2
