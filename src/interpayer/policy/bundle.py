@@ -64,14 +64,6 @@ class ExchangeNumbers:
 
 
 @dataclass(frozen=True, slots=True)
-class DoorNumbers:
-    """How often a partner may call."""
-
-    requests_per_minute: int
-    burst: int
-
-
-@dataclass(frozen=True, slots=True)
 class BreakerNumbers:
     """When an endpoint rests, and for how long."""
 
@@ -79,16 +71,6 @@ class BreakerNumbers:
     open_s: float
     open_most_s: float
     probe_s: float
-
-
-@dataclass(frozen=True, slots=True)
-class RetryNumbers:
-    """How often something is tried again, and for how long in all."""
-
-    attempts: int
-    base_s: float
-    cap_s: float
-    budget_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,9 +89,7 @@ class Bundle:
     version: str
     clock: Clock
     exchange: ExchangeNumbers
-    door: DoorNumbers
     breaker: BreakerNumbers
-    retries: Mapping[str, RetryNumbers]
     rules: Mapping[str, Rule]
     files: Mapping[str, str] = field(repr=False)
     policies: cedarpy.PolicySet = field(repr=False, compare=False)
@@ -134,7 +114,7 @@ def read_bundle(files: Mapping[str, str]) -> Bundle:
         found = {f"{names.get(error.policy_id, error.policy_id)}: {error.error}" for error in checked.errors}
         raise ValueError("policy: " + "; ".join(sorted(found)))
     numbers = yaml.safe_load(ordered[NUMBERS])
-    _only_keys(numbers, {"format", "clock", "exchange", "door", "breaker", "retries"}, NUMBERS)
+    _only_keys(numbers, {"format", "clock", "exchange", "breaker"}, NUMBERS)
     if numbers["format"] != 1:
         raise ValueError("policy: unknown format")
     digest = hashlib.sha256(json.dumps(ordered).encode()).hexdigest()
@@ -142,9 +122,7 @@ def read_bundle(files: Mapping[str, str]) -> Bundle:
         version=f"p-{digest[:16]}",
         clock=_read_clock(numbers["clock"]),
         exchange=_typed(ExchangeNumbers, numbers["exchange"], "exchange"),
-        door=_typed(DoorNumbers, numbers["door"], "door"),
         breaker=_typed(BreakerNumbers, numbers["breaker"], "breaker"),
-        retries={name: _typed(RetryNumbers, row, f"retries.{name}") for name, row in numbers["retries"].items()},
         rules=_read_rules(cedar),
         files=ordered,
         policies=cedarpy.PolicySet.from_str(cedar),

@@ -70,9 +70,8 @@ def build_stage(folder: Path, *, seed: int, count: int, say: Say) -> Stage:
         say("database, schema, doors and worker for each payer")
         with ThreadPoolExecutor(2) as pool:
             list(pool.map(lambda one: open_payer(one, authority), stage.both))
-        say("each registers the other: keys, organization, endpoint, scopes")
-        introduce(old, new)
-        introduce(new, old)
+            say("each registers the other: keys, organization, endpoint, scopes")
+            list(pool.map(introduce, stage.both, (new, old)))
         say(f"{count} people, known to both plans under different ids, spellings and addresses")
         for plan in (OLD, NEW):
             write_plan(stage.feed_of(plan), world, plan=plan, count=count)

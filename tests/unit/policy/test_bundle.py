@@ -20,7 +20,7 @@ def test_numbers_are_typed():
     assert BUNDLE.exchange.token_s <= 300, "SMART Backend Services: five minutes at most"
     assert (BUNDLE.exchange.payload_years, BUNDLE.clock.business_days, BUNDLE.clock.request_days) == (5, 1, 7)
     assert BUNDLE.clock.run_off_days == (30, 90, 180)
-    assert BUNDLE.retries["partner"].attempts > 1
+    assert 0 < BUNDLE.breaker.open_s < BUNDLE.breaker.open_most_s
     received = datetime.fromisoformat("2026-11-17T12:00:00-05:00")
     assert BUNDLE.clock.respond_by(received, "America/New_York") > received
     assert (BUNDLE.clock.give_up_at(received) - received).days == BUNDLE.clock.give_up_days
@@ -56,10 +56,10 @@ def test_a_folder_of_ones_own(tmp_path):
         ("policy.yaml", "token_s: 300", "token_s: -1", "token_s"),
         ("policy.yaml", "tell_consent_refusal: false", "tell_consent_refusal: 0", "tell_consent_refusal"),
         ("policy.yaml", "token_s:", "tokens:", "exchange"),
-        ("policy.yaml", "burst: 100", "", "door"),
+        ("policy.yaml", "probe_s: 60", "", "breaker"),
         ("policy.yaml", "format: 1", "format: 9", "format"),
         ("policy.yaml", "us_federal", "moon", "calendar"),
-        ("policy.yaml", "base_s: 0.5", "base_s: soon", "base_s"),
+        ("policy.yaml", "open_most_s: 900", "open_most_s: soon", "open_most_s"),
     ],
 )
 def test_what_does_not_hold_does_not_load(name, old, new, told):
