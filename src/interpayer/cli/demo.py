@@ -5,6 +5,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Collection
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -150,7 +151,8 @@ def _dies_in_the_middle(stage: Stage) -> None:
 
 def _verified(stage: Stage) -> bool:
     _title(5, "Both ledgers are verified")
-    verdicts = [one.command("audit", "verify", allowed=(0, 1)) for one in stage.both]
+    with ThreadPoolExecutor(2) as pool:
+        verdicts = list(pool.map(lambda one: one.command("audit", "verify", allowed=(0, 1)), stage.both))
     for one, verdict in zip(stage.both, verdicts, strict=True):
         word = "intact" if verdict["intact"] else "TAMPERED"
         out.print(f"    {one.title}: {word}, {verdict['events']} events, {verdict['checkpoints']} signed checkpoints")

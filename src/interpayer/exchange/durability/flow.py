@@ -45,6 +45,7 @@ R = TypeVar("R")
 S = TypeVar("S", bound=Story)
 
 WORKFLOWS: Final[dict[str, Story]] = {}
+HELD_S: Final = 0.5
 
 
 def workflow(name: str) -> Callable[[S], S]:
@@ -140,8 +141,15 @@ def step(
 
 
 def after(delay_s: float, workflow_name: str, argument: str) -> str:
-    """Go on later in a new run that inherits priority and partition; exactly once. Returns the id of that run."""
-    return go_on_after(current(), delay_s, workflow_name, argument=argument)
+    """Go on later in a new run that inherits priority and partition; exactly once. Returns the id of that run.
+
+    The engine wakes what is delayed once a second: a shorter wait is waited for here.
+    """
+    run = current()
+    if delay_s <= HELD_S:
+        run.pause(delay_s)
+        delay_s = 0.0
+    return go_on_after(run, delay_s, workflow_name, argument=argument)
 
 
 def step_key(suffix: str = "") -> str:
