@@ -23,10 +23,11 @@ class Grade(StrEnum):
     MISSING = "missing"
 
 
-PERSONAL = ("unique_id", "member_id", "birth_date", "given", "suffix", "sex", "ssn4")
+PERSONAL = ("unique_id", "member_id", "birth_date", "given", "middle", "suffix", "sex", "ssn4")
 HOUSEHOLD = ("subscriber_id", "family", "address", "postal_code", "phone", "email")
+FIELDS = (*PERSONAL, *HOUSEHOLD)
+LEVELS = {Grade.EQUAL: Level.EQUAL, Grade.DIFFERENT: Level.DIFFERENT, Grade.MISSING: Level.MISSING}
 _STRENGTH = {grade: place for place, grade in enumerate(Grade)}
-_LEVELS = {Grade.EQUAL: Level.EQUAL, Grade.DIFFERENT: Level.DIFFERENT, Grade.MISSING: Level.MISSING}
 
 # A name, and the formal names it may stand for (itself among them).
 Nicknames = Mapping[str, frozenset[str]]
@@ -43,6 +44,7 @@ def compare(asked: Standard, known: Standard, nicknames: Nicknames) -> dict[str,
         "subscriber_id": _any(asked.subscriber_ids | (asked.member_ids & known.subscriber_ids), known.subscriber_ids),
         "birth_date": compare_days(asked.birth_date, known.birth_date),
         "given": given,
+        "middle": compare_middle(asked, known),
         "family": family,
         "suffix": _any(asked.suffixes, known.suffixes),
         "sex": _one(asked.sex, known.sex),
@@ -57,7 +59,7 @@ def compare(asked: Standard, known: Standard, nicknames: Nicknames) -> dict[str,
 def comparisons(grades: Mapping[str, Grade]) -> tuple[Comparison, ...]:
     """The grades as evidence: field, level and ledger, no values."""
     return tuple(
-        Comparison(field, _LEVELS.get(grade, Level.CLOSE), "household" if field in HOUSEHOLD else "personal")
+        Comparison(field, LEVELS.get(grade, Level.CLOSE), "household" if field in HOUSEHOLD else "personal")
         for field, grade in grades.items()
     )
 
@@ -79,6 +81,11 @@ def compare_given(asked: Standard, known: Standard, nicknames: Nicknames) -> Gra
     """The best agreement of any first name asked with any first (or middle) name known."""
     pairs = [(a, k) for a in asked.given for k in known.given]
     return _best([_given(a, k, nicknames) for a, k in pairs])
+
+
+def compare_middle(asked: Standard, known: Standard) -> Grade:
+    """The best agreement of any second name with any other; an initial that fits is an initial."""
+    return _best([_middle(a[1:], k[1:]) for a in asked.given for k in known.given])
 
 
 def compare_family(asked: Standard, known: Standard) -> Grade:
@@ -105,6 +112,17 @@ def _given(asked: tuple[str, ...], known: tuple[str, ...], nicknames: Nicknames)
         return Grade.MIDDLE
     if min(len(one), len(two)) >= 3 and (one.startswith(two) or two.startswith(one)):
         return Grade.CUT
+    if 1 in (len(one), len(two)) and one[0] == two[0]:
+        return Grade.INITIAL
+    return Grade.TYPO if is_typo(one, two) else Grade.DIFFERENT
+
+
+def _middle(asked: tuple[str, ...], known: tuple[str, ...]) -> Grade:
+    if not asked or not known:
+        return Grade.MISSING
+    one, two = "".join(asked), "".join(known)
+    if one == two or asked[0] == known[0]:
+        return Grade.EQUAL
     if 1 in (len(one), len(two)) and one[0] == two[0]:
         return Grade.INITIAL
     return Grade.TYPO if is_typo(one, two) else Grade.DIFFERENT

@@ -7,6 +7,9 @@ from typing import NamedTuple
 
 from interpayer.identity.comparison import Grade, compare, comparisons
 from interpayer.identity.rules import Grades, RuleTable, Worth
+from interpayer.identity.scoring.model import Model
+from interpayer.identity.scoring.thresholds import Limits
+from interpayer.identity.scoring.weigh import NO_FREQUENCIES, Frequencies
 from interpayer.identity.standardize import Standard
 from interpayer.model.match import Candidate, Disposition
 from interpayer.model.member import Coverage
@@ -49,8 +52,17 @@ class Judged(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
+class Scales:
+    """What the probabilistic tier decides with: the model, the limits in force and how common values are."""
+
+    model: Model
+    limits: Limits
+    frequencies: Frequencies = NO_FREQUENCIES
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
-    """The decision before it gets an evidence id."""
+    """The decision before it gets an evidence id. Score, margin and runner-up are set where people were weighed."""
 
     disposition: Disposition
     reason: str
@@ -58,10 +70,21 @@ class Outcome:
     rule: str | None = None
     candidates: tuple[Candidate, ...] = ()
     missing: tuple[str, ...] = ()
+    score: float | None = None
+    margin: float | None = None
+    runner_up: str | None = None
 
 
-def decide(asked: Standard, known: Iterable[Known], rules: RuleTable, *, card: Coverage | None = None) -> Outcome:
-    """Who is meant. People are counted, not rows: members linked as one person count once."""
+def decide(
+    asked: Standard,
+    known: Iterable[Known],
+    rules: RuleTable,
+    *,
+    card: Coverage | None = None,
+    scales: Scales | None = None,
+) -> Outcome:
+    """Who is meant. People are counted, not rows: members linked as one person count once. With `scales` the
+    probabilistic tier follows where no rule decides."""
     everyone = list(known)
     judged = sorted((judge(asked, k, rules) for k in everyone if k.ruling != "out"), key=_strength)
     evidence = tuple(_candidate(j) for j in judged if j.standing is not Standing.STRANGER)[:_SHOWN]

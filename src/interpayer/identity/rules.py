@@ -8,11 +8,11 @@ from typing import Any
 
 import yaml
 
-from interpayer.identity.comparison import HOUSEHOLD, PERSONAL, Grade, Nicknames
+from interpayer.identity.comparison import FIELDS, Grade, Nicknames
 
 Grades = Mapping[str, Grade]
 _Condition = Mapping[str, frozenset[Grade]]
-_FIELDS = frozenset((*PERSONAL, *HOUSEHOLD))
+_FIELDS = frozenset(FIELDS)
 
 
 class Worth(StrEnum):

@@ -1,0 +1,99 @@
+"""The model of the probabilistic tier: per field and level how often one person and two people look like that."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from math import log2
+from typing import Any
+
+import yaml
+
+from interpayer.identity.comparison import FIELDS, Grade
+
+PERSONAL, HOUSEHOLD = "personal", "household"
+
+
+@dataclass(frozen=True, slots=True)
+class LevelModel:
+    """How often this level comes up for one person (m) and for two people taken at random (u).
+
+    `spread` is for a value that was altered: in how many ways it could have come out. With it, an altered name that
+    is itself a common name counts for little, and one that nobody has counts for much.
+    """
+
+    m: float
+    u: float
+    spread: float | None = None
+
+    @property
+    def weight(self) -> float:
+        """The weight in bits when no frequency is known."""
+        return log2(self.m / self.u)
+
+
+@dataclass(frozen=True, slots=True)
+class FieldModel:
+    """One field: its ledger, its levels, the most it may be worth, and whether rare values are worth more."""
+
+    field: str
+    ledger: str
+    levels: Mapping[Grade, LevelModel]
+    highest: float
+    by_frequency: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """All fields, and what the household ledger may add at most: its best field and a share of the others."""
+
+    version: str
+    fields: Mapping[str, FieldModel]
+    household_cap: float
+    household_share: float
+    household_floor: float
+    source: str = ""
+
+
+def read_model(text: str) -> Model:
+    """A model file (YAML, or JSON as the trainer writes it); ValueError when a part is unknown or no probability."""
+    table = yaml.safe_load(text)
+    if not isinstance(table, dict) or table.get("format") != 1:
+        raise ValueError("model: unknown format")
+    fields = {name: _read_field(name, row) for name, row in table["fields"].items()}
+    if missing := set(FIELDS) - set(fields):
+        raise ValueError(f"model: no fields {sorted(missing)}")
+    return Model(
+        version="m-" + hashlib.sha256(text.encode()).hexdigest()[:16],
+        fields=fields,
+        household_cap=float(table["household"]["cap"]),
+        household_share=float(table["household"]["share"]),
+        household_floor=float(table["household"]["floor"]),
+        source=str(table.get("source", "")),
+    )
+
+
+@cache
+def default_model() -> Model:
+    """The model that ships: public knowledge about names and dates, no training on anybody's members."""
+    return read_model(resources.files("interpayer.identity.scoring").joinpath("model_default.yaml").read_text("utf-8"))
+
+
+def _read_field(name: str, row: Mapping[str, Any]) -> FieldModel:
+    if name not in FIELDS or row["ledger"] not in (PERSONAL, HOUSEHOLD):
+        raise ValueError(f"model: unknown field or ledger {name}")
+    return FieldModel(
+        field=name,
+        ledger=row["ledger"],
+        levels={Grade(grade): _read_level(name, level) for grade, level in row["levels"].items()},
+        highest=float(row["highest"]),
+        by_frequency=bool(row.get("by_frequency", False)),
+    )
+
+
+def _read_level(name: str, row: Mapping[str, Any]) -> LevelModel:
+    level = LevelModel(float(row["m"]), float(row["u"]), float(row["spread"]) if "spread" in row else None)
+    if not (0 < level.m <= 1 and 0 < level.u <= 1) or (level.spread is not None and level.spread < 1):
+        raise ValueError(f"model: {name} has a value that is no probability")
+    return level

@@ -1,0 +1,149 @@
+"""What one pair of people weighs: a weight per field in bits, in two ledgers (Fellegi-Sunter; identity.md, 6.3)."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from math import log2
+from typing import NamedTuple, Protocol
+
+from interpayer.identity.comparison import LEVELS, Grade
+from interpayer.identity.scoring.model import HOUSEHOLD, LevelModel, Model
+from interpayer.identity.standardize import Standard
+from interpayer.model.match import Comparison, Level
+
+_UNKNOWN_POPULATION = 1_000_000
+
+
+class Frequencies(Protocol):
+    """How common values are among the members held.
+
+    `share(field, value)` is the share of people who have the value: field is `given` (first word), `family` (without
+    spaces) or `birth_date` (ISO). A value nobody has gets a floor above zero; None means that nothing is known of
+    the field. `population` is the number of people.
+    """
+
+    @property
+    def population(self) -> int:
+        """How many people the members are."""
+        ...
+
+    def share(self, field: str, value: str) -> float | None:
+        """The share of people with the value, or None where nothing is known of the field."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class FrequencyTable:
+    """Shares held in memory; a value of a known field that is not listed has the share of its floor."""
+
+    shares: Mapping[tuple[str, str], float] = field(default_factory=dict)
+    floors: Mapping[str, float] = field(default_factory=dict)
+    population: int = _UNKNOWN_POPULATION
+
+    def share(self, field: str, value: str) -> float | None:
+        """The share of people with the value, or None where nothing is known of the field."""
+        return self.shares.get((field, value)) or self.floors.get(field)
+
+
+NO_FREQUENCIES = FrequencyTable()
+
+
+class Weighed(NamedTuple):
+    """One pair weighed. `weights` has each field that both sides have; `total` is personal plus household, capped."""
+
+    grades: Mapping[str, Grade]
+    weights: Mapping[str, float]
+    shares: Mapping[str, float]
+    personal: float
+    household: float
+    model: Model
+
+    @property
+    def total(self) -> float:
+        """Both ledgers together, in bits."""
+        return self.personal + self.household
+
+    @property
+    def comparisons(self) -> tuple[Comparison, ...]:
+        """The evidence: per field its level, weight, frequency and ledger, no values."""
+        return tuple(
+            Comparison(
+                name,
+                LEVELS.get(grade, Level.CLOSE),
+                self.model.fields[name].ledger,
+                round(self.weights[name], 2) if name in self.weights else None,
+                float(f"{self.shares[name]:.3g}") if name in self.shares else None,
+                grade.value,
+            )
+            for name, grade in self.grades.items()
+        )
+
+
+def weigh(
+    asked: Standard, known: Standard, grades: Mapping[str, Grade], *, model: Model, frequencies: Frequencies
+) -> Weighed:
+    """What the grades of a pair weigh under the model; a field that either side lacks weighs nothing."""
+    weights: dict[str, float] = {}
+    shares: dict[str, float] = {}
+    personal = 0.0
+    shared: list[float] = []
+    for name, grade in grades.items():
+        if grade is Grade.MISSING:
+            continue
+        part = model.fields[name]
+        level = part.levels.get(grade) or part.levels[Grade.DIFFERENT]
+        values = _VALUES.get(name) if part.by_frequency and grade is not Grade.DIFFERENT else None
+        share = _commonest(frequencies, name, values(asked)) if values else None
+        if share is None or values is None:
+            weight = level.weight
+        else:
+            shares[name] = share
+            other = _commonest(frequencies, name, values(known)) if level.spread else None
+            weight = _by_frequency(level, share, other or 0.0)
+        weights[name] = weight = min(weight, part.highest)
+        if part.ledger == HOUSEHOLD:
+            shared.append(weight)
+        else:
+            personal += weight
+    return Weighed(grades, weights, shares, personal, _together(shared, model), model)
+
+
+def _by_frequency(level: LevelModel, share: float, other: float) -> float:
+    # How often this very value comes from this very person, against how often it comes from anybody.
+    if level.spread is None:
+        return log2(level.m / share)
+    altered = level.m / level.spread
+    return log2(altered / (share + altered * other))
+
+
+def _together(shared: list[float], model: Model) -> float:
+    # What a household shares comes together: the best counts whole, the others in part, and all under a cap.
+    speaking = [weight for weight in shared if weight > 0]
+    against = sum(weight for weight in shared if weight < 0)
+    best = max(speaking, default=0.0)
+    together = best + model.household_share * (sum(speaking) - best)
+    return min(together, model.household_cap) + max(against, model.household_floor)
+
+
+def _commonest(frequencies: Frequencies, name: str, values: tuple[str, ...]) -> float | None:
+    # Of several names the commonest: never more weight than the least telling one gives.
+    found = [share for value in values if (share := frequencies.share(name, value)) is not None]
+    return max(found, default=None)
+
+
+def _given_values(person: Standard) -> tuple[str, ...]:
+    return tuple(words[0] for words in person.given)
+
+
+def _family_values(person: Standard) -> tuple[str, ...]:
+    return tuple(family.replace(" ", "") for family in person.families)
+
+
+def _birth_values(person: Standard) -> tuple[str, ...]:
+    return (person.birth_date.isoformat(),) if person.birth_date else ()
+
+
+_VALUES: Mapping[str, Callable[[Standard], tuple[str, ...]]] = {
+    "given": _given_values,
+    "family": _family_values,
+    "birth_date": _birth_values,
+}
