@@ -1,63 +1,21 @@
-"""The deterministic decision: certain only when exactly one person fits and nothing personal speaks against it."""
+"""The decision: by a rule, else by weight, certain only when one person fits and nothing personal speaks against it."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from enum import IntEnum
-from typing import NamedTuple
+from dataclasses import dataclass, replace
+from math import log2
 
-from interpayer.identity.comparison import Grade, compare, comparisons
-from interpayer.identity.rules import Grades, RuleTable, Worth
-from interpayer.identity.scoring.model import Model
-from interpayer.identity.scoring.thresholds import Limits
-from interpayer.identity.scoring.weigh import NO_FREQUENCIES, Frequencies
+from interpayer.identity.comparison import compare, comparisons
+from interpayer.identity.rules import RuleTable
+from interpayer.identity.scoring.guards import bar, fits_name_better, veto
 from interpayer.identity.standardize import Standard
+from interpayer.identity.standing import Judged, Known, Scales, Standing, judge, strength
 from interpayer.model.match import Candidate, Disposition
 from interpayer.model.member import Coverage
 
+__all__ = ["BY_WEIGHT", "Known", "Outcome", "Scales", "decide", "verify"]
+
+BY_WEIGHT = "P"
 _SHOWN = 10
-_AGREES = frozenset(
-    {Grade.EQUAL, Grade.KNOWN, Grade.MIDDLE, Grade.CUT, Grade.INITIAL, Grade.TYPO, Grade.PART, Grade.SWAPPED}
-)
-
-
-class Standing(IntEnum):
-    """What one candidate amounts to, strongest first."""
-
-    FITS = 0
-    CONFLICTS = 1
-    WEAK = 2
-    HOUSEHOLD = 3
-    STRANGER = 4
-
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """A member who may be meant. `ruling` is what a person decided about this very request: same, out or None."""
-
-    member_id: str
-    person_id: str
-    standard: Standard
-    coverages: tuple[Coverage, ...] = ()
-    ruling: str | None = None
-
-
-class Judged(NamedTuple):
-    """One candidate after comparison."""
-
-    known: Known
-    standing: Standing
-    reason: str
-    rule: str | None
-    grades: Grades
-
-
-@dataclass(frozen=True, slots=True)
-class Scales:
-    """What the probabilistic tier decides with: the model, the limits in force and how common values are."""
-
-    model: Model
-    limits: Limits
-    frequencies: Frequencies = NO_FREQUENCIES
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,46 +42,27 @@ def decide(
     scales: Scales | None = None,
 ) -> Outcome:
     """Who is meant. People are counted, not rows: members linked as one person count once. With `scales` the
-    probabilistic tier follows where no rule decides."""
+    probabilistic tier decides where no rule does.
+    """
     everyone = list(known)
-    judged = sorted((judge(asked, k, rules) for k in everyone if k.ruling != "out"), key=_strength)
-    evidence = tuple(_candidate(j) for j in judged if j.standing is not Standing.STRANGER)[:_SHOWN]
+    chosen: Judged | None = None
+    found: Outcome | None
+    judged = sorted((judge(asked, k, rules, scales=scales) for k in everyone if k.ruling != "out"), key=strength)
     ruled = [j for j in judged if j.known.ruling == "same"]
     fitting = ruled or [j for j in judged if j.standing is Standing.FITS]
     if len({j.known.person_id for j in fitting}) == 1:
         chosen = fitting[0]
-        rule = "review" if ruled else chosen.rule
-        if not ruled and rules.coverage_gap and _lies_outside(card, chosen.known.coverages):
-            return Outcome(Disposition.REVIEW, "identity.coverage_gap", None, rule, evidence)
-        return Outcome(Disposition.CERTAIN, "identity.certain", chosen.known.member_id, rule, evidence)
-    missing = _missing(asked)
-    if fitting:
-        return Outcome(Disposition.REVIEW, "identity.ambiguous", None, fitting[0].rule, evidence, missing)
-    reason = _review_reason([j for j in judged if j.standing in (Standing.CONFLICTS, Standing.WEAK)])
-    if reason:
-        return Outcome(Disposition.REVIEW, reason, None, judged[0].rule, evidence, missing)
-    reason = _reason_for_none(judged, refused=len(everyone) > len(judged))
-    return Outcome(Disposition.NONE, reason, None, None, evidence, missing)
-
-
-def judge(asked: Standard, known: Known, rules: RuleTable) -> Judged:
-    """What one candidate amounts to, and why."""
-    grades = compare(asked, known.standard, rules.nicknames)
-    rule, conflicts = rules.first_fit(grades), rules.conflicting(grades)
-    name = rule.id if rule else None
-    if rule and not conflicts and rule.worth is not Worth.NONE:
-        standing = Standing.FITS if rule.worth is Worth.CERTAIN else Standing.WEAK
-        return Judged(
-            known, standing, "identity.certain" if rule.worth is Worth.CERTAIN else "identity.weak", name, grades
-        )
-    own_id = Grade.EQUAL in (grades["unique_id"], grades["member_id"])
-    if own_id or grades["subscriber_id"] is Grade.EQUAL:
-        standing, reason = _despite_id(grades, conflicts, own_id)
-        return Judged(known, standing, reason, name, grades)
-    shared = Grade.EQUAL in (grades["address"], grades["phone"], grades["email"])
-    if shared and (rule or grades["family"] in _AGREES):
-        return Judged(known, Standing.HOUSEHOLD, "identity.household_only", name, grades)
-    return Judged(known, Standing.STRANGER, "identity.not_enrolled", name, grades)
+        found = _by_rule(chosen, judged, ruled=bool(ruled))
+    elif fitting:
+        found = Outcome(Disposition.REVIEW, "identity.ambiguous", None, fitting[0].rule)
+    else:
+        chosen = _heaviest(judged) if scales else None
+        found = _by_weight(asked, chosen, judged, scales) if chosen and scales else None
+    if found is None:
+        found = _unsure(judged, refused=len(everyone) > len(judged))
+    if found.member_id and chosen and not ruled and rules.coverage_gap and _lies_outside(card, chosen.known.coverages):
+        found = Outcome(Disposition.REVIEW, "identity.coverage_gap", None, found.rule)
+    return _with_evidence(found, asked, judged, chosen=chosen, scales=scales)
 
 
 def verify(asked: Standard, known: Known, rules: RuleTable) -> Outcome:
@@ -140,21 +79,53 @@ def verify(asked: Standard, known: Known, rules: RuleTable) -> Outcome:
     return Outcome(Disposition.REVIEW, reason if conflicts else "identity.weak", None, rule, evidence, _missing(asked))
 
 
-def _despite_id(grades: Grades, conflicts: Sequence[str], own_id: bool) -> tuple[Standing, str]:
-    # An id fits and yet no rule is met cleanly: a slip, a relative on the same card, or an id given to somebody else.
-    another = grades["birth_date"] is Grade.DIFFERENT and grades["given"] is Grade.DIFFERENT
-    relative = not own_id and (len(conflicts) > 1 or not _one_person_at_all(grades))
-    if another or relative:
-        return Standing.HOUSEHOLD, "identity.household_only"
-    if "birth_date" in conflicts:
-        return Standing.CONFLICTS, "identity.conflict_birth_date"
-    if "given" in conflicts or "suffix" in conflicts:
-        return Standing.CONFLICTS, "identity.conflict_name"
-    return Standing.WEAK, "identity.weak"
+def _by_rule(chosen: Judged, judged: Sequence[Judged], *, ruled: bool) -> Outcome:
+    if ruled:
+        return Outcome(Disposition.CERTAIN, "identity.certain", chosen.known.member_id, "review")
+    others = [j for j in judged if j.known.person_id != chosen.known.person_id]
+    if any(fits_name_better(j.grades, chosen.grades) for j in others):
+        return Outcome(Disposition.REVIEW, "identity.ambiguous", None, chosen.rule)
+    return Outcome(Disposition.CERTAIN, "identity.certain", chosen.known.member_id, chosen.rule)
 
 
-def _one_person_at_all(grades: Grades) -> bool:
-    return grades["given"] in _AGREES or grades["birth_date"] in (Grade.EQUAL, Grade.TYPO)
+def _heaviest(judged: Sequence[Judged]) -> Judged | None:
+    # The first of equals in the stable order; relatives and namesakes are out, they only count for the margin.
+    possible = [j for j in judged if veto(j.grades) is None]
+    return max(possible, key=lambda j: j.total, default=None)
+
+
+def _by_weight(asked: Standard, best: Judged, judged: Sequence[Judged], scales: Scales) -> Outcome | None:
+    """The probabilistic tier; None when even a person's look would be a waste."""
+    limits, score = scales.limits, _score(best, scales)
+    if score < limits.review or best.weighed is None:
+        return None
+    reason = bar(best.weighed, joining=limits.joining)
+    second = _second(best, judged)
+    if reason is None and second and best.total - second.total < limits.margin:
+        reason = "identity.ambiguous"
+    enough = score >= limits.certain and best.weighed.personal >= limits.personal
+    if reason is None and (not enough or (limits.needs_id and not _has_insurance_id(asked))):
+        reason = "identity.weak"
+    if reason is None:
+        return Outcome(Disposition.CERTAIN, "identity.certain", best.known.member_id, BY_WEIGHT)
+    return Outcome(Disposition.REVIEW, reason, None, best.rule or BY_WEIGHT)
+
+
+def _score(judged: Judged, scales: Scales) -> float:
+    # Against all people held: the odds that it is this one and not just anybody.
+    return judged.total - log2(max(scales.frequencies.population, 1))
+
+
+def _second(chosen: Judged, judged: Sequence[Judged]) -> Judged | None:
+    others = (j for j in judged if j.known.person_id != chosen.known.person_id)
+    return max(others, key=lambda j: j.total, default=None)
+
+
+def _unsure(judged: Sequence[Judged], *, refused: bool) -> Outcome:
+    reason = _review_reason([j for j in judged if j.standing in (Standing.CONFLICTS, Standing.WEAK)])
+    if reason:
+        return Outcome(Disposition.REVIEW, reason, None, judged[0].rule)
+    return Outcome(Disposition.NONE, _reason_for_none(judged, refused=refused))
 
 
 def _review_reason(judged: Sequence[Judged]) -> str | None:
@@ -194,11 +165,31 @@ def _missing(asked: Standard) -> tuple[str, ...]:
     return tuple(field for field, value in given.items() if not value)
 
 
+def _with_evidence(
+    found: Outcome, asked: Standard, judged: Sequence[Judged], *, chosen: Judged | None, scales: Scales | None
+) -> Outcome:
+    near = [j for j in judged if j.standing is not Standing.STRANGER or j is chosen]
+    missing = () if found.member_id or found.reason == "identity.coverage_gap" else _missing(asked)
+    shown = replace(found, candidates=tuple(_candidate(j) for j in near[:_SHOWN]), missing=missing)
+    best = chosen or max(judged, key=lambda j: j.total, default=None)
+    if scales is None or best is None:
+        return shown
+    second = _second(best, judged)
+    return replace(
+        shown,
+        score=round(_score(best, scales), 2),
+        margin=round(best.total - second.total, 2) if second else None,
+        runner_up=second.known.member_id if second else None,
+    )
+
+
+def _has_insurance_id(asked: Standard) -> bool:
+    return bool(asked.member_ids or asked.subscriber_ids or asked.unique_ids)
+
+
 def _candidate(judged: Judged) -> Candidate:
-    return Candidate(judged.known.member_id, judged.rule, comparisons(judged.grades))
-
-
-def _strength(judged: Judged) -> tuple[int, str, bool, str]:
-    # The survivor of linked members first, then a stable order: the same request always names the same member.
-    known = judged.known
-    return judged.standing, judged.rule or "~", known.member_id != known.person_id, known.member_id
+    known, weighed = judged.known, judged.weighed
+    if weighed is None:
+        return Candidate(known.member_id, judged.rule, comparisons(judged.grades))
+    sums = (round(weight, 2) for weight in (weighed.total, weighed.personal, weighed.household))
+    return Candidate(known.member_id, judged.rule, weighed.comparisons, *sums)

@@ -18,6 +18,7 @@ class Limits:
     personal: float
     review: float
     margin: float
+    joining: float
     needs_id: bool
     four_eyes: float
     version: str
