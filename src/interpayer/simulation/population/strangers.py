@@ -46,7 +46,7 @@ def household_absent(near: Near, rolls: Random) -> tuple[Facts, Ids]:
 
 
 def twin_absent(near: Near, rolls: Random) -> tuple[Facts, Ids]:
-    """A twin of the near.member."""
+    """A twin of the member."""
     sex = near.member.sex if rolls.random() < 0.65 else near.other.sex
     first = given_name(rolls, sex, near.member.born_on.year)
     for _ in range(6):
