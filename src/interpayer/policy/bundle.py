@@ -74,6 +74,25 @@ class BreakerNumbers:
 
 
 @dataclass(frozen=True, slots=True)
+class GuessingNumbers:
+    """When a partner's requests look like guessing: tries that are noticed, slowed, refused; shares, times, pauses."""
+
+    person: tuple[int, ...]
+    name: tuple[int, ...]
+    card: tuple[int, ...]
+    near: tuple[int, ...]
+    misses: tuple[int, ...]
+    near_share: float
+    misses_share: float
+    window_days: int
+    span_hours: int
+    remembered_days: int
+    rest_hours: int
+    slow_s: float
+    slow_most_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class Rule:
     """What a Cedar policy says about itself."""
 
@@ -90,6 +109,7 @@ class Bundle:
     clock: Clock
     exchange: ExchangeNumbers
     breaker: BreakerNumbers
+    guessing: GuessingNumbers
     rules: Mapping[str, Rule]
     files: Mapping[str, str] = field(repr=False)
     policies: cedarpy.PolicySet = field(repr=False, compare=False)
@@ -114,7 +134,7 @@ def read_bundle(files: Mapping[str, str]) -> Bundle:
         found = {f"{names.get(error.policy_id, error.policy_id)}: {error.error}" for error in checked.errors}
         raise ValueError("policy: " + "; ".join(sorted(found)))
     numbers = yaml.safe_load(ordered[NUMBERS])
-    _only_keys(numbers, {"format", "clock", "exchange", "breaker"}, NUMBERS)
+    _only_keys(numbers, {"format", "clock", "exchange", "breaker", "guessing"}, NUMBERS)
     if numbers["format"] != 1:
         raise ValueError("policy: unknown format")
     digest = hashlib.sha256(json.dumps(ordered).encode()).hexdigest()
@@ -123,6 +143,7 @@ def read_bundle(files: Mapping[str, str]) -> Bundle:
         clock=_read_clock(numbers["clock"]),
         exchange=_typed(ExchangeNumbers, numbers["exchange"], "exchange"),
         breaker=_typed(BreakerNumbers, numbers["breaker"], "breaker"),
+        guessing=_read_guessing(numbers["guessing"]),
         rules=_read_rules(cedar),
         files=ordered,
         policies=cedarpy.PolicySet.from_str(cedar),
@@ -150,6 +171,18 @@ def _read_clock(row: Mapping[str, Any]) -> Clock:
         raise ValueError("policy: clock.calendar is us_federal")
     read = {**row, "cut_off": time.fromisoformat(row["cut_off"]), "run_off_days": tuple(row["run_off_days"])}
     return _typed(Clock, {**read, "extra_holidays": days}, "clock")
+
+
+def _read_guessing(row: Mapping[str, Any]) -> GuessingNumbers:
+    steps: dict[str, Any] = {name: row.get(name) for name in ("person", "name", "card", "near", "misses")}
+    for name, value in steps.items():
+        counted = isinstance(value, list) and len(value) == 3 and all(type(n) is int for n in value)
+        if not counted or not 0 < value[0] < value[1] < value[2]:
+            raise ValueError(f"policy: guessing.{name} needs three rising numbers: noticed, slowed, refused")
+    read = _typed(GuessingNumbers, {**row, **{name: tuple(value) for name, value in steps.items()}}, "guessing")
+    if read.slow_s > read.slow_most_s or max(read.near_share, read.misses_share) > 1:
+        raise ValueError("policy: guessing: slow_s is at most slow_most_s, and a share at most 1")
+    return read
 
 
 def _typed(kind: type[_T], row: Mapping[str, Any], place: str) -> _T:
