@@ -1,21 +1,22 @@
 """Enrollment rows into members: idempotent, corrections seen, history kept, thousands of rows in a few statements."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-import orjson
-
-from interpayer.identity.blocking import block_keys
-from interpayer.identity.comparison import Nicknames
 from interpayer.identity.holding import Change, Profile, merge
+from interpayer.identity.index.frequencies import ValueCounts
+from interpayer.identity.index.keys import IndexKeys
+from interpayer.identity.index.store import add_counts, members_by_key, publish
+from interpayer.identity.keeping import Keeping, keep_changed, keep_new, own_key, own_key_hash
 from interpayer.identity.resolve import default_rules
-from interpayer.identity.standardize import as_document as standard_document
 from interpayer.identity.standardize import clean_id
-from interpayer.identity.store import Held, hash_key, held_members, link_hash, seal_profile, write_links
+from interpayer.identity.store import Held, hash_key, held_members, link_hash, write_links
 from interpayer.model.member import Enrollment, Identifier, IdKind
 from interpayer.system.database import Connection
 from interpayer.system.ids import new_id
 from interpayer.system.keys import Vault
+
+_Anchor = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,105 +31,94 @@ class EnrollmentOutcome:
 
 def upsert_enrollments(conn: Connection, vault: Vault, rows: Sequence[Enrollment]) -> list[EnrollmentOutcome]:
     """Bring the members up to date; the outcome of each row, in order. The same rows twice change nothing."""
-    # Two loads at once could both miss a new member; the second waits here for the first.
-    conn.execute("select pg_advisory_xact_lock(hashtextextended('identity.upsert_enrollments', 0))")
-    anchors = [_anchor(vault, row) for row in rows]
-    known = _known(conn, vault, {anchor for anchor in anchors if anchor})
-    before = dict(known)
-    outcomes = []
-    for row, anchor in zip(rows, anchors, strict=True):
-        if anchor is None or row.demographics.birth_date is None or not row.demographics.names:
-            outcomes.append(EnrollmentOutcome(row.row, None, Change.REFUSED, "record.invalid"))
-            continue
-        held = known.get(anchor)
-        merged = merge(held.profile if held else None, row)
-        known[anchor] = replace(held, profile=merged.profile) if held else _new_member(row, merged.profile)
-        outcomes.append(EnrollmentOutcome(row.row, known[anchor].member_id, merged.change, merged.reason))
-    _write(conn, vault, [h for a, h in known.items() if before.get(a) != h], default_rules().nicknames)
-    write_links(conn, [(*a, h.member_id) for a, h in known.items() if a not in before], "enrollment")
+    lock_loads(conn)
+    keeping = keeping_of(vault)
+    outcomes = take_rows(conn, keeping, rows)
+    add_counts(conn, keeping.counts.hashed())
+    publish(conn)
     return outcomes
 
 
-def _anchor(vault: Vault, row: Enrollment) -> tuple[str, str] | None:
-    # (payer, member id) is one person; a file without member ids may name its own Patient id instead.
-    if row.coverage.payer and (number := clean_id(row.coverage.member_id)):
-        return IdKind.MEMBER.value, hash_key(vault, "link.MB", f"{row.coverage.payer}\0{number}")
-    patient = next((i for i in row.demographics.identifiers if i.kind is IdKind.PATIENT and i.issuer), None)
-    return (IdKind.PATIENT.value, link_hash(vault, patient)) if patient and row.coverage.payer else None
+def lock_loads(conn: Connection) -> None:
+    """Wait for whoever loads members now: two loads at once could both miss a new member."""
+    conn.execute("select pg_advisory_xact_lock(hashtextextended('identity.upsert_enrollments', 0))")
 
 
-def _known(conn: Connection, vault: Vault, anchors: set[tuple[str, str]]) -> dict[tuple[str, str], Held]:
+def keeping_of(vault: Vault) -> Keeping:
+    """What one load needs; it counts the values of the members it keeps."""
+    keys = IndexKeys(vault)
+    return Keeping(vault, keys, default_rules().nicknames, ValueCounts(keys))
+
+
+def take_rows(conn: Connection, keeping: Keeping, rows: Sequence[Enrollment]) -> list[EnrollmentOutcome]:
+    """As `upsert_enrollments`, under the lock of the caller, who also keeps what was counted."""
+    anchors = [_anchors(keeping, row) for row in rows]
+    known = _known(conn, keeping, [anchor for found in anchors for anchor in found])
+    before = {held.member_id: held for held in known.values()}
+    now: dict[str, Held] = {}
+    linked: dict[_Anchor, str] = {}
+    outcomes = []
+    for row, found in zip(rows, anchors, strict=True):
+        if not found or row.demographics.birth_date is None or not row.demographics.names:
+            outcomes.append(EnrollmentOutcome(row.row, None, Change.REFUSED, "record.invalid"))
+            continue
+        held = _meant(row, found, known)
+        merged = merge(held.profile if held else None, row)
+        held = replace(held, profile=merged.profile) if held else _new_member(row, merged.profile)
+        now[held.member_id] = held
+        for anchor in found:
+            if known.setdefault(anchor, held).member_id == held.member_id:
+                known[anchor] = held
+                linked.setdefault(anchor, held.member_id)
+        outcomes.append(EnrollmentOutcome(row.row, held.member_id, merged.change, merged.reason))
+    keep_new(conn, keeping, [held for member_id, held in now.items() if member_id not in before])
+    changed = {m: (before[m], held) for m, held in now.items() if m in before and before[m] != held}
+    keep_changed(conn, keeping, changed)
+    links = [(*a, m) for a, m in sorted(linked.items()) if a[0] != IdKind.OWN and m not in before]
+    write_links(conn, links, "enrollment")
+    return outcomes
+
+
+def _anchors(keeping: Keeping, row: Enrollment) -> list[_Anchor]:
+    # The plan's own key is one row; (payer, member id) is one person; a file without either names its own Patient id.
+    payer, vault, anchors = row.coverage.payer, keeping.vault, list[_Anchor]()
+    if not payer:
+        return anchors
+    identifiers = row.demographics.identifiers
+    if own := next((i.value for i in identifiers if i.kind is IdKind.OWN), None):
+        anchors.append((IdKind.OWN.value, str(own_key_hash(keeping.keys, payer, own))))
+    if number := clean_id(row.coverage.member_id):
+        anchors.append((IdKind.MEMBER.value, hash_key(vault, "link.MB", f"{payer}\0{number}")))
+    patient = next((i for i in identifiers if i.kind is IdKind.PATIENT and i.issuer), None)
+    return anchors or ([(IdKind.PATIENT.value, link_hash(vault, patient))] if patient else [])
+
+
+def _meant(row: Enrollment, anchors: Sequence[_Anchor], known: dict[_Anchor, Held]) -> Held | None:
+    """The member of the row's strongest anchor; a member number is no anchor for a row of another key."""
+    first = known.get(anchors[0])
+    if first is not None or len(anchors) == 1:
+        return first
+    same_number = known.get(anchors[1])
+    return same_number if same_number is not None and own_key(same_number) is None else None
+
+
+def _known(conn: Connection, keeping: Keeping, anchors: Sequence[_Anchor]) -> dict[_Anchor, Held]:
+    own = [int(hashed) for kind, hashed in anchors if kind == IdKind.OWN]
     rows = conn.execute(
         "select kind, hash, member_id from identity.link where hash = any(%s) and superseded_at is null",
-        [[hashed for _, hashed in anchors]],
+        [list({hashed for kind, hashed in anchors if kind != IdKind.OWN})],
     ).fetchall()
-    held = held_members(conn, vault, {row["member_id"] for row in rows})
-    return {(row["kind"], row["hash"]): held[row["member_id"]] for row in rows}
+    ids = {(row["kind"], row["hash"]): row["member_id"] for row in rows}
+    if own:
+        by_key = members_by_key(conn, own)
+        ids |= {(IdKind.OWN.value, str(hashed)): members[0] for hashed, members in by_key.items()}
+    held = held_members(conn, keeping.vault, set(ids.values()))
+    return {anchor: held[member_id] for anchor, member_id in ids.items()}
 
 
 def _new_member(row: Enrollment, profile: Profile) -> Held:
     member_id = new_id("m")
     return Held(member_id, member_id, row.coverage.payer, new_id("u"), "", profile)
-
-
-def _write(conn: Connection, vault: Vault, members: Sequence[Held], nicknames: Nicknames) -> None:
-    if not members:
-        return
-    ids = [m.member_id for m in members]
-    sealed = [seal_profile(vault, m.profile, m.member_id) for m in members]
-    conn.execute(
-        """
-        insert into identity.member (member_id, person_id, payer, unique_id, sealed, digest, as_of)
-        select id, id, payer, unique_id, sealed, digest, as_of
-          from unnest(%s::text[], %s::text[], %s::text[], %s::bytea[], %s::text[], %s::date[])
-               r (id, payer, unique_id, sealed, digest, as_of)
-        on conflict (member_id) do update
-           set sealed = excluded.sealed, digest = excluded.digest, as_of = excluded.as_of, changed_at = now()
-        """,
-        [ids, [m.payer for m in members], [m.unique_id for m in members], sealed,
-         [_digest(vault, m) for m in members], [m.profile.as_of for m in members]],
-    )  # fmt: skip
-    _write_keys(conn, vault, members, nicknames)
-    _write_coverages(conn, members)
-
-
-def _write_keys(conn: Connection, vault: Vault, members: Sequence[Held], nicknames: Nicknames) -> None:
-    rows = [
-        (kind, hash_key(vault, kind, value), m.member_id)
-        for m in members
-        for kind, value in block_keys(m.standard, m.payer, nicknames)
-    ]
-    conn.execute("delete from identity.key where member_id = any(%s)", [[m.member_id for m in members]])
-    conn.execute(
-        """
-        insert into identity.key (kind, hash, member_id)
-        select * from unnest(%s::text[], %s::text[], %s::text[]) on conflict do nothing
-        """,
-        [list(column) for column in zip(*rows, strict=True)],
-    )
-
-
-def _write_coverages(conn: Connection, members: Sequence[Held]) -> None:
-    rows = [
-        (m.member_id, n, c.payer, c.line_of_business, c.starts_on, c.ends_on, c.status)
-        for m in members
-        for n, c in enumerate(m.profile.coverages)
-    ]
-    conn.execute(
-        """
-        insert into identity.coverage (member_id, position, payer, line_of_business, starts_on, ends_on, status)
-        select * from unnest(%s::text[], %s::int[], %s::text[], %s::text[], %s::date[], %s::date[], %s::text[])
-        on conflict (member_id, position) do update
-           set payer = excluded.payer, line_of_business = excluded.line_of_business, starts_on = excluded.starts_on,
-               ends_on = excluded.ends_on, status = excluded.status
-        """,
-        [list(column) for column in zip(*rows, strict=True)],
-    )
-
-
-def _digest(vault: Vault, member: Held) -> str:
-    facts: Mapping[str, object] = standard_document(member.standard)
-    return vault.pseudonym("identity.digest", orjson.dumps(facts).decode())
 
 
 def patient_identifier(source: str, patient_id: str) -> Identifier:

@@ -1,26 +1,35 @@
-"""Who is meant: candidates from the store, the decision from `disposition`, rulings of people honored (tour stop 4)."""
+"""Who is meant: candidates from the index, the decision from `disposition`, rulings of people honored (tour stop 4)."""
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib import resources
-from typing import NamedTuple
 
 import orjson
 
 from interpayer.identity import disposition
-from interpayer.identity.blocking import asked_keys
-from interpayer.identity.disposition import Known, Outcome
+from interpayer.identity.blocking import ID_KINDS, sought_keys
+from interpayer.identity.disposition import Known, Outcome, Scales
+from interpayer.identity.index.candidates import Engine, PostgresEngine, Sought
+from interpayer.identity.index.codec import Indexed, coverages, decode
+from interpayer.identity.index.frequencies import PublishedFrequencies
+from interpayer.identity.index.keys import IndexKeys
+from interpayer.identity.index.store import Found
 from interpayer.identity.rules import RuleTable, read_rules
 from interpayer.identity.rulings import rulings
+from interpayer.identity.scoring.model import Model, default_model
+from interpayer.identity.scoring.thresholds import Thresholds, default_thresholds
 from interpayer.identity.standardize import Standard, as_document, standardize
-from interpayer.identity.store import Held, blocks, hash_key, held_members
+from interpayer.identity.store import held_members
 from interpayer.model.match import Match
 from interpayer.model.member import Coverage, Demographics
 from interpayer.model.reason import Refusal
 from interpayer.system.database import Connection
 from interpayer.system.ids import new_id
 from interpayer.system.keys import Vault
+
+PAYER_TO_PAYER = "payer_to_payer"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,25 +42,34 @@ class Query:
 
 
 @dataclass(frozen=True, slots=True)
+class Tables:
+    """The files that a decision follows, each with its version."""
+
+    rules: RuleTable
+    model: Model = field(default_factory=default_model)
+    thresholds: Thresholds = field(default_factory=default_thresholds)
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """A decision, and the plan's own key of the member it names (where a load named one)."""
+
+    match: Match
+    own_key: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class _Asked:
     """A query made comparable, with its hashed keys and fingerprint."""
 
     query: Query
     standard: Standard
-    keys: frozenset[tuple[str, str]]
+    hashes: Sequence[int]
+    are_ids: Sequence[bool]
     fingerprint: str
 
 
-class _Member(NamedTuple):
-    """A member made comparable once, however many queries come near it."""
-
-    known: Known
-    payer: str
-    digest: str
-
-
-_Found = Mapping[tuple[str, str], Sequence[str]]
-_Ruled = Mapping[str, Mapping[str, tuple[str, str]]]
+_Ruled = Mapping[str, Mapping[str, str]]
 
 
 @cache
@@ -63,26 +81,58 @@ def default_rules() -> RuleTable:
     )
 
 
+@cache
+def default_tables() -> Tables:
+    """The rules, model and thresholds that ship."""
+    return Tables(default_rules())
+
+
 class Resolver:
     """Resolves people against the members held; the same decision for one query and for thousands."""
 
-    def __init__(self, vault: Vault, rules: RuleTable) -> None:
+    def __init__(self, vault: Vault, tables: Tables | RuleTable, *, engine: Engine | None = None) -> None:
         self._vault = vault
-        self.rules = rules
+        self.tables = tables if isinstance(tables, Tables) else Tables(tables)
+        self._keys = IndexKeys(vault)
+        self._engine = engine or PostgresEngine()
+        self._frequencies = PublishedFrequencies(self._keys)
 
-    def resolve(self, conn: Connection, query: Query) -> Match:
+    @property
+    def rules(self) -> RuleTable:
+        """The deterministic rules in force."""
+        return self.tables.rules
+
+    def resolve(
+        self, conn: Connection, query: Query, *, partner: str | None = None, purpose: str = PAYER_TO_PAYER
+    ) -> Match:
         """Who is meant by one query; `certain` only when exactly one person fits and nothing speaks against it."""
-        return self.resolve_many(conn, [query])[0]
+        return self.decide_many(conn, [query], partner=partner, purpose=purpose)[0].match
 
-    def resolve_many(self, conn: Connection, queries: Sequence[Query]) -> list[Match]:
-        """The match of each query, in order, in three statements however many there are."""
+    def resolve_many(
+        self, conn: Connection, queries: Sequence[Query], *, partner: str | None = None, purpose: str = PAYER_TO_PAYER
+    ) -> list[Match]:
+        """The match of each query, in order, in one statement however many there are."""
+        return [one.match for one in self.decide_many(conn, queries, partner=partner, purpose=purpose)]
+
+    def decide_many(
+        self, conn: Connection, queries: Sequence[Query], *, partner: str | None = None, purpose: str = PAYER_TO_PAYER
+    ) -> list[Decided]:
+        """As `resolve_many`, with the plan's own keys of the members."""
         asked = [self._ask(query) for query in queries]
-        found = blocks(conn, {key for one in asked for key in one.keys}, largest=self.rules.largest_block)
-        ruled = rulings(conn, {one.fingerprint for one in asked})
-        wanted = {m for members in found.values() for m in members} | {m for by in ruled.values() for m in by}
-        held = held_members(conn, self._vault, wanted)
-        known = {member_id: _known(member) for member_id, member in held.items()}
-        return [self._decide(one, self._near(one, found, ruled, known)) for one in asked]
+        sought = Sought(
+            hashes=[hashed for one in asked for hashed in one.hashes],
+            are_ids=[is_id for one in asked for is_id in one.are_ids],
+            fingerprints=[one.fingerprint for one in asked],
+            largest=self.rules.largest_block,
+        )
+        found = self._engine.find(conn, sought)
+        near = self._near(asked, found, self._ruled(conn, found, sought.fingerprints))
+        scales = Scales(
+            self.tables.model,
+            self.tables.thresholds.for_(partner, purpose),
+            self._frequencies.at(conn, found.revision),
+        )
+        return [self._decide(one, near[n], scales) for n, one in enumerate(asked)]
 
     def verify(self, conn: Connection, demographics: Demographics, member_id: str) -> Match:
         """Whether demographics that came back are really this member's; `Refusal` when the member is unknown."""
@@ -90,7 +140,8 @@ class Resolver:
         if held is None:
             raise Refusal("request.not_found")
         asked = standardize(demographics, payer=held.payer)
-        return self._match(disposition.verify(asked, _known(held).known, self.rules))
+        known = Known(held.member_id, held.person_id, held.standard, held.profile.coverages)
+        return self._match(disposition.verify(asked, known, self.rules), None)
 
     def fingerprint(self, query: Query) -> str:
         """What a repeated request is recognized by: the same facts in any spelling give the same text."""
@@ -99,21 +150,49 @@ class Resolver:
     def _ask(self, query: Query) -> _Asked:
         standard = standardize(query.demographics, [query.coverage] if query.coverage else [], payer=query.payer)
         document = orjson.dumps([query.payer, as_document(standard)])
-        keys = asked_keys(standard, query.payer, self.rules.nicknames) if query.payer else frozenset()
-        hashed = frozenset((kind, hash_key(self._vault, kind, value)) for kind, value in keys)
-        return _Asked(query, standard, hashed, self._vault.pseudonym("identity.request", document.decode()))
+        keys = list(sought_keys(standard, self.rules.nicknames)) if query.payer else []
+        return _Asked(
+            query,
+            standard,
+            self._keys.hashes(keys, query.payer),
+            [kind in ID_KINDS for kind, _ in keys],
+            self._vault.pseudonym("identity.request", document.decode()),
+        )
 
-    def _near(self, asked: _Asked, found: _Found, ruled: _Ruled, known: Mapping[str, _Member]) -> list[Known]:
-        # Everybody under one of the keys, and whom a person named; members of another payer are not meant.
-        rulings_here = ruled.get(asked.fingerprint, {})
-        members = {m for key in asked.keys for m in found.get(key, ())} | set(rulings_here)
-        near = [known[m] for m in sorted(members) if m in known and known[m].payer == asked.query.payer]
-        return [_with_ruling(member, rulings_here.get(member.known.member_id)) for member in near]
+    def _ruled(self, conn: Connection, found: Found, fingerprints: Sequence[str]) -> _Ruled:
+        """By fingerprint what people decided about members. "Same" holds on; others lapse when the data change."""
+        if not any(place < 0 for one in found.near for place in one.places):
+            return {}
+        decided = rulings(conn, fingerprints)
+        held = held_members(conn, self._vault, {member_id for by in decided.values() for member_id in by})
+        return {
+            fingerprint: {
+                member_id: "same" if decision == "same" else "out"
+                for member_id, (decision, digest) in by.items()
+                if decision == "same" or (member_id in held and held[member_id].digest == digest)
+            }
+            for fingerprint, by in decided.items()
+        }
 
-    def _decide(self, asked: _Asked, near: Sequence[Known]) -> Match:
-        return self._match(disposition.decide(asked.standard, near, self.rules, card=asked.query.coverage))
+    def _near(self, asked: Sequence[_Asked], found: Found, ruled: _Ruled) -> Mapping[int, list[tuple[Known, Indexed]]]:
+        """By the place of each query everybody near it, made comparable once however many queries come near."""
+        owners = [n for n, one in enumerate(asked) for _ in one.hashes]
+        near: dict[int, list[tuple[Known, Indexed]]] = defaultdict(list)
+        for one in found.near:
+            indexed = decode(self._keys.unseal(one.standard, one.member_id))
+            plain = Known(one.member_id, one.person_id, indexed.standard)
+            for n in {owners[place - 1] if place > 0 else -place - 1 for place in one.places}:
+                near[n].append((_as_asked(plain, asked[n], indexed, ruled), indexed))
+        return near
 
-    def _match(self, outcome: Outcome) -> Match:
+    def _decide(self, asked: _Asked, near: Sequence[tuple[Known, Indexed]], scales: Scales) -> Decided:
+        card = asked.query.coverage
+        people = [known for known, _ in near]
+        outcome = disposition.decide(asked.standard, people, self.rules, card=card, scales=scales)
+        own_key = next((indexed.own_key for known, indexed in near if known.member_id == outcome.member_id), None)
+        return Decided(self._match(outcome, scales), own_key)
+
+    def _match(self, outcome: Outcome, scales: Scales | None) -> Match:
         return Match(
             disposition=outcome.disposition,
             reason=outcome.reason,
@@ -123,16 +202,30 @@ class Resolver:
             rule_version=self.rules.version,
             candidates=outcome.candidates,
             missing=outcome.missing,
+            score=outcome.score,
+            margin=outcome.margin,
+            runner_up=outcome.runner_up,
+            model_version=scales.model.version if scales else None,
+            threshold_version=scales.limits.version if scales else None,
+            purpose=scales.limits.purpose if scales else None,
         )
 
 
-def _known(held: Held) -> _Member:
-    known = Known(held.member_id, held.person_id, held.standard, held.profile.coverages)
-    return _Member(known, held.payer, held.digest)
+def resolve_member(
+    conn: Connection, vault: Vault, query: Query, *, tables: Tables | None = None, purpose: str = ""
+) -> Match:
+    """Who is meant by one query, without a `Resolver` to keep: for scripts and notebooks.
+
+    `certain` names `member_id`; `review` and `none` say why in `reason`, and `candidates` hold the evidence. Nothing is
+    written: `identity.store.save_evidence(conn, [match])` keeps it. Who asks often keeps a `Resolver` instead.
+    """
+    return Resolver(vault, tables or default_tables()).resolve(conn, query, purpose=purpose)
 
 
-def _with_ruling(member: _Member, ruling: tuple[str, str] | None) -> Known:
-    # "Same" holds on; every other ruling lapses when the member's data change.
-    if ruling is None or (ruling[0] != "same" and ruling[1] != member.digest):
-        return member.known
-    return replace(member.known, ruling="same" if ruling[0] == "same" else "out")
+def _as_asked(plain: Known, asked: _Asked, indexed: Indexed, ruled: _Ruled) -> Known:
+    """The member with what people decided about this request, and the coverages where the card names a period."""
+    ruling = ruled.get(asked.fingerprint, {}).get(plain.member_id) if ruled else None
+    card = asked.query.coverage
+    if card is not None and card.starts_on is not None:
+        return replace(plain, coverages=coverages(indexed, asked.query.payer), ruling=ruling)
+    return replace(plain, ruling=ruling) if ruling else plain

@@ -1,6 +1,5 @@
 """Members as held: sealed profiles, hashed keys, accepted links, evidence. The caller owns the transaction."""
 
-from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import date
@@ -8,16 +7,16 @@ from typing import Any
 
 import orjson
 
-from interpayer.identity.blocking import ID_KINDS
 from interpayer.identity.holding import Profile, as_document, from_document
+from interpayer.identity.index.keys import ZONE as ZONE
+from interpayer.identity.index.keys import IndexKeys
+from interpayer.identity.index.store import members_under
 from interpayer.identity.standardize import Standard, clean_id
 from interpayer.model.match import Match
 from interpayer.model.member import Coverage, Demographics, Identifier, IdKind
 from interpayer.model.reason import Refusal
 from interpayer.system.database import Connection, as_json
 from interpayer.system.keys import Vault, seal, unseal
-
-ZONE = "identity"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,26 +53,6 @@ def held_members(conn: Connection, vault: Vault, member_ids: Collection[str]) ->
     return {row["member_id"]: _held(row, key) for row in rows}
 
 
-def blocks(conn: Connection, keys: Collection[tuple[str, str]], *, largest: int) -> dict[tuple[str, str], list[str]]:
-    """The members under each hashed key. A block above `largest` is left out, unless its kind is an id."""
-    if not keys:
-        return {}
-    kinds, hashes = (list(column) for column in zip(*keys, strict=True))
-    rows = conn.execute(
-        """
-        select q.kind, q.hash, k.member_id
-          from unnest(%s::text[], %s::text[]) q (kind, hash)
-         cross join lateral (select member_id from identity.key k
-                              where k.hash = q.hash collate "C" and k.kind = q.kind limit %s) k
-        """,
-        [kinds, hashes, largest + 1],
-    )
-    found: dict[tuple[str, str], list[str]] = defaultdict(list)
-    for row in rows:
-        found[row["kind"], row["hash"]].append(row["member_id"])
-    return {key: members for key, members in found.items() if len(members) <= largest or key[0] in ID_KINDS}
-
-
 def find_member(conn: Connection, vault: Vault, identifier: Identifier) -> list[str]:
     """Members that carry this id: `issuer` is the payer for member and subscriber ids, the source for patient ids."""
     kind, value = identifier.kind, identifier.value
@@ -81,9 +60,8 @@ def find_member(conn: Connection, vault: Vault, identifier: Identifier) -> list[
         rows = conn.execute("select member_id from identity.member where unique_id = %s", [value])
     elif kind in (IdKind.MEMBER, IdKind.SUBSCRIBER):
         name = "member_id" if kind is IdKind.MEMBER else "subscriber_id"
-        hashed = hash_key(vault, name, f"{identifier.issuer}\0{clean_id(value)}")
-        query = "select member_id from identity.key where kind = %s and hash = %s order by member_id"
-        rows = conn.execute(query, [name, hashed])
+        hashed = IndexKeys(vault).hashes([(name, clean_id(value) or "")], identifier.issuer or "")[0]
+        return members_under(conn, hashed)
     else:
         query = "select member_id from identity.link where kind = %s and hash = %s and superseded_at is null"
         rows = conn.execute(query, [kind.value, link_hash(vault, identifier)])
@@ -112,7 +90,8 @@ def write_links(conn: Connection, rows: Sequence[tuple[str, str, str]], source: 
     """Keep (kind, hash, member id) links; returns the hashes that another member holds."""
     if not rows:
         return []
-    kinds, hashes, members = (list(column) for column in zip(*rows, strict=True))
+    # in one order, so that two loads at once never wait for each other
+    kinds, hashes, members = (list(column) for column in zip(*sorted(rows), strict=True))
     conn.execute(
         """
         insert into identity.link (kind, hash, member_id, source)

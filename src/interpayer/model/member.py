@@ -13,6 +13,7 @@ class IdKind(StrEnum):
     UNIQUE_MEMBER = "UMB"
     PATIENT = "patient"
     SSN_LAST4 = "ssn4"
+    OWN = "own"  # the plan's own key of a member row; says nothing outside
     OTHER = "other"
 
 

@@ -93,6 +93,7 @@ caller.certificate_mismatch | The client certificate is not the one that the tok
 caller.not_acting_for | The caller does not act for the payer that the consent names. | Register who acts for whom, or correct the consent. | after_change | caller
 caller.replayed | This assertion was used before. | Make a new assertion with a new jti. | after_change | caller
 caller.too_many | More calls than agreed. | Wait as told by Retry-After. | later | caller
+caller.slowed | Too many different requests of one kind were made; answers come more slowly. | Wait as told by Retry-After; send what the member's card says. | later | caller
 caller.guessing | The pattern of requests looks like guessing. | Talk to the contact of this payer. | after_change | caller
 caller.not_permitted | This person's role does not allow this. | Ask somebody who has the role. | after_change | operator
 identity.certain | Exactly one person fits by a deterministic rule. | Nothing to do. | no | plan
@@ -173,6 +174,7 @@ system.overloaded | Too much work at once. | Wait. | later | operator
 system.storage | Storage failed or is full. | Make room; the work resumes. | later | operator
 system.clock | The clock is wrong. | Correct the clock. | later | operator
 system.restored | A backup was restored; nothing is released until consents are re-synced. | Load consents, revocations and recalls, then say so. | after_change | operator
+system.index_stale | The index of people is of another version than this program. | Run interpayer identity index. | later | operator
 system.bug | A fault of ours. | It is kept as a dead letter; tell the maintainers. | later | operator
 system.gave_up | Our own time limit is over. | An owner decides. | no | operator
 """

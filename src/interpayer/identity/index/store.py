@@ -1,0 +1,189 @@
+"""The tables of the index. The caller owns the transaction; lists go in by COPY."""
+
+import struct
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from psycopg.rows import tuple_row
+
+from interpayer.identity.index.codec import FORM
+from interpayer.identity.index.copying import copy_packed
+from interpayer.model.reason import Fault, FaultKind
+from interpayer.system.database import Connection
+
+# The row that counts the members themselves.
+EVERYBODY = "member"
+
+_PAIR = struct.Struct(">hiqiq")
+
+# One round trip: everybody under the keys, everybody a person named for these requests (places below zero), the keys
+# that too many share, and the state of the index.
+_NEAR = """
+with asked (hash, is_id, place) as (
+    select * from unnest(%s::bigint[], %s::boolean[]) with ordinality),
+found as (
+    select a.place, a.is_id, k.members
+      from asked a
+     cross join lateral (select array_agg(b.member_no) as members
+                           from (select member_no from identity.block where hash = a.hash limit %s) b) k
+     where k.members is not null),
+near (member_no, place) as (
+    select unnest(members), place from found where is_id or cardinality(members) <= %s
+     union all
+    select m.member_no, -q.place
+      from unnest(%s::text[]) with ordinality q (subject, place)
+      join identity.judgement j on j.kind = 'request' and j.subject = q.subject and j.superseded_at is null
+      join identity.member m on m.member_id = j.member_id)
+select m.member_id, m.person_id, m.standard, n.places
+  from (select member_no, array_agg(place) as places from near group by member_no) n
+  join identity.member m on m.member_no = n.member_no
+ union all
+select null, null, null, array_agg(place) from found where not is_id and cardinality(members) > %s having count(*) > 0
+ union all
+select form, revision::text, null, null from identity.index_state
+"""
+
+
+class Near(NamedTuple):
+    """A member near some of the requests: `places` are those of the keys asked for, below zero those of rulings."""
+
+    member_id: str
+    person_id: str
+    standard: bytes
+    places: list[int]
+
+
+class Found(NamedTuple):
+    """Who is near, the places of keys that were skipped because too many share them, and the counts in force."""
+
+    near: list[Near]
+    skipped: list[int]
+    revision: int
+
+
+def find_near(
+    conn: Connection, hashes: Sequence[int], are_ids: Sequence[bool], fingerprints: Sequence[str], *, largest: int
+) -> Found:
+    """Everybody worth comparing, for one request or thousands. Places count from 1.
+
+    Fault `system.index_stale` when the index is of another form than this program reads.
+    """
+    values = [hashes, are_ids, largest + 1, largest, fingerprints, largest]
+    with conn.cursor(row_factory=tuple_row, binary=True) as cursor:
+        rows = cursor.execute(_NEAR, values, prepare=True).fetchall()
+    near: list[Near] = []
+    skipped: list[int] = []
+    revision = 0
+    for row in rows:
+        if row[3] is None:
+            revision = _revision(row)
+        elif row[0] is None:
+            skipped = row[3]
+        else:
+            near.append(Near(*row))
+    return Found(near, skipped, revision)
+
+
+def members_under(conn: Connection, hashed: int) -> list[str]:
+    """The members under one key, in the order of their ids."""
+    query = "select m.member_id from identity.block b join identity.member m using (member_no) where b.hash = %s"
+    return sorted(row["member_id"] for row in conn.execute(query, [hashed]))
+
+
+def members_by_key(conn: Connection, hashes: Sequence[int]) -> dict[int, list[str]]:
+    """The members under each key that anybody has."""
+    query = """
+        select b.hash, array_agg(m.member_id order by m.member_no) as members
+          from identity.block b join identity.member m using (member_no) where b.hash = any(%s) group by 1
+        """
+    return {row["hash"]: row["members"] for row in conn.execute(query, [hashes])}
+
+
+def new_numbers(conn: Connection, count: int) -> list[int]:
+    """So many fresh member numbers."""
+    query = "select number from identity.new_member_numbers(%s) n (number)"
+    return [row["number"] for row in conn.execute(query, [count])]
+
+
+def write_blocks(conn: Connection, pairs: Iterable[tuple[int, int]]) -> None:
+    """Keep (hash, member number) pairs that are not kept yet; sorted, so that the index grows in one sweep."""
+    packed = [_PAIR.pack(2, 8, hashed, 8, number) for hashed, number in sorted(pairs)]
+    copy_packed(conn, b"copy identity.block (hash, member_no) from stdin (format binary)", packed)
+
+
+def remove_blocks(conn: Connection, pairs: Sequence[tuple[int, int]]) -> None:
+    """Take (hash, member number) pairs out."""
+    if not pairs:
+        return
+    hashes, numbers = (list(column) for column in zip(*pairs, strict=True))
+    conn.execute(
+        """
+        delete from identity.block b using unnest(%s::bigint[], %s::bigint[]) r (hash, member_no)
+         where b.hash = r.hash and b.member_no = r.member_no
+        """,
+        [hashes, numbers],
+    )
+
+
+def add_counts(conn: Connection, counts: Mapping[tuple[str, int], int]) -> None:
+    """Add to the numbers of members who carry a value; always in one order, so that two who add never cross."""
+    rows = sorted((field, hashed, number) for (field, hashed), number in counts.items() if number)
+    if not rows:
+        return
+    conn.execute(
+        """
+        insert into identity.frequency as f (field, hash, members)
+        select * from unnest(%s::text[], %s::bigint[], %s::bigint[])
+        on conflict (field, hash) do update set members = f.members + excluded.members
+        """,
+        [list(column) for column in zip(*rows, strict=True)],
+    )
+
+
+def read_counts(conn: Connection, *, at_least: int) -> list[tuple[str, int, int]]:
+    """(field, hash, members) of the values that are not rare, as published."""
+    with conn.cursor(row_factory=tuple_row, binary=True) as cursor:
+        query = "select field, hash, published from identity.frequency where published >= %s"
+        return cursor.execute(query, [at_least]).fetchall()
+
+
+def publish(conn: Connection) -> int:
+    """Let the counts be used as they are now; the revision in force. Small growth changes nothing: decisions stay."""
+    conn.execute("insert into identity.index_state (form) values (%s) on conflict do nothing", [FORM])
+    row = conn.execute(
+        """
+        update identity.index_state s set revision = revision + 1, members = f.members, made_at = now()
+          from identity.frequency f
+         where f.field = %s and f.hash = 0 and abs(f.members - s.members) * 20 > s.members
+        returning revision
+        """,
+        [EVERYBODY],
+    ).fetchone()
+    if row is not None:
+        conn.execute("update identity.frequency set published = members where published <> members")
+    row = row or conn.execute("select revision from identity.index_state").fetchone()
+    return int(row["revision"]) if row else 0
+
+
+def begin_counting(conn: Connection) -> bool:
+    """Note that members come in whose values are counted at the end only; whether an earlier run never ended."""
+    conn.execute("insert into identity.index_state (form) values (%s) on conflict do nothing", [FORM])
+    before = conn.execute("select counting from identity.index_state for update").fetchone()
+    conn.execute("update identity.index_state set counting = true")
+    return bool(before and before["counting"])
+
+
+def end_counting(conn: Connection) -> None:
+    """Note that every member's values are counted."""
+    conn.execute("update identity.index_state set counting = false")
+
+
+def state(conn: Connection) -> dict[str, Any] | None:
+    """The row of the index; None before anybody was loaded."""
+    return conn.execute("select form, revision, members, counting, made_at from identity.index_state").fetchone()
+
+
+def _revision(row: Sequence[Any]) -> int:
+    if row[0] != FORM:
+        raise Fault(FaultKind.CONDITIONAL, "system.index_stale")
+    return int(row[1])
