@@ -49,7 +49,8 @@ class Candidate:
 @dataclass(frozen=True, slots=True)
 class Match:
     """Who is meant. `member_id` is set only for `certain`; `reason` is a code of model/reason.py. `score` is the best
-    candidate's weight in bits, `margin` its lead over the `runner_up`: the best candidate that is another person."""
+    candidate's weight in bits, `margin` its lead over the `runner_up`: the best candidate that is another person.
+    `missing` would have helped; `masked` was sent with nothing usable in it."""
 
     disposition: Disposition
     reason: str
@@ -66,3 +67,4 @@ class Match:
     model_version: str | None = None
     threshold_version: str | None = None
     purpose: str | None = None
+    masked: tuple[str, ...] = ()
