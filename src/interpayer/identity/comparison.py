@@ -1,7 +1,7 @@
 """Two people side by side: one grade per field, and for which of two ledgers the field speaks (identity.md, 6.3)."""
 
 from collections.abc import Mapping
-from datetime import date, timedelta
+from datetime import date
 from enum import StrEnum
 
 from interpayer.identity.standardize import Standard
@@ -16,17 +16,27 @@ class Grade(StrEnum):
     MIDDLE = "middle"  # the middle name used as first name
     CUT = "cut"  # the beginning of the same name, three letters or more
     INITIAL = "initial"
-    PART = "part"  # one part of a compound family name
+    PART = "part"  # one part of a compound family name; an address without its unit
     TYPO = "typo"
+    NEAR = "near"  # two slips, or one in a short word; a birth date too close for parent and child
     SWAPPED = "swapped"  # given and family name exchanged
     DIFFERENT = "different"
     MISSING = "missing"
+
+    # Grades are looked up for every field of every candidate; the hash that Enum brings is slow.
+    __hash__ = str.__hash__
 
 
 PERSONAL = ("unique_id", "member_id", "birth_date", "given", "middle", "suffix", "sex", "ssn4")
 HOUSEHOLD = ("subscriber_id", "family", "address", "postal_code", "phone", "email")
 FIELDS = (*PERSONAL, *HOUSEHOLD)
 LEVELS = {Grade.EQUAL: Level.EQUAL, Grade.DIFFERENT: Level.DIFFERENT, Grade.MISSING: Level.MISSING}
+# Parent and child are further apart than this many years.
+_GENERATION = 12
+# The places of a member id that tell dependents of one card apart.
+_SUFFIX = 2
+_NO_NAME = (Grade.DIFFERENT, Grade.NEAR)
+_TURNED = (Grade.EQUAL, Grade.KNOWN, Grade.CUT, Grade.TYPO, Grade.PART)
 _STRENGTH = {grade: place for place, grade in enumerate(Grade)}
 
 # A name, and the formal names it may stand for (itself among them).
@@ -36,23 +46,23 @@ Nicknames = Mapping[str, frozenset[str]]
 def compare(asked: Standard, known: Standard, nicknames: Nicknames) -> dict[str, Grade]:
     """One grade per field; a value that either side lacks is missing, never different."""
     given, family = compare_given(asked, known, nicknames), compare_family(asked, known)
-    if Grade.DIFFERENT in (given, family) and _is_swapped(asked, known):
-        given = family = Grade.SWAPPED
+    if given in _NO_NAME and family in _NO_NAME and asked.given and asked.families:
+        given, family = _exchanged(asked, known, nicknames, (given, family))
     return {
         "unique_id": _any(asked.unique_ids, known.unique_ids),
         "member_id": _member_id(asked, known),
-        "subscriber_id": _any(asked.subscriber_ids | (asked.member_ids & known.subscriber_ids), known.subscriber_ids),
-        "birth_date": compare_days(asked.birth_date, known.birth_date),
+        "subscriber_id": _subscriber_id(asked, known),
+        "birth_date": compare_births(asked.birth_date, known.birth_date),
         "given": given,
         "middle": compare_middle(asked, known),
         "family": family,
         "suffix": _any(asked.suffixes, known.suffixes),
         "sex": _one(asked.sex, known.sex),
-        "ssn4": _one(asked.ssn4, known.ssn4),
-        "address": _any(asked.addresses, known.addresses),
+        "ssn4": _digits(asked.ssn4, known.ssn4),
+        "address": compare_addresses(asked, known),
         "postal_code": _any(asked.postal_codes, known.postal_codes),
-        "phone": _any(asked.phones, known.phones),
-        "email": _any(asked.emails, known.emails),
+        "phone": _any_slip(asked.phones, known.phones, 0),
+        "email": _any_slip(asked.emails, known.emails, 0),
     }
 
 
@@ -64,6 +74,17 @@ def comparisons(grades: Mapping[str, Grade]) -> tuple[Comparison, ...]:
     )
 
 
+def compare_births(left: date | None, right: date | None) -> Grade:
+    """As `compare_days`; a date that differs is near when the two could not be parent and child."""
+    if left is None or right is None:
+        return Grade.MISSING
+    if left == right:
+        return Grade.EQUAL
+    grade = compare_days(left, right)
+    close = grade is Grade.DIFFERENT and abs(left.year - right.year) < _GENERATION
+    return Grade.NEAR if close else grade
+
+
 def compare_days(left: date | None, right: date | None) -> Grade:
     """Equal, or a slip: day and month exchanged, one digit wrong, one day off."""
     if left is None or right is None:
@@ -71,57 +92,105 @@ def compare_days(left: date | None, right: date | None) -> Grade:
     if left == right:
         return Grade.EQUAL
     slipped = (left.year, left.month, left.day) == (right.year, right.day, right.month)
-    if slipped or abs(left - right) <= timedelta(days=1):
+    if slipped or abs(left.toordinal() - right.toordinal()) <= 1:
         return Grade.TYPO
+    same = (left.year == right.year) + (left.month == right.month) + (left.day == right.day)
+    if same < 2:
+        return Grade.DIFFERENT
     digits = sum(a != b for a, b in zip(left.isoformat(), right.isoformat(), strict=True))
     return Grade.TYPO if digits == 1 else Grade.DIFFERENT
 
 
 def compare_given(asked: Standard, known: Standard, nicknames: Nicknames) -> Grade:
     """The best agreement of any first name asked with any first (or middle) name known."""
-    pairs = [(a, k) for a in asked.given for k in known.given]
-    return _best([_given(a, k, nicknames) for a, k in pairs])
+    best = Grade.MISSING
+    for one in asked.given:
+        for two in known.given:
+            best = _better(best, _given(one, two, nicknames))
+    return best
 
 
 def compare_middle(asked: Standard, known: Standard) -> Grade:
     """The best agreement of any second name with any other; an initial that fits is an initial."""
-    return _best([_middle(a[1:], k[1:]) for a in asked.given for k in known.given])
+    best = Grade.MISSING
+    for one in asked.given:
+        for two in known.given:
+            best = _better(best, _middle(one, two))
+    return best
 
 
 def compare_family(asked: Standard, known: Standard) -> Grade:
     """The best agreement of any family name asked with any known, former ones included."""
-    return _best([_family(a, k) for a in asked.families for k in known.families])
+    best = Grade.MISSING
+    for one in asked.families:
+        for two in known.families:
+            best = _better(best, _family(one, two))
+    return best
+
+
+def compare_addresses(asked: Standard, known: Standard) -> Grade:
+    """Equal; the same house with the unit missing on one side; the same house with a slip; different."""
+    if not asked.addresses or not known.addresses:
+        return Grade.MISSING
+    if not asked.addresses.isdisjoint(known.addresses):
+        return Grade.EQUAL
+    best = Grade.DIFFERENT
+    for one in asked.addresses:
+        for two in known.addresses:
+            best = _better(best, _address(one, two))
+    return best
 
 
 def is_typo(left: str, right: str) -> bool:
     """One slip of the pen (Damerau-Levenshtein 1) in a word of five letters or more."""
-    if min(len(left), len(right)) < 5 or abs(len(left) - len(right)) > 1 or left == right:
+    return left != right and min(len(left), len(right)) >= 5 and slips_within(left, right, 1)
+
+
+def slips_within(left: str, right: str, limit: int) -> bool:
+    """True when at most `limit` slips (a letter wrong, missing, added, or two exchanged) part the two."""
+    if abs(len(left) - len(right)) > limit:
         return False
+    while left and right and left[-1] == right[-1]:
+        left, right = left[:-1], right[:-1]
     head = next((n for n, (a, b) in enumerate(zip(left, right, strict=False)) if a != b), min(len(left), len(right)))
-    one, two = left[head:], right[head:]
-    return one[1:] == two[1:] or one[1:] == two or one == two[1:] or (one[:2] == two[1::-1] and one[2:] == two[2:])
+    left, right = left[head:], right[head:]
+    if not left or not right:
+        return len(left) + len(right) <= limit
+    if limit == 0:
+        return False
+    crossed = left[:2] == right[1::-1] and slips_within(left[2:], right[2:], limit - 1)
+    return (
+        crossed
+        or slips_within(left[1:], right[1:], limit - 1)
+        or slips_within(left[1:], right, limit - 1)
+        or slips_within(left, right[1:], limit - 1)
+    )
 
 
 def _given(asked: tuple[str, ...], known: tuple[str, ...], nicknames: Nicknames) -> Grade:
     one, two = asked[0], known[0]
     if one == two or "".join(asked[:2]) == two or one == "".join(known[:2]):
         return Grade.EQUAL
-    if nicknames.get(one, frozenset((one,))) & nicknames.get(two, frozenset((two,))):
+    if not nicknames.get(one, frozenset((one,))).isdisjoint(nicknames.get(two, (two,))):
         return Grade.KNOWN
     if one in known[1:] or two in asked[1:]:
         return Grade.MIDDLE
-    if min(len(one), len(two)) >= 3 and (one.startswith(two) or two.startswith(one)):
-        return Grade.CUT
-    if 1 in (len(one), len(two)) and one[0] == two[0]:
-        return Grade.INITIAL
-    return Grade.TYPO if is_typo(one, two) else Grade.DIFFERENT
+    if one[0] == two[0]:
+        short = min(len(one), len(two))
+        if short == 1:
+            return Grade.INITIAL
+        if short >= 3 and (one.startswith(two) or two.startswith(one)):
+            return Grade.CUT
+    return _slip(one, two)
 
 
 def _middle(asked: tuple[str, ...], known: tuple[str, ...]) -> Grade:
-    if not asked or not known:
+    if len(asked) < 2 or len(known) < 2:
         return Grade.MISSING
-    one, two = "".join(asked), "".join(known)
-    if one == two or asked[0] == known[0]:
+    if asked[1] == known[1]:
+        return Grade.EQUAL
+    one, two = "".join(asked[1:]), "".join(known[1:])
+    if one == two:
         return Grade.EQUAL
     if 1 in (len(one), len(two)) and one[0] == two[0]:
         return Grade.INITIAL
@@ -129,29 +198,88 @@ def _middle(asked: tuple[str, ...], known: tuple[str, ...]) -> Grade:
 
 
 def _family(asked: str, known: str) -> Grade:
-    if asked.replace(" ", "") == known.replace(" ", ""):
+    if asked == known or asked.replace(" ", "") == known.replace(" ", ""):
         return Grade.EQUAL
-    if set(asked.split()) & {part for part in known.split() if len(part) > 2}:
+    if " " in asked or " " in known:
+        parts = {part for part in known.split() if len(part) > 2}
+        if not parts.isdisjoint(asked.split()):
+            return Grade.PART
+    return _slip(asked, known)
+
+
+def _slip(one: str, two: str) -> Grade:
+    # One slip in a word of five letters is a typo; shorter words are soon another name, and so is a second slip.
+    short, apart = min(len(one), len(two)), abs(len(one) - len(two))
+    if apart > 2 or short < 3:
+        return Grade.DIFFERENT
+    if short >= 5 and slips_within(one, two, 1):
+        return Grade.TYPO
+    near = slips_within(one, two, 1) if short < 5 else one[0] == two[0] and slips_within(one, two, 2)
+    return Grade.NEAR if near else Grade.DIFFERENT
+
+
+def _address(asked: tuple[str, str], known: tuple[str, str]) -> Grade:
+    (one, place), (two, code) = asked, known
+    if one == two:
+        return Grade.TYPO if slips_within(place, code, 1) else Grade.DIFFERENT
+    if place != code:
+        return Grade.DIFFERENT
+    (house, _, unit), (other, _, second) = one.partition(" APT "), two.partition(" APT ")
+    if unit and second and unit != second:
+        return Grade.DIFFERENT
+    if house == other:
         return Grade.PART
-    return Grade.TYPO if is_typo(asked, known) else Grade.DIFFERENT
+    return Grade.TYPO if min(len(house), len(other)) >= 8 and slips_within(house, other, 2) else Grade.DIFFERENT
 
 
-def _is_swapped(asked: Standard, known: Standard) -> bool:
-    firsts = {given[0] for given in known.given}
-    return any(family in firsts for family in asked.families) and any(g[0] in known.families for g in asked.given)
+def _exchanged(
+    asked: Standard, known: Standard, nicknames: Nicknames, straight: tuple[Grade, Grade]
+) -> tuple[Grade, Grade]:
+    """The grades when given and family name are read the other way round, if that fits; else as they were."""
+    if any(f in {k[0] for k in known.given} for f in asked.families) and any(
+        a[0] in known.families for a in asked.given
+    ):
+        return Grade.SWAPPED, Grade.SWAPPED
+    turned = Standard(given=tuple((f,) for f in asked.families), families=tuple(a[0] for a in asked.given))
+    given, family = compare_given(turned, known, nicknames), compare_family(turned, known)
+    return (Grade.NEAR, Grade.NEAR) if given in _TURNED and family in _TURNED else straight
 
 
 def _member_id(asked: Standard, known: Standard) -> Grade:
     # A card often shows the subscriber's id where the member's belongs: that is a household fact, not another person.
-    return _any(asked.member_ids - known.subscriber_ids | (asked.member_ids & known.member_ids), known.member_ids)
+    if not asked.member_ids or not known.member_ids:
+        return Grade.MISSING
+    if not asked.member_ids.isdisjoint(known.member_ids):
+        return Grade.EQUAL
+    return _any_slip(asked.member_ids - known.subscriber_ids, known.member_ids, _SUFFIX)
 
 
-def _any(
-    left: frozenset[str] | frozenset[tuple[str, str]], right: frozenset[str] | frozenset[tuple[str, str]]
-) -> Grade:
+def _subscriber_id(asked: Standard, known: Standard) -> Grade:
+    if not known.subscriber_ids or not (asked.subscriber_ids or asked.member_ids):
+        return Grade.MISSING
+    if not known.subscriber_ids.isdisjoint(asked.subscriber_ids | asked.member_ids):
+        return Grade.EQUAL
+    return _any_slip(asked.subscriber_ids, known.subscriber_ids, 0)
+
+
+def _any_slip(left: frozenset[str], right: frozenset[str], fixed: int) -> Grade:
+    # One slip in a long number or address is a typo, except in its last `fixed` places: those tell dependents apart.
     if not left or not right:
         return Grade.MISSING
-    return Grade.EQUAL if set(left) & set(right) else Grade.DIFFERENT
+    if not left.isdisjoint(right):
+        return Grade.EQUAL
+    for one in left:
+        for two in right:
+            ends_alike = not fixed or one[-fixed:] == two[-fixed:]
+            if ends_alike and min(len(one), len(two)) >= 8 and slips_within(one, two, 1):
+                return Grade.TYPO
+    return Grade.DIFFERENT
+
+
+def _any(left: frozenset[str], right: frozenset[str]) -> Grade:
+    if not left or not right:
+        return Grade.MISSING
+    return Grade.DIFFERENT if left.isdisjoint(right) else Grade.EQUAL
 
 
 def _one(left: str | None, right: str | None) -> Grade:
@@ -160,5 +288,11 @@ def _one(left: str | None, right: str | None) -> Grade:
     return Grade.EQUAL if left == right else Grade.DIFFERENT
 
 
-def _best(grades: list[Grade]) -> Grade:
-    return min(grades, key=_STRENGTH.__getitem__) if grades else Grade.MISSING
+def _digits(left: str | None, right: str | None) -> Grade:
+    grade = _one(left, right)
+    slip = grade is Grade.DIFFERENT and left and right and slips_within(left, right, 1)
+    return Grade.TYPO if slip else grade
+
+
+def _better(one: Grade, two: Grade) -> Grade:
+    return one if _STRENGTH[one] <= _STRENGTH[two] else two

@@ -13,9 +13,10 @@ from interpayer.identity.scoring.weigh import NO_FREQUENCIES, Frequencies, Weigh
 from interpayer.identity.standardize import Standard
 from interpayer.model.member import Coverage
 
-_AGREES = frozenset(
-    {Grade.EQUAL, Grade.KNOWN, Grade.MIDDLE, Grade.CUT, Grade.INITIAL, Grade.TYPO, Grade.PART, Grade.SWAPPED}
-)
+_AGREES = (
+    Grade.EQUAL, Grade.KNOWN, Grade.MIDDLE, Grade.CUT, Grade.INITIAL, Grade.TYPO, Grade.PART, Grade.SWAPPED,
+)  # fmt: skip
+_OTHER = (Grade.DIFFERENT, Grade.NEAR)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +100,7 @@ def _stands(grades: Grades, rules: RuleTable) -> tuple[Standing, str, str | None
 
 def _despite_id(grades: Grades, conflicts: Sequence[str], own_id: bool) -> tuple[Standing, str]:
     # An id fits and yet no rule is met cleanly: a slip, a relative on the same card, or an id given to somebody else.
-    another = grades["birth_date"] is Grade.DIFFERENT and grades["given"] is Grade.DIFFERENT
+    another = grades["birth_date"] in _OTHER and grades["given"] in _OTHER
     relative = not own_id and (len(conflicts) > 1 or not _one_person_at_all(grades))
     if another or relative:
         return Standing.HOUSEHOLD, "identity.household_only"

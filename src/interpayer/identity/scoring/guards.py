@@ -11,8 +11,10 @@ Grades = Mapping[str, Grade]
 _OWN_IDS = ("unique_id", "member_id", "ssn4")
 # A name and a birth date alone can be two people's, however rare the name; one of these has to join them.
 _JOINING = (*_OWN_IDS, "subscriber_id", "address", "postal_code", "phone", "email")
-_SAME_NAME = frozenset({Grade.EQUAL, Grade.KNOWN})
-_NO_BAR = frozenset({Grade.EQUAL, Grade.MISSING})
+_SAME_NAME = (Grade.EQUAL, Grade.KNOWN)
+_OTHER_NAME = (Grade.DIFFERENT, Grade.NEAR)
+_OTHER_DAY = (Grade.DIFFERENT, Grade.NEAR)
+_OTHER_DIGITS = (Grade.DIFFERENT, Grade.TYPO)
 
 
 def has_own_id(grades: Grades) -> bool:
@@ -22,13 +24,15 @@ def has_own_id(grades: Grades) -> bool:
 
 def veto(grades: Grades) -> str | None:
     """Why this is another person, whatever else agrees: a relative or a namesake. None: may be the one."""
+    given, born = grades["given"], grades["birth_date"]
+    # An id that was given to somebody else, or written down from a relative's card, names nobody.
+    if given in _OTHER_NAME and born in _OTHER_DAY:
+        return "identity.household_only"
     if has_own_id(grades):
         return None
-    if grades["given"] is Grade.DIFFERENT:
+    if given is Grade.DIFFERENT or born is Grade.DIFFERENT or grades["suffix"] is Grade.DIFFERENT:
         return "identity.household_only"
-    if grades["birth_date"] is Grade.DIFFERENT or grades["suffix"] is Grade.DIFFERENT:
-        return "identity.household_only"
-    if grades["sex"] is Grade.DIFFERENT and grades["given"] is not Grade.EQUAL:
+    if grades["sex"] is Grade.DIFFERENT and given not in _SAME_NAME:
         return "identity.household_only"
     return None
 
@@ -36,21 +40,23 @@ def veto(grades: Grades) -> str | None:
 def bar(weighed: Weighed, *, joining: float) -> str | None:
     """Why this may be the person and is yet no release: the reason of the review. None: nothing speaks against it."""
     grades = weighed.grades
-    if grades["birth_date"] is Grade.MISSING or grades["given"] is Grade.MISSING:
+    given, born = grades["given"], grades["birth_date"]
+    if Grade.MISSING in (born, given):
         return "identity.weak"
-    if grades["birth_date"] is Grade.DIFFERENT:
+    if born in _OTHER_DAY or (born is Grade.TYPO and not _name_is_clean(grades)):
         return "identity.conflict_birth_date"
-    if grades["given"] is Grade.DIFFERENT or grades["suffix"] is Grade.DIFFERENT:
+    if given is Grade.DIFFERENT or grades["suffix"] is Grade.DIFFERENT:
         return "identity.conflict_name"
-    if grades["birth_date"] is Grade.TYPO and not _name_is_clean(grades):
-        return "identity.conflict_birth_date"
-    if grades["ssn4"] is Grade.DIFFERENT and not _all_equal(grades):
+    if grades["ssn4"] in _OTHER_DIGITS and not _all_equal(grades):
         return "identity.weak"
-    if grades["sex"] is Grade.DIFFERENT and grades["given"] is not Grade.EQUAL:
+    if grades["sex"] is Grade.DIFFERENT and given is not Grade.EQUAL:
         return "identity.weak"
-    if sum(max(0.0, weighed.weights.get(field, 0.0)) for field in _JOINING) < joining:
-        return "identity.weak"
-    return None
+    return None if joined(weighed) >= joining else "identity.weak"
+
+
+def joined(weighed: Weighed) -> float:
+    """The bits of what joins a name and a birth date to one person: ids, address, phone and mail."""
+    return sum(max(0.0, weighed.weights.get(field, 0.0)) for field in _JOINING)
 
 
 def fits_name_better(rival: Grades, chosen: Grades) -> bool:
