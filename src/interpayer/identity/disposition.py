@@ -59,7 +59,7 @@ def decide(
         chosen = _heaviest(judged) if scales else None
         found = _by_weight(asked, chosen, judged, scales) if chosen and scales else None
     if found is None:
-        found = _unsure(judged, refused=len(everyone) > len(judged))
+        found = _unsure(judged, scales, refused=len(everyone) > len(judged))
     if found.member_id and chosen and not ruled and rules.coverage_gap and _lies_outside(card, chosen.known.coverages):
         found = Outcome(Disposition.REVIEW, "identity.coverage_gap", None, found.rule)
     return _with_evidence(found, asked, judged, chosen=chosen, scales=scales)
@@ -121,8 +121,9 @@ def _second(chosen: Judged, judged: Sequence[Judged]) -> Judged | None:
     return max(others, key=lambda j: j.total, default=None)
 
 
-def _unsure(judged: Sequence[Judged], *, refused: bool) -> Outcome:
-    reason = _review_reason([j for j in judged if j.standing in (Standing.CONFLICTS, Standing.WEAK)])
+def _unsure(judged: Sequence[Judged], scales: Scales | None, *, refused: bool) -> Outcome:
+    doubtful = [j for j in judged if j.standing in (Standing.CONFLICTS, Standing.WEAK)]
+    reason = _review_reason([j for j in doubtful if scales is None or _score(j, scales) >= scales.limits.review])
     if reason:
         return Outcome(Disposition.REVIEW, reason, None, judged[0].rule)
     return Outcome(Disposition.NONE, _reason_for_none(judged, refused=refused))

@@ -104,7 +104,8 @@ def weigh(
             shared.append(weight)
         else:
             personal += weight
-    return Weighed(grades, weights, shares, personal, _together(shared, model), model)
+    household = _together(shared, model, population=frequencies.population)
+    return Weighed(grades, weights, shares, personal, household, model)
 
 
 def _by_frequency(level: LevelModel, share: float, other: float) -> float:
@@ -115,13 +116,18 @@ def _by_frequency(level: LevelModel, share: float, other: float) -> float:
     return log2(altered / (share + altered * other))
 
 
-def _together(shared: list[float], model: Model) -> float:
-    # What a household shares comes together: the best counts whole, the others in part, and all under a cap.
-    speaking = [weight for weight in shared if weight > 0]
-    against = sum(weight for weight in shared if weight < 0)
-    best = max(speaking, default=0.0)
-    together = best + model.household_share * (sum(speaking) - best)
-    return min(together, model.household_cap) + max(against, model.household_floor)
+def _together(shared: list[float], model: Model, *, population: int) -> float:
+    # What a household shares comes together: the best counts whole, the others in part. All of it can find the
+    # household among all people, and hardly tell one of its members from another: that is where its cap lies.
+    best, speaking, against = 0.0, 0.0, 0.0
+    for weight in shared:
+        if weight > 0:
+            speaking += weight
+            best = max(best, weight)
+        else:
+            against += weight
+    together = best + model.household_share * (speaking - best)
+    return min(together, model.household_cap + log2(max(population, 1))) + max(against, model.household_floor)
 
 
 def _commonest(frequencies: Frequencies, name: str, values: tuple[str, ...]) -> float | None:
