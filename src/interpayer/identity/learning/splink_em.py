@@ -18,8 +18,8 @@ from interpayer.identity.scoring.model import Model
 FEWEST_PAIRS = 200
 FEWEST_SAME = 50
 _START = 0.1
-_ITERATIONS = 200
-_CONVERGENCE = 1e-6
+_ITERATIONS = 100
+_CONVERGENCE = 1e-5
 _PAIR = "l.pair = r.pair"
 
 Chance = Mapping[str, Mapping[Grade, float]]
@@ -66,24 +66,22 @@ def learn(graded: Mapping[str, Sequence[Grades]], model: Model, chance: Chance) 
 def _fit(
     sessions: Sequence[Session], graded: Mapping[str, Sequence[Grades]], model: Model, chance: Chance
 ) -> tuple[Mapping[str, Mapping[Grade, float]], list[SessionReport]]:
-    # Heavy and seldom needed: loaded when somebody trains.
     linker = _linker(sessions, graded, _settings(model, chance))
     reports = []
     for session in sessions:
-        training = linker.training.estimate_parameters_using_expectation_maximisation(
-            _blocking(session), estimate_without_term_frequencies=True, fix_u_probabilities=True
-        )
-        same = float(training.core_model_settings.probability_two_random_records_match)
         pairs = len(graded[session.key])
-        reports.append(
-            SessionReport(
-                key=session.key,
-                pairs=pairs,
-                same=round(same, 4),
-                iterations=len(training._core_model_settings_history) - 1,
-                is_used=pairs * same >= FEWEST_SAME,
+        try:
+            training = linker.training.estimate_parameters_using_expectation_maximisation(
+                _blocking(session), estimate_without_term_frequencies=True, fix_u_probabilities=True
             )
-        )
+        except ValueError:
+            # Splink gives up where a probability runs into zero: the pairs are of one kind only.
+            reports.append(SessionReport(session.key, pairs))
+            continue
+        same = float(training.core_model_settings.probability_two_random_records_match)
+        rounds = len(training._core_model_settings_history) - 1
+        is_used = pairs * same >= FEWEST_SAME
+        reports.append(SessionReport(session.key, pairs, round(same, 4), rounds, is_used))
     return trained_m(linker.misc.save_model_to_json()), reports
 
 
@@ -99,6 +97,7 @@ def trained_m(document: Mapping[str, Any]) -> dict[str, dict[Grade, float]]:
 
 
 def _linker(sessions: Sequence[Session], graded: Mapping[str, Sequence[Grades]], settings: dict[str, Any]) -> Any:
+    # Heavy and seldom needed: loaded when somebody trains.
     duckdb, pyarrow, splink = (import_module(name) for name in ("duckdb", "pyarrow", "splink"))
     fields = [comparison["output_column_name"] for comparison in settings["comparisons"]]
     left: dict[str, list[Any]] = {"pair": [], "session": [], **{name: [] for name in fields}}
