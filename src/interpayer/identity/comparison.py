@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import date
 from enum import StrEnum
 
+from interpayer.identity.slips import is_typo, slips_within
 from interpayer.identity.standardize import Standard
 from interpayer.model.match import Comparison, Level
 
@@ -31,12 +32,16 @@ PERSONAL = ("unique_id", "member_id", "birth_date", "given", "middle", "suffix",
 HOUSEHOLD = ("subscriber_id", "family", "address", "postal_code", "phone", "email")
 FIELDS = (*PERSONAL, *HOUSEHOLD)
 LEVELS = {Grade.EQUAL: Level.EQUAL, Grade.DIFFERENT: Level.DIFFERENT, Grade.MISSING: Level.MISSING}
+# Looked up a dozen times for every candidate: names of the module are faster than members of an enumeration.
+(
+    _EQUAL, _KNOWN, _MIDDLE, _CUT, _INITIAL, _PART, _TYPO, _NEAR, _SWAPPED, _DIFFERENT, _MISSING,
+) = Grade  # fmt: skip
 # Parent and child are further apart than this many years.
 _GENERATION = 12
 # The places of a member id that tell dependents of one card apart.
 _SUFFIX = 2
-_NO_NAME = (Grade.DIFFERENT, Grade.NEAR)
-_TURNED = (Grade.EQUAL, Grade.KNOWN, Grade.CUT, Grade.TYPO, Grade.PART)
+_NO_NAME = (_DIFFERENT, _NEAR)
+_TURNED = (_EQUAL, _KNOWN, _CUT, _TYPO, _PART)
 _STRENGTH = {grade: place for place, grade in enumerate(Grade)}
 
 # A name, and the formal names it may stand for (itself among them).
@@ -77,33 +82,33 @@ def comparisons(grades: Mapping[str, Grade]) -> tuple[Comparison, ...]:
 def compare_births(left: date | None, right: date | None) -> Grade:
     """As `compare_days`; a date that differs is near when the two could not be parent and child."""
     if left is None or right is None:
-        return Grade.MISSING
+        return _MISSING
     if left == right:
-        return Grade.EQUAL
+        return _EQUAL
     grade = compare_days(left, right)
-    close = grade is Grade.DIFFERENT and abs(left.year - right.year) < _GENERATION
-    return Grade.NEAR if close else grade
+    close = grade is _DIFFERENT and abs(left.year - right.year) < _GENERATION
+    return _NEAR if close else grade
 
 
 def compare_days(left: date | None, right: date | None) -> Grade:
     """Equal, or a slip: day and month exchanged, one digit wrong, one day off."""
     if left is None or right is None:
-        return Grade.MISSING
+        return _MISSING
     if left == right:
-        return Grade.EQUAL
+        return _EQUAL
     slipped = (left.year, left.month, left.day) == (right.year, right.day, right.month)
     if slipped or abs(left.toordinal() - right.toordinal()) <= 1:
-        return Grade.TYPO
+        return _TYPO
     same = (left.year == right.year) + (left.month == right.month) + (left.day == right.day)
     if same < 2:
-        return Grade.DIFFERENT
+        return _DIFFERENT
     digits = sum(a != b for a, b in zip(left.isoformat(), right.isoformat(), strict=True))
-    return Grade.TYPO if digits == 1 else Grade.DIFFERENT
+    return _TYPO if digits == 1 else _DIFFERENT
 
 
 def compare_given(asked: Standard, known: Standard, nicknames: Nicknames) -> Grade:
     """The best agreement of any first name asked with any first (or middle) name known."""
-    best = Grade.MISSING
+    best = _MISSING
     for one in asked.given:
         for two in known.given:
             best = _better(best, _given(one, two, nicknames))
@@ -112,7 +117,7 @@ def compare_given(asked: Standard, known: Standard, nicknames: Nicknames) -> Gra
 
 def compare_middle(asked: Standard, known: Standard) -> Grade:
     """The best agreement of any second name with any other; an initial that fits is an initial."""
-    best = Grade.MISSING
+    best = _MISSING
     for one in asked.given:
         for two in known.given:
             best = _better(best, _middle(one, two))
@@ -121,7 +126,7 @@ def compare_middle(asked: Standard, known: Standard) -> Grade:
 
 def compare_family(asked: Standard, known: Standard) -> Grade:
     """The best agreement of any family name asked with any known, former ones included."""
-    best = Grade.MISSING
+    best = _MISSING
     for one in asked.families:
         for two in known.families:
             best = _better(best, _family(one, two))
@@ -131,79 +136,53 @@ def compare_family(asked: Standard, known: Standard) -> Grade:
 def compare_addresses(asked: Standard, known: Standard) -> Grade:
     """Equal; the same house with the unit missing on one side; the same house with a slip; different."""
     if not asked.addresses or not known.addresses:
-        return Grade.MISSING
+        return _MISSING
     if not asked.addresses.isdisjoint(known.addresses):
-        return Grade.EQUAL
-    best = Grade.DIFFERENT
+        return _EQUAL
+    best = _DIFFERENT
     for one in asked.addresses:
         for two in known.addresses:
             best = _better(best, _address(one, two))
     return best
 
 
-def is_typo(left: str, right: str) -> bool:
-    """One slip of the pen (Damerau-Levenshtein 1) in a word of five letters or more."""
-    return left != right and min(len(left), len(right)) >= 5 and slips_within(left, right, 1)
-
-
-def slips_within(left: str, right: str, limit: int) -> bool:
-    """True when at most `limit` slips (a letter wrong, missing, added, or two exchanged) part the two."""
-    if abs(len(left) - len(right)) > limit:
-        return False
-    while left and right and left[-1] == right[-1]:
-        left, right = left[:-1], right[:-1]
-    head = next((n for n, (a, b) in enumerate(zip(left, right, strict=False)) if a != b), min(len(left), len(right)))
-    left, right = left[head:], right[head:]
-    if not left or not right:
-        return len(left) + len(right) <= limit
-    if limit == 0:
-        return False
-    crossed = left[:2] == right[1::-1] and slips_within(left[2:], right[2:], limit - 1)
-    return (
-        crossed
-        or slips_within(left[1:], right[1:], limit - 1)
-        or slips_within(left[1:], right, limit - 1)
-        or slips_within(left, right[1:], limit - 1)
-    )
-
-
 def _given(asked: tuple[str, ...], known: tuple[str, ...], nicknames: Nicknames) -> Grade:
     one, two = asked[0], known[0]
     if one == two or "".join(asked[:2]) == two or one == "".join(known[:2]):
-        return Grade.EQUAL
+        return _EQUAL
     if not nicknames.get(one, frozenset((one,))).isdisjoint(nicknames.get(two, (two,))):
-        return Grade.KNOWN
+        return _KNOWN
     if one in known[1:] or two in asked[1:]:
-        return Grade.MIDDLE
+        return _MIDDLE
     if one[0] == two[0]:
         short = min(len(one), len(two))
         if short == 1:
-            return Grade.INITIAL
+            return _INITIAL
         if short >= 3 and (one.startswith(two) or two.startswith(one)):
-            return Grade.CUT
+            return _CUT
     return _slip(one, two)
 
 
 def _middle(asked: tuple[str, ...], known: tuple[str, ...]) -> Grade:
     if len(asked) < 2 or len(known) < 2:
-        return Grade.MISSING
+        return _MISSING
     if asked[1] == known[1]:
-        return Grade.EQUAL
+        return _EQUAL
     one, two = "".join(asked[1:]), "".join(known[1:])
     if one == two:
-        return Grade.EQUAL
+        return _EQUAL
     if 1 in (len(one), len(two)) and one[0] == two[0]:
-        return Grade.INITIAL
-    return Grade.TYPO if is_typo(one, two) else Grade.DIFFERENT
+        return _INITIAL
+    return _TYPO if is_typo(one, two) else _DIFFERENT
 
 
 def _family(asked: str, known: str) -> Grade:
     if asked == known or asked.replace(" ", "") == known.replace(" ", ""):
-        return Grade.EQUAL
+        return _EQUAL
     if " " in asked or " " in known:
         parts = {part for part in known.split() if len(part) > 2}
         if not parts.isdisjoint(asked.split()):
-            return Grade.PART
+            return _PART
     return _slip(asked, known)
 
 
@@ -211,25 +190,25 @@ def _slip(one: str, two: str) -> Grade:
     # One slip in a word of five letters is a typo; shorter words are soon another name, and so is a second slip.
     short, apart = min(len(one), len(two)), abs(len(one) - len(two))
     if apart > 2 or short < 3:
-        return Grade.DIFFERENT
+        return _DIFFERENT
     if short >= 5 and slips_within(one, two, 1):
-        return Grade.TYPO
+        return _TYPO
     near = slips_within(one, two, 1) if short < 5 else one[0] == two[0] and slips_within(one, two, 2)
-    return Grade.NEAR if near else Grade.DIFFERENT
+    return _NEAR if near else _DIFFERENT
 
 
 def _address(asked: tuple[str, str], known: tuple[str, str]) -> Grade:
     (one, place), (two, code) = asked, known
     if one == two:
-        return Grade.TYPO if slips_within(place, code, 1) else Grade.DIFFERENT
+        return _TYPO if slips_within(place, code, 1) else _DIFFERENT
     if place != code:
-        return Grade.DIFFERENT
+        return _DIFFERENT
     (house, _, unit), (other, _, second) = one.partition(" APT "), two.partition(" APT ")
     if unit and second and unit != second:
-        return Grade.DIFFERENT
+        return _DIFFERENT
     if house == other:
-        return Grade.PART
-    return Grade.TYPO if min(len(house), len(other)) >= 8 and slips_within(house, other, 2) else Grade.DIFFERENT
+        return _PART
+    return _TYPO if min(len(house), len(other)) >= 8 and slips_within(house, other, 2) else _DIFFERENT
 
 
 def _exchanged(
@@ -239,59 +218,65 @@ def _exchanged(
     if any(f in {k[0] for k in known.given} for f in asked.families) and any(
         a[0] in known.families for a in asked.given
     ):
-        return Grade.SWAPPED, Grade.SWAPPED
+        return _SWAPPED, _SWAPPED
     turned = Standard(given=tuple((f,) for f in asked.families), families=tuple(a[0] for a in asked.given))
     given, family = compare_given(turned, known, nicknames), compare_family(turned, known)
-    return (Grade.NEAR, Grade.NEAR) if given in _TURNED and family in _TURNED else straight
+    return (_NEAR, _NEAR) if given in _TURNED and family in _TURNED else straight
 
 
 def _member_id(asked: Standard, known: Standard) -> Grade:
     # A card often shows the subscriber's id where the member's belongs: that is a household fact, not another person.
     if not asked.member_ids or not known.member_ids:
-        return Grade.MISSING
+        return _MISSING
     if not asked.member_ids.isdisjoint(known.member_ids):
-        return Grade.EQUAL
+        return _EQUAL
     return _any_slip(asked.member_ids - known.subscriber_ids, known.member_ids, _SUFFIX)
 
 
 def _subscriber_id(asked: Standard, known: Standard) -> Grade:
     if not known.subscriber_ids or not (asked.subscriber_ids or asked.member_ids):
-        return Grade.MISSING
+        return _MISSING
     if not known.subscriber_ids.isdisjoint(asked.subscriber_ids | asked.member_ids):
-        return Grade.EQUAL
+        return _EQUAL
     return _any_slip(asked.subscriber_ids, known.subscriber_ids, 0)
 
 
 def _any_slip(left: frozenset[str], right: frozenset[str], fixed: int) -> Grade:
     # One slip in a long number or address is a typo, except in its last `fixed` places: those tell dependents apart.
     if not left or not right:
-        return Grade.MISSING
+        return _MISSING
     if not left.isdisjoint(right):
-        return Grade.EQUAL
+        return _EQUAL
     for one in left:
         for two in right:
-            ends_alike = not fixed or one[-fixed:] == two[-fixed:]
-            if ends_alike and min(len(one), len(two)) >= 8 and slips_within(one, two, 1):
-                return Grade.TYPO
-    return Grade.DIFFERENT
+            if fixed and one[-fixed:] != two[-fixed:]:
+                continue
+            # One slip leaves the one end or the other as it was.
+            end_alike = one[:4] == two[:4] or one[-4:] == two[-4:]
+            if end_alike and min(len(one), len(two)) >= 8 and slips_within(one, two, 1):
+                return _TYPO
+    return _DIFFERENT
 
 
 def _any(left: frozenset[str], right: frozenset[str]) -> Grade:
     if not left or not right:
-        return Grade.MISSING
-    return Grade.DIFFERENT if left.isdisjoint(right) else Grade.EQUAL
+        return _MISSING
+    return _DIFFERENT if left.isdisjoint(right) else _EQUAL
 
 
 def _one(left: str | None, right: str | None) -> Grade:
     if left is None or right is None:
-        return Grade.MISSING
-    return Grade.EQUAL if left == right else Grade.DIFFERENT
+        return _MISSING
+    return _EQUAL if left == right else _DIFFERENT
 
 
 def _digits(left: str | None, right: str | None) -> Grade:
-    grade = _one(left, right)
-    slip = grade is Grade.DIFFERENT and left and right and slips_within(left, right, 1)
-    return Grade.TYPO if slip else grade
+    if left is None or right is None:
+        return _MISSING
+    if left == right:
+        return _EQUAL
+    end_alike = left[:1] == right[:1] or left[-1:] == right[-1:]
+    return _TYPO if end_alike and slips_within(left, right, 1) else _DIFFERENT
 
 
 def _better(one: Grade, two: Grade) -> Grade:

@@ -37,11 +37,12 @@ class Rule:
 
     def fits(self, grades: Grades) -> bool:
         """True when the grades meet this rule."""
-        return (
-            all(grades[field] in wanted for field, wanted in self.every.items())
-            and (not self.some or any(grades[field] in wanted for field, wanted in self.some.items()))
-            and not any(grades[field] in barred for field, barred in self.never.items())
-        )
+        for field, wanted in self.every.items():
+            if grades[field] not in wanted:
+                return False
+        if self.some and not any(grades[field] in wanted for field, wanted in self.some.items()):
+            return False
+        return not any(grades[field] in barred for field, barred in self.never.items())
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,10 @@ class RuleTable:
 
     def first_fit(self, grades: Grades) -> Rule | None:
         """The strongest rule in force that fits, or None."""
-        return next((rule for rule in self.rules if rule.fits(grades)), None)
+        for rule in self.rules:
+            if rule.fits(grades):
+                return rule
+        return None
 
 
 def read_rules(rules_text: str, nicknames_text: str) -> RuleTable:

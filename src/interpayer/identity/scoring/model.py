@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 from math import log2
-from typing import Any
+from typing import Any, NamedTuple
 
 import yaml
 
-from interpayer.identity.comparison import FIELDS, Grade
+from interpayer.identity.comparison import FIELDS, LEVELS, Grade
+from interpayer.model.match import Comparison, Level
 
 PERSONAL, HOUSEHOLD = "personal", "household"
 
@@ -33,15 +34,26 @@ class LevelModel:
         return log2(self.m / self.u)
 
 
+class Weight(NamedTuple):
+    """What a grade weighs where no frequency is known, its level, and the evidence of it."""
+
+    bits: float
+    level: LevelModel
+    shown: Comparison
+
+
 @dataclass(frozen=True, slots=True)
 class FieldModel:
-    """One field: its ledger, its levels, the most it may be worth, and whether rare values are worth more."""
+    """One field: its ledger, its levels, the most it may be worth, and whether rare values are worth more.
+    `weights` has every grade, those without a level of their own as different.
+    """
 
     field: str
     ledger: str
     levels: Mapping[Grade, LevelModel]
     highest: float
-    by_frequency: bool = False
+    by_frequency: bool
+    weights: Mapping[Grade, Weight]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,13 +95,19 @@ def default_model() -> Model:
 def _read_field(name: str, row: Mapping[str, Any]) -> FieldModel:
     if name not in FIELDS or row["ledger"] not in (PERSONAL, HOUSEHOLD):
         raise ValueError(f"model: unknown field or ledger {name}")
-    return FieldModel(
-        field=name,
-        ledger=row["ledger"],
-        levels={Grade(grade): _read_level(name, level) for grade, level in row["levels"].items()},
-        highest=float(row["highest"]),
-        by_frequency=bool(row.get("by_frequency", False)),
-    )
+    levels = {Grade(grade): _read_level(name, level) for grade, level in row["levels"].items()}
+    if Grade.EQUAL not in levels or Grade.DIFFERENT not in levels:
+        raise ValueError(f"model: {name} needs the levels equal and different")
+    highest = float(row["highest"])
+    weights = {grade: _weight(name, row["ledger"], grade, levels=levels, highest=highest) for grade in Grade}
+    return FieldModel(name, row["ledger"], levels, highest, bool(row.get("by_frequency", False)), weights)
+
+
+def _weight(name: str, ledger: str, grade: Grade, *, levels: Mapping[Grade, LevelModel], highest: float) -> Weight:
+    level = levels.get(grade, levels[Grade.DIFFERENT])
+    bits = 0.0 if grade is Grade.MISSING else min(level.weight, highest)
+    shown = None if grade is Grade.MISSING else round(bits, 2)
+    return Weight(bits, level, Comparison(name, LEVELS.get(grade, Level.CLOSE), ledger, shown, None, grade.value))
 
 
 def _read_level(name: str, row: Mapping[str, Any]) -> LevelModel:

@@ -5,11 +5,12 @@ from dataclasses import dataclass, field
 from math import log2
 from typing import NamedTuple, Protocol
 
-from interpayer.identity.comparison import LEVELS, Grade
+from interpayer.identity.comparison import Grade
 from interpayer.identity.scoring.model import HOUSEHOLD, LevelModel, Model
 from interpayer.identity.standardize import Standard
-from interpayer.model.match import Comparison, Level
+from interpayer.model.match import Comparison
 
+_MISSING, _DIFFERENT = Grade.MISSING, Grade.DIFFERENT
 _UNKNOWN_POPULATION = 1_000_000
 
 
@@ -65,17 +66,15 @@ class Weighed(NamedTuple):
     @property
     def comparisons(self) -> tuple[Comparison, ...]:
         """The evidence: per field its level, weight, frequency and ledger, no values."""
-        return tuple(
-            Comparison(
-                name,
-                LEVELS.get(grade, Level.CLOSE),
-                self.model.fields[name].ledger,
-                round(self.weights[name], 2) if name in self.weights else None,
-                float(f"{self.shares[name]:.3g}") if name in self.shares else None,
-                grade.value,
-            )
-            for name, grade in self.grades.items()
-        )
+        return tuple(self._shown(name, grade) for name, grade in self.grades.items())
+
+    def _shown(self, name: str, grade: Grade) -> Comparison:
+        shown = self.model.fields[name].weights[grade].shown
+        share = self.shares.get(name)
+        if share is None:
+            return shown
+        weight, share = round(self.weights[name], 2), round(share, 7)
+        return Comparison(name, shown.level, shown.ledger, weight, share, shown.grade)
 
 
 def weigh(
@@ -86,20 +85,19 @@ def weigh(
     shares: dict[str, float] = {}
     personal = 0.0
     shared: list[float] = []
+    fields = model.fields
     for name, grade in grades.items():
-        if grade is Grade.MISSING:
+        if grade is _MISSING:
             continue
-        part = model.fields[name]
-        level = part.levels.get(grade) or part.levels[Grade.DIFFERENT]
-        values = _VALUES.get(name) if part.by_frequency and grade is not Grade.DIFFERENT else None
-        share = _commonest(frequencies, name, values(asked)) if values else None
-        if share is None or values is None:
-            weight = level.weight
-        else:
-            shares[name] = share
-            other = _commonest(frequencies, name, values(known)) if level.spread else None
-            weight = _by_frequency(level, share, other or 0.0)
-        weights[name] = weight = min(weight, part.highest)
+        part = fields[name]
+        weight, level, _ = part.weights[grade]
+        if part.by_frequency and grade is not _DIFFERENT:
+            share = _commonest(frequencies, name, _VALUES[name](asked))
+            if share is not None:
+                other = level.spread and _commonest(frequencies, name, _VALUES[name](known))
+                weight = min(_by_frequency(level, share, other or 0.0), part.highest)
+                shares[name] = share
+        weights[name] = weight
         if part.ledger == HOUSEHOLD:
             shared.append(weight)
         else:
@@ -132,6 +130,8 @@ def _together(shared: list[float], model: Model, *, population: int) -> float:
 
 def _commonest(frequencies: Frequencies, name: str, values: tuple[str, ...]) -> float | None:
     # Of several names the commonest: never more weight than the least telling one gives.
+    if len(values) == 1:
+        return frequencies.share(name, values[0])
     found = [share for value in values if (share := frequencies.share(name, value)) is not None]
     return max(found, default=None)
 
