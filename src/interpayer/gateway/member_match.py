@@ -6,6 +6,7 @@ from interpayer.exchange.kickoff import start_match_job
 from interpayer.exchange.member_bundle import read_bulk, read_single
 from interpayer.exchange.responder import answer_one_match
 from interpayer.exchange.steps.deciding import Request
+from interpayer.exchange.steps.guarding import turn_away
 from interpayer.exchange.steps.matching import MatchAnswer
 from interpayer.exchange.steps.permission import wait_while_held
 from interpayer.exchange.tools import Tools
@@ -37,6 +38,7 @@ def operations(tools: Tools) -> list[Operation]:
     def bulk_member_match(call: Call, conn: Connection) -> Answer:
         require_async(call)
         wait_while_held(tools, conn)
+        turn_away(tools, conn, call.caller.partner_id, at=call.context.received_at)
         bundles = read_bulk(call.body)
         limit = tools.policy().exchange.batch_members
         if len(bundles) > limit:

@@ -41,7 +41,8 @@ TABLE: Mapping[str, tuple[int, str]] = {
     "caller.not_acting_for": (403, "forbidden"),
     "caller.not_permitted": (403, "forbidden"),
     "caller.too_many": (429, "throttled"),
-    "caller.guessing": (429, "throttled"),
+    "caller.slowed": (429, "throttled"),
+    "caller.guessing": (403, "forbidden"),
     # HRex 1.2 prescribes 422 for all three ways of not matching, and no code.
     "identity.not_enrolled": (422, "not-found"),
     "identity.ambiguous": (422, "multiple-matches"),

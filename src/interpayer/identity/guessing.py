@@ -6,7 +6,7 @@ the same try, however often it comes; so a quarterly repeat never counts. Nothin
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import IntEnum
 from typing import NamedTuple
@@ -119,29 +119,24 @@ def is_near(reason: str | None) -> bool:
 
 def judge_trail(kind: str, trail: Trail, limits: Limits, *, at: datetime) -> Verdict:
     """What the tries under one anchor lead to for one more that differs."""
-    steps = limits.steps(kind)
-    return _verdict(kind, trail.tries, steps, limits=limits, since=_since(trail.last_at, at))
+    return _verdict(kind, trail.tries, limits.steps(kind), limits=limits, since=_since(trail.last_at, at))
 
 
 def judge_tally(tally: Tally, limits: Limits, *, at: datetime, drift: float) -> Verdict:
     """What the sum of a partner's requests leads to.
 
-    A count of near misses says something about our members, so its steps lie up to half higher by a secret `drift`
-    (0 to 1): nobody can tell from the moment of a refusal how many of his requests had come near.
+    A count of near misses says something about our members, so nothing that the partner sees may show it: its steps lie
+    up to half higher by a secret `drift` (0 to 1), and its pause is always the longest one.
     """
-    since = _since(tally.last_at, at)
-    near = Steps(*(round(step * (1 + drift / 2)) for step in limits.near))
-    asked = max(tally.asked, 1)
-    return strictest(
-        (
-            _verdict("near", tally.near, near, limits=limits, since=since)
-            if tally.near / asked >= limits.near_share
-            else Verdict(),
-            _verdict("misses", tally.misses, limits.misses, limits=limits, since=since)
-            if tally.misses / asked >= limits.misses_share
-            else Verdict(),
-        )
-    )
+    since, asked = _since(tally.last_at, at), max(tally.asked, 1)
+    verdicts = [Verdict()]
+    if tally.near / asked >= limits.near_share:
+        steps = Steps(*(round(step * (1 + drift / 2)) for step in limits.near))
+        flat = replace(limits, slow_s=limits.slow_most_s)
+        verdicts.append(_verdict("near", tally.near, steps, limits=flat, since=since))
+    if tally.misses / asked >= limits.misses_share:
+        verdicts.append(_verdict("misses", tally.misses, limits.misses, limits=limits, since=since))
+    return strictest(verdicts)
 
 
 def strictest(verdicts: Iterable[Verdict]) -> Verdict:
@@ -159,7 +154,7 @@ def _verdict(pattern: str, tries: int, steps: Steps, *, limits: Limits, since: t
         pause = timedelta(seconds=limits.slow_s * (limits.slow_most_s / limits.slow_s) ** share)
     else:
         pause = timedelta()
-    return Verdict(level, pattern if level else "", tries, max(0.0, (pause - since).total_seconds()))
+    return Verdict(level, pattern if level else "", tries, (pause - min(pause, since)).total_seconds())
 
 
 def _since(last_at: datetime | None, at: datetime) -> timedelta:

@@ -9,7 +9,7 @@ from interpayer.consent import store as consent_store
 from interpayer.consent.reading import Unreadable, read_consent
 from interpayer.exchange import store
 from interpayer.exchange.member_bundle import MemberBundle, shortcomings
-from interpayer.exchange.steps import permission
+from interpayer.exchange.steps import guarding, permission
 from interpayer.exchange.steps.asking import case_opened, matched
 from interpayer.exchange.tools import Tools
 from interpayer.exchange.transitions import Actor, Move, move
@@ -71,10 +71,21 @@ def decide(tools: Tools, conn: Connection, request: Request, incoming: Sequence[
     _receive(tools, conn, request, incoming)
     # 2. is each whole, and does somebody vouch for it?
     whole = _validate(tools, conn, request, incoming, outcomes)
-    # 3. who is meant?
-    certain = _identify(tools, conn, request, whole, outcomes)
-    # 4. may the caller have them?
+    # 3. does the caller guess? then nobody is looked up
+    asked = [(i, _query(tools, i.bundle)) for i in whole]
+    tried = guarding.watch(
+        *(tools, conn, request.caller.partner_id),
+        asked=[(i.exchange_id, query) for i, query in asked],
+        is_single=request.batch_id is None,
+    )
+    waiting = _withhold(tools, conn, request, tried, outcomes)
+    # 4. who is meant?
+    certain = _identify(tools, conn, request, [one for one in asked if one[0].exchange_id not in waiting], outcomes)
+    # 5. may the caller have them?
     _permit(tools, conn, request, certain, outcomes)
+    # 6. what was told "no" counts for the next time
+    told = {i.exchange_id: outcomes.reason.get(i.exchange_id) for i in whole if outcomes.kind[i.exchange_id] != "match"}
+    guarding.remember(tools, conn, request.caller.partner_id, tried=tried, told=told)
     return outcomes
 
 
@@ -159,11 +170,29 @@ def _lacking(bundle: MemberBundle, caller: Caller) -> tuple[str | None, tuple[st
     return (read.reason, (f"Consent.{read.detail}",)) if isinstance(read, Unreadable) else (None, ())
 
 
+def _query(tools: Tools, bundle: MemberBundle) -> Query:
+    card = read_coverage(bundle.coverage_to_match)
+    return Query(read_patient(bundle.patient), card, tools.entity.identifier)
+
+
+def _withhold(
+    tools: Tools, conn: Connection, request: Request, tried: Sequence[guarding.Tried], outcomes: Outcomes
+) -> set[str]:
+    """Members of a call that look like guesses: to the partner they are not found, and nobody looked."""
+    waiting = {one.exchange_id: one.verdict for one in tried if one.verdict.wait_s}
+    moves = []
+    for exchange_id, verdict in waiting.items():
+        outcomes.kind[exchange_id], outcomes.reason[exchange_id] = "nomatch", "caller.guessing"
+        facts: dict[str, JSON] = {"pattern": verdict.pattern, "tries": verdict.tries}
+        moves.append(Move(exchange_id, State.UNRESOLVED, "caller.guessing", outcome="refused", facts=facts))
+    move(conn, tools.ledger, moves, trace_id=request.trace_id)
+    return set(waiting)
+
+
 def _identify(
-    tools: Tools, conn: Connection, request: Request, whole: Sequence[Incoming], outcomes: Outcomes
+    tools: Tools, conn: Connection, request: Request, asked: Sequence[tuple[Incoming, Query]], outcomes: Outcomes
 ) -> list[tuple[Incoming, str]]:
-    payer = tools.entity.identifier
-    queries = [Query(read_patient(i.bundle.patient), read_coverage(i.bundle.coverage_to_match), payer) for i in whole]
+    whole, queries = [i for i, _ in asked], [query for _, query in asked]
     matches = tools.resolver.resolve_many(conn, queries)
     identity_store.save_evidence(conn, matches)
     doubtful = [n for n, match in enumerate(matches) if match.disposition is Disposition.REVIEW]
