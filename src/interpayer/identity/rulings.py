@@ -59,3 +59,15 @@ def keep_judgement(conn: Connection, judgement: Judgement) -> None:
         """,
         [judgement.fingerprint, judgement.case_id, judgement.person, judgement.reason, members, decisions],
     )
+
+
+def supersede_of_case(conn: Connection, case_id: str, *, person: str, reason: str) -> None:
+    """Take back what one case decided; it stays readable, with who took it back and why."""
+    conn.execute(
+        """
+        update identity.judgement
+           set superseded_at = clock_timestamp(), superseded_by = %s, superseded_why = %s
+         where case_id = %s and superseded_at is null
+        """,
+        [person, reason, case_id],
+    )
