@@ -44,6 +44,11 @@ def lock_loads(conn: Connection) -> None:
     conn.execute("select pg_advisory_xact_lock(hashtextextended('identity.upsert_enrollments', 0))")
 
 
+def lock_all_loads(conn: Connection) -> None:
+    """As `lock_loads`, until the connection ends: for a load in many transactions and processes."""
+    conn.execute("select pg_advisory_lock(hashtextextended('identity.upsert_enrollments', 0))")
+
+
 def keeping_of(vault: Vault) -> Keeping:
     """What one load needs; it counts the values of the members it keeps."""
     keys = IndexKeys(vault)

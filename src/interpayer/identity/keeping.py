@@ -89,10 +89,15 @@ def own_key_hash(keys: IndexKeys, payer: str, value: str) -> int:
 
 def member_hashes(keeping: Keeping, member: Held, standard: Standard) -> list[int]:
     """The hashed keys under which a member is found."""
+    return hashes_of(keeping, standard, member.payer, own=own_key(member))
+
+
+def hashes_of(keeping: Keeping, standard: Standard, payer: str, *, own: str | None) -> list[int]:
+    """The hashed keys of a comparable form, with the plan's own key where there is one."""
     keys = person_keys(standard, keeping.nicknames)
-    if own := own_key(member):
+    if own:
         keys.add((OWN_KEY, own))
-    return keeping.keys.hashes(keys, member.payer)
+    return keeping.keys.hashes(keys, payer)
 
 
 def _row(keeping: Keeping, member: Held, standard: Standard) -> tuple[Cell, ...]:

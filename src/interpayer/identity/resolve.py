@@ -11,6 +11,7 @@ import orjson
 from interpayer.identity import disposition
 from interpayer.identity.blocking import ID_KINDS, sought_keys
 from interpayer.identity.disposition import Known, Outcome, Scales
+from interpayer.identity.evidence import masked
 from interpayer.identity.index.candidates import Engine, PostgresEngine, Sought
 from interpayer.identity.index.codec import Indexed, coverages, decode
 from interpayer.identity.index.frequencies import PublishedFrequencies
@@ -190,9 +191,10 @@ class Resolver:
         people = [known for known, _ in near]
         outcome = disposition.decide(asked.standard, people, self.rules, card=card, scales=scales)
         own_key = next((indexed.own_key for known, indexed in near if known.member_id == outcome.member_id), None)
-        return Decided(self._match(outcome, scales), own_key)
+        unusable = masked(asked.query.demographics, card, asked.standard)
+        return Decided(self._match(outcome, scales, unusable), own_key)
 
-    def _match(self, outcome: Outcome, scales: Scales | None) -> Match:
+    def _match(self, outcome: Outcome, scales: Scales | None, unusable: tuple[str, ...] = ()) -> Match:
         return Match(
             disposition=outcome.disposition,
             reason=outcome.reason,
@@ -208,6 +210,7 @@ class Resolver:
             model_version=scales.model.version if scales else None,
             threshold_version=scales.limits.version if scales else None,
             purpose=scales.limits.purpose if scales else None,
+            masked=unusable,
         )
 
 

@@ -7,7 +7,9 @@ from typing import Any
 
 import orjson
 
-from interpayer.identity.holding import Profile, as_document, from_document
+from interpayer.identity.evidence import pack, unpack
+from interpayer.identity.holding import Profile, from_document
+from interpayer.identity.index.copying import copy_rows
 from interpayer.identity.index.keys import ZONE as ZONE
 from interpayer.identity.index.keys import IndexKeys
 from interpayer.identity.index.store import members_under
@@ -15,8 +17,13 @@ from interpayer.identity.standardize import Standard, clean_id
 from interpayer.model.match import Match
 from interpayer.model.member import Coverage, Demographics, Identifier, IdKind
 from interpayer.model.reason import Refusal
-from interpayer.system.database import Connection, as_json
+from interpayer.system.database import Connection
 from interpayer.system.keys import Vault, seal, unseal
+
+_COPY_EVIDENCE = b"""
+copy identity.evidence (evidence_id, disposition, reason, member_id, rule, rule_version, detail)
+from stdin (format binary)
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,34 +177,31 @@ def covered_on(conn: Connection, member_id: str, day: date) -> bool:
 
 
 def save_evidence(conn: Connection, matches: Iterable[Match]) -> None:
-    """Keep why each match came out as it did; without values."""
-    document = [
-        {
-            "evidence_id": match.evidence_id,
-            "disposition": match.disposition,
-            "reason": match.reason,
-            "member_id": match.member_id,
-            "rule": match.rule,
-            "rule_version": match.rule_version,
-            "candidates": evidence_document(match),
-        }
-        for match in matches
-    ]
-    conn.execute(
-        """
-        insert into identity.evidence (evidence_id, disposition, reason, member_id, rule, rule_version, candidates)
-        select evidence_id, disposition, reason, member_id, rule, rule_version, candidates
-          from jsonb_to_recordset(%s) r (evidence_id text, disposition text, reason text, member_id text, rule text,
-                                         rule_version text, candidates jsonb)
-        on conflict (evidence_id) do nothing
-        """,
-        [as_json(document)],
-    )
+    """Keep why each match came out as it did; without values. Keeping it again changes nothing."""
+    rows = [_evidence_row(match) for match in matches]
+    if rows:
+        conn.execute(
+            """
+            insert into identity.evidence (evidence_id, disposition, reason, member_id, rule, rule_version, detail)
+            select * from unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::bytea[])
+            on conflict (evidence_id) do nothing
+            """,
+            [list(column) for column in zip(*rows, strict=True)],
+        )
+
+
+def save_new_evidence(conn: Connection, matches: Iterable[Match]) -> None:
+    """As `save_evidence`, for thousands of decisions just made."""
+    copy_rows(conn, _COPY_EVIDENCE, [_evidence_row(match) for match in matches])
 
 
 def evidence(conn: Connection, evidence_id: str) -> dict[str, Any] | None:
-    """The evidence of one match; None when unknown."""
-    return conn.execute("select * from identity.evidence where evidence_id = %s", [evidence_id]).fetchone()
+    """The evidence of one match, in full and with the time; None when unknown."""
+    row = conn.execute("select * from identity.evidence where evidence_id = %s", [evidence_id]).fetchone()
+    if row is None:
+        return None
+    detail = row.pop("detail")
+    return row if detail is None else row | unpack(bytes(detail))
 
 
 def evidence_document(match: Match) -> list[dict[str, Any]]:
@@ -205,9 +209,16 @@ def evidence_document(match: Match) -> list[dict[str, Any]]:
     return [asdict(candidate) for candidate in match.candidates]
 
 
+def _evidence_row(match: Match) -> tuple[str | bytes | None, ...]:
+    return (
+        *(match.evidence_id, match.disposition.value, match.reason, match.member_id, match.rule, match.rule_version),
+        pack(match),
+    )
+
+
 def seal_profile(vault: Vault, profile: Profile, owner: str) -> bytes:
     """A profile as it is kept, bound to the id of the member or case it belongs to."""
-    return seal(vault.zone_key(ZONE), orjson.dumps(as_document(profile)), context=owner.encode())
+    return seal(vault.zone_key(ZONE), orjson.dumps(profile), context=owner.encode())
 
 
 def open_profile(key: bytes, sealed: bytes, owner: str) -> Profile:

@@ -99,6 +99,52 @@ def members_by_key(conn: Connection, hashes: Sequence[int]) -> dict[int, list[st
     return {row["hash"]: row["members"] for row in conn.execute(query, [hashes])}
 
 
+def people_of(conn: Connection, member_ids: Sequence[str]) -> dict[str, str]:
+    """The person of each member."""
+    query = "select member_id, person_id from identity.member where member_id = any(%s)"
+    return {row["member_id"]: row["person_id"] for row in conn.execute(query, [member_ids])}
+
+
+def forms_between(conn: Connection, first: int, last: int) -> list[tuple[int, str, str, bytes | None]]:
+    """(number, id, payer, sealed form) of the members with numbers from `first` to `last`."""
+    query = "select member_no, member_id, payer, standard from identity.member where member_no between %s and %s"
+    with conn.cursor(row_factory=tuple_row, binary=True) as cursor:
+        return cursor.execute(query, [first, last]).fetchall()
+
+
+def keep_forms(conn: Connection, forms: Sequence[tuple[str, bytes]]) -> None:
+    """Replace the sealed forms of members."""
+    conn.execute(
+        """
+        update identity.member m set standard = r.form
+          from unnest(%s::text[], %s::bytea[]) r (member_id, form) where m.member_id = r.member_id
+        """,
+        [list(column) for column in zip(*forms, strict=True)],
+    )
+
+
+def highest_number(conn: Connection) -> int:
+    """The highest member number in use; 0 when nobody is held."""
+    row = conn.execute("select max(member_no) as highest from identity.member").fetchone()
+    return (row and row["highest"]) or 0
+
+
+def clear_counts(conn: Connection) -> None:
+    """Forget how many members carry a value."""
+    conn.execute("delete from identity.frequency")
+
+
+def clear(conn: Connection) -> None:
+    """Forget all keys and counts; nobody is matched until `complete`."""
+    conn.execute("insert into identity.index_state (form) values ('') on conflict (one) do update set form = ''")
+    conn.execute("truncate identity.block, identity.frequency")
+
+
+def complete(conn: Connection) -> None:
+    """Let the index be used, now that it is whole."""
+    conn.execute("update identity.index_state set form = %s, counting = false, members = 0", [FORM])
+
+
 def new_numbers(conn: Connection, count: int) -> list[int]:
     """So many fresh member numbers."""
     query = "select number from identity.new_member_numbers(%s) n (number)"

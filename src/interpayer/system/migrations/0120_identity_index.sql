@@ -62,3 +62,7 @@ create function identity.new_member_numbers(wanted int) returns setof bigint
     language sql security definer set search_path = pg_catalog, pg_temp as
 $$ select nextval('identity.member_member_no_seq') from generate_series(1, wanted) $$;
 revoke all on function identity.new_member_numbers(int) from public;
+
+-- A load of members for matching is a load as the others are.
+alter table operations.load drop constraint load_kind_check;
+alter table operations.load add constraint load_kind_check check (kind in ('fhir', 'enrollments', 'identity'));
