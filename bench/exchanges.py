@@ -16,11 +16,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from interpayer.model.exchange import FINAL
+from interpayer.model.exchange import FINAL, State
 from interpayer.simulation.installation import Installation
 from interpayer.simulation.stage import NEW, OLD, Stage, build_stage
 
-SETTLED = {state.value for state in FINAL} | {"unresolved", "blocked", "incomplete", "in_review", "escalated"}
+SETTLED = FINAL | {State.UNRESOLVED, State.BLOCKED, State.INCOMPLETE, State.IN_REVIEW, State.ESCALATED}
+UNDER_WAY = [state.value for state in State if state not in SETTLED]
 
 
 def main() -> None:
@@ -89,12 +90,11 @@ def _kept_per_s(one: Installation, count: int) -> float:
 def _outcomes(one: Installation) -> Counter[str]:
     """The outcomes of the exchanges that follow from the feed, once the last one is settled."""
     quiet = 0
-    while True:
-        states = Counter(e["state"] for e in one.exchanges() if e["state"] != "incomplete")
-        quiet = quiet + 1 if states and not set(states) - SETTLED else 0
-        if quiet > 1:
-            return states
-        time.sleep(0.25)
+    while quiet < 2:
+        busy = any(one.api("GET", f"/exchanges?state={state}&limit=1")[1]["exchanges"] for state in UNDER_WAY)
+        quiet = 0 if busy else quiet + 1
+        time.sleep(0.5)
+    return Counter(e["state"] for e in one.exchanges() if e["state"] != "incomplete")
 
 
 if __name__ == "__main__":
