@@ -45,13 +45,15 @@ class Alarm:
 def hold(conn: Connection, partner_id: str, keys: Collection[Key]) -> None:
     """Let nobody else ask for this partner under the same anchors until the transaction ends.
 
-    Many at once would otherwise all see the count from before the first of them.
+    Many at once would otherwise all see the count from before the first of them. Whoever cannot have the locks soon
+    fails, and with it the transaction: the call is told to come again.
     """
+    # always in one order, so that no two wait for each other
     places = sorted({f"guess {partner_id} {key.kind} {key.anchor}" for key in keys})
     conn.execute("select set_config('lock_timeout', %s, true)", [_LOCK_WAIT])
-    for place in places:
-        conn.execute("select pg_advisory_xact_lock(hashtextextended(%s, 11))", [place])
-    conn.execute("select set_config('lock_timeout', '0', true)")
+    conn.execute(
+        "select pg_advisory_xact_lock(hashtextextended(place, 11)) from unnest(%s::text[]) q (place)", [places]
+    )
 
 
 def trails(conn: Connection, partner_id: str, keys: Collection[Key], *, since: datetime) -> dict[Key, Remembered]:
