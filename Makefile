@@ -15,11 +15,11 @@ EXCLUDE_NEWER ?= $(shell $(PYTHON) -c 'import datetime as d; print((d.datetime.n
 REQUIREMENTS := .venv/.requirements-installed
 PROJECT := .venv/.project-installed
 
-.PHONY: list demo test check bench drill golden docs format requirements install clean
+.PHONY: list demo test check bench bench-identity spark drill golden docs format requirements install clean
 
 list: ## list the targets
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1|\2/' | column -t -s '|' 2>/dev/null \
-	  || grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST)
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | column -t -s '|' 2>/dev/null \
+	  || grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST)
 
 demo: $(PROJECT) ## two health plans exchange histories, told live in the terminal
 	@$(BIN)/interpayer demo
@@ -37,6 +37,13 @@ check: $(PROJECT) ## style, types, import contracts, unit and architecture tests
 bench: $(PROJECT) ## ratios against a baseline of the same run
 	@$(BIN)/python -m bench
 
+bench-identity: $(PROJECT) ## the right person or nobody, beside Splink and the draft rules of CMS; about half an hour
+	@$(BIN)/python -m bench.identity --members 100000 --queries 33000 --growth 1000000 $(ARGS)
+
+spark: $(PROJECT) ## candidates found on Spark's local mode; needs Java
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements/spark.txt
+	@$(BIN)/python -m pytest -q tests/store/identity/test_spark.py
+
 drill: $(PROJECT) ## the long drills: processes killed at random, disks lost
 	@$(BIN)/python -m pytest tests/drills -m "" -s --timeout 3600
 
@@ -53,7 +60,7 @@ format: $(PROJECT) ## put the source into the house's layout
 install: $(PROJECT) ## make .venv and put everything into it
 
 requirements: $(PROJECT) ## resolve the pinned versions anew, with hashes, a few days behind the newest
-	@for name in uv run test; do \
+	@for name in uv run test spark; do \
 	  $(BIN)/uv pip compile --quiet --upgrade --universal --generate-hashes --no-emit-index-url --python-version 3.11 \
 	    --exclude-newer $(EXCLUDE_NEWER) --custom-compile-command "make requirements" \
 	    requirements/$$name.in -o requirements/$$name.txt; \

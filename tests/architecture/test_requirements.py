@@ -32,7 +32,7 @@ def _imported(folder: Path) -> set[str]:
     return {module.split(".")[0] for path in folder.rglob("*.py") for module in imported(path)}
 
 
-@pytest.mark.parametrize("name", ["uv.txt", "run.txt", "test.txt"])
+@pytest.mark.parametrize("name", ["uv.txt", "run.txt", "test.txt", "spark.txt"])
 def test_every_pin_has_hashes_and_no_line_names_a_host(name: str) -> None:
     text = (REQUIREMENTS / name).read_text("utf-8")
     blocks = re.split(r"^(?=[A-Za-z0-9])", text, flags=re.M)[1:]

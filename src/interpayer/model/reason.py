@@ -174,6 +174,7 @@ system.overloaded | Too much work at once. | Wait. | later | operator
 system.storage | Storage failed or is full. | Make room; the work resumes. | later | operator
 system.clock | The clock is wrong. | Correct the clock. | later | operator
 system.restored | A backup was restored; nothing is released until consents are re-synced. | Load consents, revocations and recalls, then say so. | after_change | operator
+system.engine_missing | An optional engine is not installed. | Install the extra `learning` or `spark` of the package. | after_change | operator
 system.index_stale | The index of people is of another version than this program. | Run interpayer identity index. | later | operator
 system.bug | A fault of ours. | It is kept as a dead letter; tell the maintainers. | later | operator
 system.gave_up | Our own time limit is over. | An owner decides. | no | operator
