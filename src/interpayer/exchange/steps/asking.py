@@ -11,9 +11,9 @@ from interpayer.exchange.durability.store import accept
 from interpayer.exchange.steps import permission
 from interpayer.exchange.tools import Tools
 from interpayer.exchange.transitions import Move, move_one
-from interpayer.identity import review
+from interpayer.identity import evidence, review
 from interpayer.identity import store as identity_store
-from interpayer.identity.resolve import Query
+from interpayer.identity.resolve import PAYER_TO_PAYER, Query
 from interpayer.model.event import JSON, Event
 from interpayer.model.exchange import Exchange, State
 from interpayer.model.match import Disposition, Match
@@ -82,6 +82,7 @@ def identify(tools: Tools, conn: Connection, exchange_id: str) -> str:
             fingerprint=tools.resolver.fingerprint(query),
             due_at=exchange.due_at,
             priority=exchange.priority,
+            two_names_below=two_names_below(tools, None),
         )
         opened = review.open_case(conn, tools.vault, case)
         tools.ledger.append_many(conn, case_opened([opened], [case]))
@@ -93,15 +94,8 @@ def identify(tools: Tools, conn: Connection, exchange_id: str) -> str:
 
 
 def matched(exchange_id: str, match: Match, target: State, *, case_id: str | None = None) -> Move:
-    """The move that says what identity decided, with the evidence's id and counts, never its values."""
-    facts: dict[str, JSON] = {
-        "disposition": match.disposition.value,
-        "rule": match.rule,
-        "evidence": match.evidence_id,
-        "rule_version": match.rule_version,
-        "candidates": len(match.candidates),
-        "missing": list(match.missing),
-    }
+    """The move that says what identity decided: numbers and versions in the open, each candidate's weights sealed."""
+    facts = evidence.ledger_facts(match)
     if case_id:
         facts["case"] = case_id
     outcome = {State.IDENTIFIED: "ok", State.IN_REVIEW: "review"}.get(target, "unmatched")
@@ -109,10 +103,16 @@ def matched(exchange_id: str, match: Match, target: State, *, case_id: str | Non
         *(exchange_id, target, match.reason),
         outcome=outcome,
         facts=facts,
+        body=evidence.ledger_body(match),
         details={"match": facts},
         member_id=match.member_id,
         case_id=case_id,
     )
+
+
+def two_names_below(tools: Tools, partner_id: str | None) -> float:
+    """The score in bits below which a person's "same" needs a second name, for this partner."""
+    return tools.resolver.tables.thresholds.for_(partner_id, PAYER_TO_PAYER).four_eyes
 
 
 def case_opened(opened: Sequence[review.OpenedCase], cases: Sequence[review.NewCase]) -> list[Event]:

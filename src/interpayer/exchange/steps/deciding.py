@@ -10,7 +10,7 @@ from interpayer.consent.reading import Unreadable, read_consent
 from interpayer.exchange import store
 from interpayer.exchange.member_bundle import MemberBundle, shortcomings
 from interpayer.exchange.steps import guarding, permission
-from interpayer.exchange.steps.asking import case_opened, matched
+from interpayer.exchange.steps.asking import case_opened, matched, two_names_below
 from interpayer.exchange.tools import Tools
 from interpayer.exchange.transitions import Actor, Move, move
 from interpayer.identity import review
@@ -193,7 +193,7 @@ def _identify(
     tools: Tools, conn: Connection, request: Request, asked: Sequence[tuple[Incoming, Query]], outcomes: Outcomes
 ) -> list[tuple[Incoming, str]]:
     whole, queries = [i for i, _ in asked], [query for _, query in asked]
-    matches = tools.resolver.resolve_many(conn, queries)
+    matches = tools.resolver.resolve_many(conn, queries, partner=request.caller.partner_id)
     identity_store.save_evidence(conn, matches)
     doubtful = [n for n, match in enumerate(matches) if match.disposition is Disposition.REVIEW]
     due_at = tools.policy().clock.respond_by(request.received_at, tools.entity.time_zone)
@@ -206,6 +206,7 @@ def _identify(
             query=queries[n],
             fingerprint=tools.resolver.fingerprint(queries[n]),
             due_at=due_at,
+            two_names_below=two_names_below(tools, request.caller.partner_id),
         )
         for n in doubtful
     ]
