@@ -165,6 +165,9 @@ def _inside(tools: Tools, *, calls: bool) -> Iterator[Finding]:
     kinds = ", ".join(str(hold["kind"]) for hold in held)
     step = "interpayer load enrollments, then interpayer consent resync"
     yield _expect("releases", not held, f"HELD: {kinds}" if held else "not held", step)
+    step = "interpayer partner guessing; then interpayer partner suspend or interpayer partner pardon"
+    suspected = found.suspected_partners
+    yield _expect("guessing", suspected == 0, f"{suspected} partners slowed or refused lately", step)
     yield _expect("dead letters", dead == 0, f"{dead} open", "interpayer dead-letter list")
     for endpoint in endpoints if calls else ():
         yield _reachable(endpoint.fhir_base)

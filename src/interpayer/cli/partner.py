@@ -13,7 +13,7 @@ from interpayer.cli.output import AsFormat, AsJson
 from interpayer.cli.session import session_of
 from interpayer.model.partner import PartnerStatus
 from interpayer.model.reason import Refusal
-from interpayer.operations import partners
+from interpayer.operations import guessing, partners
 from interpayer.partners.onboarding import CAPABILITIES
 
 HELP = """The payers we exchange with: registration, endpoints, status.
@@ -31,6 +31,8 @@ Who = Annotated[str, typer.Argument(metavar="PARTNER", help="Id (p-…), client 
 Why = Annotated[str, typer.Option("--reason", help="Why; it is kept in the partner's history.")]
 EndpointId = Annotated[str, typer.Argument(metavar="ENDPOINT", help="Endpoint id (n-…).")]
 COLUMNS = ("id", "name", "status", "environment", "client_id", "organizations", "attested_by_contract")
+
+ALARMS = ("raised_at", "partner_id", "pattern", "level", "tries", "exchange_id")
 
 
 @app.command()
@@ -108,6 +110,24 @@ def suspend(context: typer.Context, partner: Who, reason: Why, as_json: AsJson =
 def quarantine(context: typer.Context, partner: Who, reason: Why, as_json: AsJson = False) -> None:
     """Set a partner apart while something about it is looked into."""
     _set_status(context, partner, status_=PartnerStatus.QUARANTINED, reason=reason, as_json=as_json)
+
+
+@app.command("guessing")
+def guessing_(context: typer.Context, form: AsFormat = "table", as_json: AsJson = False) -> None:
+    """List partners whose requests look like guessing: by which pattern, after how many tries, what follows."""
+    with session_of(context).acting("partner.read") as act:
+        rows = [output.plain(alarm) for alarm in guessing.alarms(act.tools, act.conn)]
+    output.tell_rows("guessing/1", "alarms", rows, columns=ALARMS, form=output.chosen(form, as_json=as_json))
+
+
+@app.command()
+def pardon(context: typer.Context, partner: Who, reason: Why, as_json: AsJson = False) -> None:
+    """Say that a partner did not guess: what it tried so far counts no more."""
+    with session_of(context).acting("partner.change") as act:
+        found = guessing.pardon(act.tools, act.conn, partner, reason=reason, actor=act.actor)
+    output.say(f"{found.name} begins anew; nothing was erased.")
+    if as_json:
+        output.tell_json("partner-pardon/1", {"partner": found.id})
 
 
 @endpoint_app.command("add")

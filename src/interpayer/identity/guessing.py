@@ -58,6 +58,7 @@ class Limits:
     misses_share: float
     window: timedelta
     span: timedelta
+    remembered: timedelta
     rest: timedelta
     slow_s: float
     slow_most_s: float
@@ -65,10 +66,6 @@ class Limits:
     def steps(self, kind: str) -> Steps:
         """The steps of one kind of anchor."""
         return {"person": self.person, "name": self.name, "card": self.card}[kind]
-
-    def since(self, at: datetime) -> datetime:
-        """From when on a try counts, seen from this moment."""
-        return at - self.window
 
 
 @dataclass(frozen=True, slots=True)

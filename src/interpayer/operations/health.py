@@ -6,6 +6,7 @@ from datetime import datetime
 from interpayer.audit.freshness import oldest_unsealed_at, sealed_at
 from interpayer.exchange.durability.leases import live_executors
 from interpayer.exchange.tools import Tools
+from interpayer.operations import guessing
 from interpayer.system.clock import now
 from interpayer.system.database import DatabaseGone
 
@@ -14,7 +15,7 @@ LONGEST_UNSEALED_S = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """What a probe may know; ages are in seconds."""
+    """What a probe may know; ages are in seconds. `suspected_partners`: slowed or refused lately for guessing."""
 
     is_database_there: bool
     workers: int = 0
@@ -22,6 +23,7 @@ class Health:
     checkpoint_age_s: float | None = None
     unsealed_age_s: float | None = None
     are_releases_held: bool = False
+    suspected_partners: int = 0
 
     @property
     def status(self) -> str:
@@ -44,6 +46,7 @@ def look(tools: Tools) -> Health:
                 checkpoint_age_s=_age(sealed_at(conn), at),
                 unsealed_age_s=_age(oldest_unsealed_at(conn), at),
                 are_releases_held=tools.releases_held(conn),
+                suspected_partners=guessing.suspected(tools, conn),
             )
     except DatabaseGone:
         return Health(is_database_there=False)

@@ -15,7 +15,7 @@ from interpayer.exchange.transitions import Move, move
 from interpayer.identity import review
 from interpayer.model.event import Event
 from interpayer.model.exchange import State
-from interpayer.operations import standing
+from interpayer.operations import guessing, standing
 from interpayer.operations.rebuilding import rebuild_files
 from interpayer.system.clock import now
 from interpayer.system.database import Connection
@@ -107,6 +107,12 @@ def _finished_work(_tools: Tools, conn: Connection) -> int:
     return durable.purge(conn, now() - timedelta(days=KEPT_DAYS))
 
 
+def _archived(tools: Tools, conn: Connection) -> int:
+    """What was completed long ago leaves the daily view; the member's record, ledger and receipts stay."""
+    ids = store.completed_before(conn, now() - timedelta(days=tools.policy().exchange.archive_days), _LIMIT)
+    return len(move(conn, tools.ledger, [Move(x, State.ARCHIVED) for x in ids]))
+
+
 def _is_mine(conn: Connection, name: str) -> bool:
     row = conn.execute("select pg_try_advisory_xact_lock(hashtext(%s)) as mine", (f"upkeep:{name}",)).fetchone()
     return row is not None and bool(row["mine"])
@@ -119,4 +125,6 @@ _TASKS: dict[str, tuple[Callable[[Tools, Connection], int], float]] = {
     "expired_files": (_expired_files, 10.0),
     "leftovers": (_leftovers, 60.0),
     "finished_work": (_finished_work, 600.0),
+    "archived": (_archived, 600.0),
+    "old_tries": (guessing.forget, 3600.0),
 }

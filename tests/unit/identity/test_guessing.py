@@ -36,6 +36,7 @@ LIMITS = Limits(
     misses_share=0.9,
     window=timedelta(days=30),
     span=timedelta(hours=24),
+    remembered=timedelta(days=400),
     rest=timedelta(hours=24),
     slow_s=30,
     slow_most_s=900,

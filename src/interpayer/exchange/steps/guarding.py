@@ -121,6 +121,7 @@ def limits_of(numbers: GuessingNumbers) -> Limits:
         misses_share=numbers.misses_share,
         window=timedelta(days=numbers.window_days),
         span=timedelta(hours=numbers.span_hours),
+        remembered=timedelta(days=numbers.remembered_days),
         rest=timedelta(hours=numbers.rest_hours),
         slow_s=numbers.slow_s,
         slow_most_s=numbers.slow_most_s,
