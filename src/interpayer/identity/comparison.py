@@ -19,7 +19,7 @@ class Grade(StrEnum):
     INITIAL = "initial"
     PART = "part"  # one part of a compound family name; an address without its unit
     TYPO = "typo"
-    NEAR = "near"  # two slips, or one in a short word; a birth date too close for parent and child
+    NEAR = "near"  # two slips, or one in a short word; a birth date that may be the same or a relative's
     SWAPPED = "swapped"  # given and family name exchanged
     DIFFERENT = "different"
     MISSING = "missing"
@@ -80,14 +80,16 @@ def comparisons(grades: Mapping[str, Grade]) -> tuple[Comparison, ...]:
 
 
 def compare_births(left: date | None, right: date | None) -> Grade:
-    """As `compare_days`; a date that differs is near when the two could not be parent and child."""
+    """As `compare_days`, with parent and child in mind: a date that differs is near when the two are too close for
+    that, and so is a slip that puts a generation between them.
+    """
     if left is None or right is None:
         return _MISSING
     if left == right:
         return _EQUAL
     grade = compare_days(left, right)
-    close = grade is _DIFFERENT and abs(left.year - right.year) < _GENERATION
-    return _NEAR if close else grade
+    is_generation = abs(left.year - right.year) >= _GENERATION
+    return _NEAR if (grade is _TYPO) is is_generation else grade
 
 
 def compare_days(left: date | None, right: date | None) -> Grade:

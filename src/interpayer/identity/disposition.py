@@ -6,7 +6,7 @@ from math import log2
 
 from interpayer.identity.comparison import compare, comparisons
 from interpayer.identity.rules import RuleTable
-from interpayer.identity.scoring.guards import bar, fits_name_better, veto
+from interpayer.identity.scoring.guards import bar, fits_name_better, name_in_doubt, same_person_twice, veto
 from interpayer.identity.standardize import Standard
 from interpayer.identity.standing import Judged, Known, Scales, Standing, judge, strength
 from interpayer.model.match import Candidate, Disposition
@@ -45,24 +45,18 @@ def decide(
     probabilistic tier decides where no rule does.
     """
     everyone = list(known)
-    chosen: Judged | None = None
-    found: Outcome | None
-    judged = sorted((judge(asked, k, rules, scales=scales) for k in everyone if k.ruling != "out"), key=strength)
-    ruled = [j for j in judged if j.known.ruling == "same"]
-    fitting = ruled or [j for j in judged if j.standing is Standing.FITS]
-    if len({j.known.person_id for j in fitting}) == 1:
-        chosen = fitting[0]
-        found = _by_rule(chosen, judged, ruled=bool(ruled))
-    elif fitting:
-        found = Outcome(Disposition.REVIEW, "identity.ambiguous", None, fitting[0].rule)
-    else:
-        chosen = _heaviest(judged) if scales else None
-        found = _by_weight(asked, chosen, judged, scales) if chosen and scales else None
-    if found is None:
-        found = _unsure(judged, scales, refused=len(everyone) > len(judged))
-    if found.member_id and chosen and not ruled and rules.coverage_gap and _lies_outside(card, chosen.known.coverages):
+    near = [judge(asked, k, rules, scales=scales) for k in everyone if k.ruling != "out"]
+    hearing = _Hearing(asked, sorted(near, key=strength), rules, scales, refused=len(everyone) > len(near))
+    ruled = next((j for j in hearing.judged if j.known.ruling == "same"), None)
+    if ruled:
+        found = Outcome(Disposition.CERTAIN, "identity.certain", ruled.known.member_id, "review")
+        return hearing.with_evidence(found, ruled)
+    fitting = [j for j in hearing.judged if j.standing is Standing.FITS]
+    chosen = fitting[0] if fitting else hearing.heaviest()
+    found = hearing.by_rule(fitting) if fitting else hearing.by_weight(chosen)
+    if found.member_id and chosen and rules.coverage_gap and _lies_outside(card, chosen.known.coverages):
         found = Outcome(Disposition.REVIEW, "identity.coverage_gap", None, found.rule)
-    return _with_evidence(found, asked, judged, chosen=chosen, scales=scales)
+    return hearing.with_evidence(found, chosen)
 
 
 def verify(asked: Standard, known: Known, rules: RuleTable) -> Outcome:
@@ -79,54 +73,99 @@ def verify(asked: Standard, known: Known, rules: RuleTable) -> Outcome:
     return Outcome(Disposition.REVIEW, reason if conflicts else "identity.weak", None, rule, evidence, _missing(asked))
 
 
-def _by_rule(chosen: Judged, judged: Sequence[Judged], *, ruled: bool) -> Outcome:
-    if ruled:
-        return Outcome(Disposition.CERTAIN, "identity.certain", chosen.known.member_id, "review")
-    others = [j for j in judged if j.known.person_id != chosen.known.person_id]
-    if any(fits_name_better(j.grades, chosen.grades) for j in others):
-        return Outcome(Disposition.REVIEW, "identity.ambiguous", None, chosen.rule)
-    return Outcome(Disposition.CERTAIN, "identity.certain", chosen.known.member_id, chosen.rule)
+@dataclass(frozen=True, slots=True)
+class _Hearing:
+    """One decision in the making: who is asked for, who is near (strongest first), by which rules and scales."""
 
+    asked: Standard
+    judged: Sequence[Judged]
+    rules: RuleTable
+    scales: Scales | None
+    refused: bool
 
-def _heaviest(judged: Sequence[Judged]) -> Judged | None:
-    # The first of equals in the stable order; relatives and namesakes are out, they only count for the margin.
-    possible = [j for j in judged if veto(j.grades) is None]
-    return max(possible, key=lambda j: j.total, default=None)
+    def by_rule(self, fitting: Sequence[Judged]) -> Outcome:
+        """The deterministic tier: one person fits, and nobody else comes close."""
+        chosen = fitting[0]
+        if any(not self._is_same(chosen, other) for other in fitting[1:]):
+            return Outcome(Disposition.REVIEW, "identity.ambiguous", None, chosen.rule)
+        if chosen.weighed and self.scales:
+            second = self.second(chosen)
+            better = second and fits_name_better(second.grades, chosen.grades)
+            if better or self._is_close(chosen, second):
+                return Outcome(Disposition.REVIEW, "identity.ambiguous", None, chosen.rule)
+            if reason := name_in_doubt(chosen.weighed, self.scales.limits):
+                return Outcome(Disposition.REVIEW, reason, None, chosen.rule)
+        return Outcome(Disposition.CERTAIN, "identity.certain", chosen.known.member_id, chosen.rule)
 
+    def by_weight(self, best: Judged | None) -> Outcome:
+        """The probabilistic tier, where no rule decides; without scales or a likely person only what rules say."""
+        if self.scales is None or best is None or best.weighed is None or not self._deserves_a_look(best):
+            return self.unsure()
+        limits = self.scales.limits
+        reason = bar(best.weighed, limits)
+        if reason is None and self._is_close(best, self.second(best)):
+            reason = "identity.ambiguous"
+        enough = self.score(best) >= limits.certain and best.weighed.personal >= limits.personal
+        if reason is None and (not enough or (limits.needs_id and not _has_insurance_id(self.asked))):
+            reason = "identity.weak"
+        if reason is None:
+            return Outcome(Disposition.CERTAIN, "identity.certain", best.known.member_id, BY_WEIGHT)
+        return Outcome(Disposition.REVIEW, reason, None, best.rule or BY_WEIGHT)
 
-def _by_weight(asked: Standard, best: Judged, judged: Sequence[Judged], scales: Scales) -> Outcome | None:
-    """The probabilistic tier; None when even a person's look would be a waste."""
-    limits, score = scales.limits, _score(best, scales)
-    if score < limits.review or best.weighed is None:
-        return None
-    reason = bar(best.weighed, joining=limits.joining)
-    second = _second(best, judged)
-    if reason is None and second and best.total - second.total < limits.margin:
-        reason = "identity.ambiguous"
-    enough = score >= limits.certain and best.weighed.personal >= limits.personal
-    if reason is None and (not enough or (limits.needs_id and not _has_insurance_id(asked))):
-        reason = "identity.weak"
-    if reason is None:
-        return Outcome(Disposition.CERTAIN, "identity.certain", best.known.member_id, BY_WEIGHT)
-    return Outcome(Disposition.REVIEW, reason, None, best.rule or BY_WEIGHT)
+    def unsure(self) -> Outcome:
+        """A case for a person, or nobody."""
+        doubtful = [j for j in self.judged if j.standing in (Standing.CONFLICTS, Standing.WEAK)]
+        reason = _review_reason([j for j in doubtful if self._deserves_a_look(j)])
+        if reason:
+            return Outcome(Disposition.REVIEW, reason, None, self.judged[0].rule)
+        if self.refused:
+            return Outcome(Disposition.NONE, "identity.reviewer_refused")
+        return Outcome(Disposition.NONE, self.judged[0].reason if self.judged else "identity.not_enrolled")
 
+    def heaviest(self) -> Judged | None:
+        """The likeliest person. Relatives and namesakes are out, they only count for the margin."""
+        possible = [j for j in self.judged if j.weighed and veto(j.grades) is None]
+        return max(possible, key=lambda j: j.total, default=None)
 
-def _score(judged: Judged, scales: Scales) -> float:
-    # Against all people held: the odds that it is this one and not just anybody.
-    return judged.total - log2(max(scales.frequencies.population, 1))
+    def second(self, chosen: Judged) -> Judged | None:
+        """The heaviest other person; one so like the chosen that it is the same person enrolled twice is none."""
+        others = sorted((j for j in self.judged if j is not chosen), key=lambda j: -j.total)
+        return next((j for j in others if not self._is_same(chosen, j)), None)
 
+    def score(self, judged: Judged) -> float:
+        """The odds, in bits, against all people held: that it is this one and not just anybody."""
+        people = self.scales.frequencies.population if self.scales else 1
+        return judged.total - log2(max(people, 1))
 
-def _second(chosen: Judged, judged: Sequence[Judged]) -> Judged | None:
-    others = (j for j in judged if j.known.person_id != chosen.known.person_id)
-    return max(others, key=lambda j: j.total, default=None)
+    def with_evidence(self, found: Outcome, chosen: Judged | None) -> Outcome:
+        """The outcome with who was looked at, what they weighed, and what would help."""
+        near = [j for j in self.judged if j.standing is not Standing.STRANGER or j is chosen][:_SHOWN]
+        missing = () if found.member_id or found.reason == "identity.coverage_gap" else _missing(self.asked)
+        shown = replace(found, candidates=tuple(_candidate(j) for j in near), missing=missing)
+        best = chosen or max(self.judged, key=lambda j: j.total, default=None)
+        if self.scales is None or best is None:
+            return shown
+        second = self.second(best)
+        return replace(
+            shown,
+            score=round(self.score(best), 2),
+            margin=round(best.total - second.total, 2) if second else None,
+            runner_up=second.known.member_id if second else None,
+        )
 
+    def _is_same(self, one: Judged, two: Judged) -> bool:
+        if one.known.person_id == two.known.person_id:
+            return True
+        if self.scales is None:
+            return False
+        return same_person_twice(compare(one.known.standard, two.known.standard, self.rules.nicknames))
 
-def _unsure(judged: Sequence[Judged], scales: Scales | None, *, refused: bool) -> Outcome:
-    doubtful = [j for j in judged if j.standing in (Standing.CONFLICTS, Standing.WEAK)]
-    reason = _review_reason([j for j in doubtful if scales is None or _score(j, scales) >= scales.limits.review])
-    if reason:
-        return Outcome(Disposition.REVIEW, reason, None, judged[0].rule)
-    return Outcome(Disposition.NONE, _reason_for_none(judged, refused=refused))
+    def _is_close(self, chosen: Judged, second: Judged | None) -> bool:
+        margin = self.scales.limits.margin if self.scales else 0.0
+        return second is not None and chosen.total - second.total < margin
+
+    def _deserves_a_look(self, judged: Judged) -> bool:
+        return self.scales is None or self.score(judged) >= self.scales.limits.review
 
 
 def _review_reason(judged: Sequence[Judged]) -> str | None:
@@ -135,12 +174,6 @@ def _review_reason(judged: Sequence[Judged]) -> str | None:
     if len({j.known.person_id for j in judged}) == 1 or judged[0].standing is not judged[1].standing:
         return judged[0].reason
     return "identity.ambiguous"
-
-
-def _reason_for_none(judged: Sequence[Judged], *, refused: bool) -> str:
-    if refused:
-        return "identity.reviewer_refused"
-    return judged[0].reason if judged else "identity.not_enrolled"
 
 
 def _lies_outside(card: Coverage | None, coverages: Sequence[Coverage]) -> bool:
@@ -164,24 +197,6 @@ def _missing(asked: Standard) -> tuple[str, ...]:
         "family_name": asked.families,
     }
     return tuple(field for field, value in given.items() if not value)
-
-
-def _with_evidence(
-    found: Outcome, asked: Standard, judged: Sequence[Judged], *, chosen: Judged | None, scales: Scales | None
-) -> Outcome:
-    near = [j for j in judged if j.standing is not Standing.STRANGER or j is chosen]
-    missing = () if found.member_id or found.reason == "identity.coverage_gap" else _missing(asked)
-    shown = replace(found, candidates=tuple(_candidate(j) for j in near[:_SHOWN]), missing=missing)
-    best = chosen or max(judged, key=lambda j: j.total, default=None)
-    if scales is None or best is None:
-        return shown
-    second = _second(best, judged)
-    return replace(
-        shown,
-        score=round(_score(best, scales), 2),
-        margin=round(best.total - second.total, 2) if second else None,
-        runner_up=second.known.member_id if second else None,
-    )
 
 
 def _has_insurance_id(asked: Standard) -> bool:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from interpayer.identity.comparison import Grade
+from interpayer.identity.scoring.thresholds import Limits
 from interpayer.identity.scoring.weigh import Weighed
 
 Grades = Mapping[str, Grade]
@@ -14,6 +15,7 @@ _JOINING = (*_OWN_IDS, "subscriber_id", "address", "postal_code", "phone", "emai
 _SAME_NAME = (Grade.EQUAL, Grade.KNOWN)
 _OTHER_NAME = (Grade.DIFFERENT, Grade.NEAR)
 _OTHER_DAY = (Grade.DIFFERENT, Grade.NEAR)
+_AGAINST = (Grade.DIFFERENT, Grade.TYPO, Grade.NEAR)
 _OTHER_DIGITS = (Grade.DIFFERENT, Grade.TYPO)
 
 
@@ -37,32 +39,61 @@ def veto(grades: Grades) -> str | None:
     return None
 
 
-def bar(weighed: Weighed, *, joining: float) -> str | None:
+def bar(weighed: Weighed, limits: Limits) -> str | None:
     """Why this may be the person and is yet no release: the reason of the review. None: nothing speaks against it."""
     grades = weighed.grades
-    given, born = grades["given"], grades["birth_date"]
-    if Grade.MISSING in (born, given):
+    if Grade.MISSING in (grades["birth_date"], grades["given"]):
         return "identity.weak"
-    if born in _OTHER_DAY or (born is Grade.TYPO and not _name_is_clean(grades)):
-        return "identity.conflict_birth_date"
-    if given is Grade.DIFFERENT or grades["suffix"] is Grade.DIFFERENT:
-        return "identity.conflict_name"
+    # Two ids of one's own outvote one field that differs; what a household shares never does.
+    if not _has_two_ids(grades):
+        if not _birth_date_holds(grades):
+            return "identity.conflict_birth_date"
+        if grades["given"] is Grade.DIFFERENT or grades["suffix"] is Grade.DIFFERENT:
+            return "identity.conflict_name"
     if grades["ssn4"] in _OTHER_DIGITS and not _all_equal(grades):
         return "identity.weak"
-    if grades["sex"] is Grade.DIFFERENT and given is not Grade.EQUAL:
+    if grades["sex"] is Grade.DIFFERENT and grades["given"] is not Grade.EQUAL:
         return "identity.weak"
-    return None if joined(weighed) >= joining else "identity.weak"
+    return name_in_doubt(weighed, limits) or (None if joined(weighed) >= limits.joining else "identity.weak")
+
+
+def name_in_doubt(weighed: Weighed, limits: Limits) -> str | None:
+    """The reason when a short or altered first name may as well be a relative's own, and no id of one's own agrees."""
+    given = weighed.grades["given"]
+    if given is Grade.EQUAL or has_own_id(weighed.grades):
+        return None
+    return None if weighed.weights.get("given", 0.0) >= limits.altered else "identity.weak"
 
 
 def joined(weighed: Weighed) -> float:
-    """The bits of what joins a name and a birth date to one person: ids, address, phone and mail."""
-    return sum(max(0.0, weighed.weights.get(field, 0.0)) for field in _JOINING)
+    """The bits of what joins a name and a birth date to one person: ids, address, phone and mail, for and against."""
+    return sum(weighed.weights.get(field, 0.0) for field in _JOINING)
+
+
+def same_person_twice(one: Grades) -> bool:
+    """True when two members held are so alike that they are one person enrolled twice, under whichever numbers."""
+    whole = all(one[field] is Grade.EQUAL for field in ("given", "family", "birth_date"))
+    against = any(one[field] in _AGAINST for field in ("sex", "suffix", "middle", "ssn4"))
+    return whole and not against and any(one[field] is Grade.EQUAL for field in ("ssn4", "address", "phone", "email"))
 
 
 def fits_name_better(rival: Grades, chosen: Grades) -> bool:
     """True when the rival, born the same day, has the very name asked for and the chosen one only something like it."""
     born = rival["birth_date"] is Grade.EQUAL
     return born and rival["given"] is Grade.EQUAL and chosen["given"] is not Grade.EQUAL
+
+
+def _has_two_ids(grades: Grades) -> bool:
+    agreeing = sum(grades[field] is Grade.EQUAL for field in _OWN_IDS)
+    one_field = (grades["birth_date"] is Grade.EQUAL) + (grades["given"] in _SAME_NAME) >= 1
+    return agreeing >= 2 and one_field and grades["family"] is Grade.EQUAL and grades["suffix"] is not Grade.DIFFERENT
+
+
+def _birth_date_holds(grades: Grades) -> bool:
+    born = grades["birth_date"]
+    if born is Grade.TYPO:
+        return _name_is_clean(grades)
+    return born is Grade.EQUAL or (born is Grade.NEAR and grades["ssn4"] is Grade.EQUAL and _name_is_clean(grades))
 
 
 def _name_is_clean(grades: Grades) -> bool:

@@ -19,6 +19,7 @@ class Limits:
     review: float
     margin: float
     joining: float
+    altered: float
     needs_id: bool
     four_eyes: float
     version: str
