@@ -274,6 +274,15 @@ def given_up(conn: Connection, at: datetime, limit: int) -> list[str]:
     return [row["id"] for row in rows]
 
 
+def completed_before(conn: Connection, at: datetime, limit: int) -> list[str]:
+    """Exchanges that were completed before a moment, the oldest first."""
+    rows = conn.execute(
+        "select id from exchange.exchange where state = 'completed' and state_at < %s order by state_at limit %s",
+        (at, limit),
+    ).fetchall()
+    return [row["id"] for row in rows]
+
+
 def _exchange(row: Mapping[str, Any]) -> Exchange:
     return Exchange(
         **{

@@ -75,6 +75,7 @@ def _moves() -> dict[tuple[State, State], Transition]:
         (s.RECEIVED, s.INCOMPLETE, "exchange.incomplete", anyone),
         (s.INCOMPLETE, s.RECEIVED, "exchange.supplemented", anyone),
         (s.UNRESOLVED, s.RECEIVED, "exchange.supplemented", named),
+        (s.UNRESOLVED, s.IN_REVIEW, "member.in_review", named),
         (s.VALIDATED, s.IDENTIFIED, "member.matched", anyone),
         (s.VALIDATED, s.IN_REVIEW, "member.in_review", anyone),
         (s.VALIDATED, s.UNRESOLVED, "member.unmatched", anyone),
@@ -119,6 +120,7 @@ def _moves() -> dict[tuple[State, State], Transition]:
         (s.COMPLETED, s.RECALLED, "recall.contained", named),
         (s.RELEASED, s.RECALLED, "recall.contained", named),
         (s.COMPLETED, s.ARCHIVED, "answer.expired", anyone),
+        (s.ARCHIVED, s.RECALLED, "recall.contained", named),
     ]
     moves = {(a, b): Transition(a, b, event, actors) for a, b, event, actors in rows}
     for state in WITHDRAWABLE:

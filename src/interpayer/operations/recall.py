@@ -23,7 +23,7 @@ from interpayer.system.clock import now
 from interpayer.system.database import Connection
 from interpayer.system.ids import new_id
 
-RECALLABLE = (State.RELEASED, State.COMPLETED)
+RECALLABLE = (State.RELEASED, State.COMPLETED, State.ARCHIVED)
 REPLIES = ("deleted", "quarantined", "refused", "silent", "not_needed")
 # A wrong release of protected data is somebody's work today, not this month's.
 _DUE = timedelta(days=1)

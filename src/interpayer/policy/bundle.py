@@ -54,6 +54,7 @@ class ExchangeNumbers:
     payload_years: int
     prior_auth_days: int
     file_hours: int
+    archive_days: int
     grant_days: int
     token_s: int
     batch_members: int

@@ -40,6 +40,7 @@ def test_what_is_final_is_left_only_by_replay_recall_or_archive():
         (State.FAILED, State.RECEIVED),
         (State.COMPLETED, State.RECALLED),
         (State.COMPLETED, State.ARCHIVED),
+        (State.ARCHIVED, State.RECALLED),
     }
 
 
