@@ -1,0 +1,1 @@
+"""What `bench.identity` is made of: the matchers in the race, and how their answers are counted."""
