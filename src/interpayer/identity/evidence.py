@@ -12,6 +12,13 @@ from interpayer.model.match import Candidate, Match
 from interpayer.model.member import Coverage, Demographics, IdKind
 
 FORMAT = 1
+_PARTS = (
+    ("evidence_id", "disposition", "reason", "member_id"),
+    ("rule", "rule_version", "model_version", "threshold_version", "purpose"),
+    ("score", "margin", "runner_up"),
+    ("missing", "masked"),
+)
+_SUMS = ("member_id", "rule", "weight", "personal", "household")
 _COLUMNS = ("field", "grade", "level", "ledger", "weight", "frequency")
 
 
@@ -31,16 +38,13 @@ def pack(match: Match) -> bytes:
 
 def unpack(packed: bytes) -> dict[str, Any]:
     """The evidence as a document with names, as `as_document` makes it."""
-    number, head, versions, sums, gaps, candidates = orjson.loads(packed)
+    number, *parts, candidates = orjson.loads(packed)
     if number != FORMAT:
         raise ValueError("this evidence was written by another release")
-    return {
-        **dict(zip(("evidence_id", "disposition", "reason", "member_id"), head, strict=True)),
-        **dict(zip(("rule", "rule_version", "model_version", "threshold_version", "purpose"), versions, strict=True)),
-        **dict(zip(("score", "margin", "runner_up"), sums, strict=True)),
-        **dict(zip(("missing", "masked"), gaps, strict=True)),
-        "candidates": [_unpacked(candidate) for candidate in candidates],
-    }
+    document: dict[str, Any] = {}
+    for names, part in zip(_PARTS, parts, strict=True):
+        document.update(zip(names, part, strict=True))
+    return document | {"candidates": [_unpacked(candidate) for candidate in candidates]}
 
 
 def as_document(match: Match) -> dict[str, Any]:
@@ -65,6 +69,7 @@ def ledger_facts(match: Match) -> dict[str, JSON]:
         "purpose": match.purpose,
         "score": match.score,
         "margin": match.margin,
+        "confidence": confidence(match.score) if match.member_id else None,
     }
     return told | {name: value for name, value in more.items() if value not in (None, [])}
 
@@ -72,6 +77,17 @@ def ledger_facts(match: Match) -> dict[str, JSON]:
 def ledger_body(match: Match) -> dict[str, JSON]:
     """What the sealed half of the event says: every candidate with level, weight, frequency and ledger per field."""
     return {"evidence": orjson.loads(pack(match))}
+
+
+def kept_body(kept: Mapping[str, Any]) -> dict[str, JSON]:
+    """As `ledger_body`, from evidence that was kept before (a document as `unpack` makes it)."""
+    told: list[JSON] = [FORMAT, *([kept[name] for name in names] for names in _PARTS)]
+    return {"evidence": [*told, [_repacked(candidate) for candidate in kept["candidates"]]]}
+
+
+def from_body(body: Mapping[str, JSON]) -> dict[str, Any]:
+    """The evidence document out of the sealed half of an event."""
+    return unpack(orjson.dumps(body["evidence"]))
 
 
 def confidence(score: float | None) -> float | None:
@@ -133,12 +149,11 @@ def _packed(candidate: Candidate) -> list[Any]:
 
 
 def _unpacked(packed: list[Any]) -> dict[str, Any]:
-    member_id, rule, weight, personal, household, fields = packed
-    return {
-        "member_id": member_id,
-        "rule": rule,
-        "weight": weight,
-        "personal": personal,
-        "household": household,
-        "comparisons": [dict(zip(_COLUMNS, field, strict=True)) for field in fields],
-    }
+    *sums, fields = packed
+    comparisons = [dict(zip(_COLUMNS, field, strict=True)) for field in fields]
+    return {**dict(zip(_SUMS, sums, strict=True)), "comparisons": comparisons}
+
+
+def _repacked(candidate: Mapping[str, Any]) -> list[JSON]:
+    fields: list[JSON] = [[one[column] for column in _COLUMNS] for one in candidate["comparisons"]]
+    return [*(candidate[name] for name in _SUMS), fields]

@@ -20,10 +20,11 @@ from interpayer.exchange.tools import Tools
 from interpayer.exchange.transitions import Move, move
 from interpayer.identity import review
 from interpayer.identity import store as identity_store
+from interpayer.identity.evidence import kept_body
 from interpayer.identity.reading import read_patient
 from interpayer.model.event import JSON
 from interpayer.model.exchange import State
-from interpayer.model.match import Disposition
+from interpayer.model.match import Disposition, Match
 from interpayer.model.record import Quarantined, Record
 from interpayer.normalization.intake import Arrival, Known, Outline, canonicalize, outline, targets
 from interpayer.records import store as records_store
@@ -76,6 +77,7 @@ def reconcile(tools: Tools, conn: Connection, batch_id: str, places: Sequence[in
     """Is it really our member? Where the received Patient conflicts, a case is opened and what comes is kept apart."""
     _, expected = _arrival(tools, conn, batch_id)
     conflicts: dict[str, JSON] = {}
+    verified: dict[str, JSON] = {}
     for place in places:
         for found in _found(tools, batch_id, place):
             resource = found.resource
@@ -84,8 +86,11 @@ def reconcile(tools: Tools, conn: Connection, batch_id: str, places: Sequence[in
                 and resource.get("resourceType") == "Patient"
                 and resource.get("id") in expected.members
             ):
-                conflicts |= _verified(tools, conn, resource, expected=expected)
-    batch_store.update_batch(conn, batch_id, details={"conflicts": conflicts})
+                match = _verified(tools, conn, resource, expected=expected)
+                exchange_id = expected.exchange_of[str(resource["id"])]
+                verified[exchange_id] = match.evidence_id
+                conflicts |= _conflict(tools, conn, exchange_id, match)
+    batch_store.update_batch(conn, batch_id, details={"conflicts": conflicts, "verified": verified})
     return len(conflicts)
 
 
@@ -100,7 +105,7 @@ def deliver(tools: Tools, conn: Connection, batch_id: str, taken: Sequence[Mappi
     for row in rows:
         _custodian(tools, conn, row, batch, at=at)
     checkpoint = latest_checkpoint(conn)
-    moves = [_in_review(row["id"], conflicts[row["id"]]) for row in reconciled if row["id"] in conflicts]
+    moves = [_in_review(conn, row["id"], conflicts[row["id"]]) for row in reconciled if row["id"] in conflicts]
     moves += [_delivered(conn, row, batch, checkpoint=checkpoint) for row in rows]
     move(conn, tools.ledger, moves)
     standing_ids = [row["standing_id"] for row in rows if row["standing_id"]]
@@ -181,14 +186,17 @@ def _arrival(tools: Tools, conn: Connection, batch_id: str) -> tuple[Arrival, _E
     return arrival, expected
 
 
-def _verified(tools: Tools, conn: Connection, patient: Mapping[str, Any], *, expected: _Expected) -> dict[str, JSON]:
-    patient_id = str(patient["id"])
-    exchange_id, member_id = expected.exchange_of[patient_id], expected.members[patient_id]
-    match = tools.resolver.verify(conn, read_patient(patient), member_id)
+def _verified(tools: Tools, conn: Connection, patient: Mapping[str, Any], *, expected: _Expected) -> Match:
+    match = tools.resolver.verify(conn, read_patient(patient), expected.members[str(patient["id"])])
+    identity_store.save_evidence(conn, [match])
+    return match
+
+
+def _conflict(tools: Tools, conn: Connection, exchange_id: str, match: Match) -> dict[str, JSON]:
+    """The case of a Patient that came back as somebody else, by exchange; nothing when it is our member."""
     exchange = store.load(conn, exchange_id)
     if match.disposition is Disposition.CERTAIN or exchange is None:
         return {}
-    identity_store.save_evidence(conn, [match])
     case = review.NewCase(
         kind="conflict",
         exchange_id=exchange_id,
@@ -202,11 +210,19 @@ def _verified(tools: Tools, conn: Connection, patient: Mapping[str, Any], *, exp
     return {exchange_id: {"case": opened.id, "reason": match.reason, "evidence": match.evidence_id}}
 
 
-def _in_review(exchange_id: str, conflict: Mapping[str, Any]) -> Move:
-    facts: dict[str, JSON] = {"what": "received Patient", **conflict}
+def _in_review(conn: Connection, exchange_id: str, conflict: Mapping[str, Any]) -> Move:
     return Move(
-        *(exchange_id, State.IN_REVIEW, conflict["reason"]), outcome="review", facts=facts, case_id=conflict["case"]
+        *(exchange_id, State.IN_REVIEW, conflict["reason"]),
+        outcome="review",
+        facts={"what": "received Patient", **conflict},
+        body=_evidence(conn, conflict["evidence"]),
+        case_id=conflict["case"],
     )
+
+
+def _evidence(conn: Connection, evidence_id: str | None) -> dict[str, JSON]:
+    kept = identity_store.evidence(conn, evidence_id) if evidence_id else None
+    return kept_body(kept) if kept else {}
 
 
 def _delivered(conn: Connection, row: Mapping[str, Any], batch: Mapping[str, Any], *, checkpoint: str | None) -> Move:
@@ -220,11 +236,13 @@ def _delivered(conn: Connection, row: Mapping[str, Any], batch: Mapping[str, Any
         "partner_checkpoint": theirs.get("checkpoint") if isinstance(theirs, dict) else None,
         "checkpoint": checkpoint,
     }
+    evidence_id = batch["details"].get("verified", {}).get(row["id"])
     facts: dict[str, JSON] = {"records": counts, "answer": answer, "receipt": receipt}
     return Move(
         *(row["id"], State.COMPLETED),
         answer=answer,
-        facts=facts,
+        facts=facts | ({"evidence": evidence_id} if evidence_id else {}),
+        body=_evidence(conn, evidence_id),
         details={"records": counts, "receipt": receipt, "as_of": _iso(batch["transaction_time"])},
     )
 

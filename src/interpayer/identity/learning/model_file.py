@@ -11,6 +11,8 @@ from interpayer.identity.scoring.model import read_model
 
 # Nothing is impossible: a slip that the records did not show may be in the next request.
 LEAST = 1e-4
+# Most people's records have their own birth date and first name; a class of pairs that has not is no class of people.
+_OWN: Mapping[str, float] = {"birth_date": 0.5, "given": 0.5}
 
 
 def write_model(base_text: str, learned: Learned, chance: Chance) -> str:
@@ -23,11 +25,11 @@ def write_model(base_text: str, learned: Learned, chance: Chance) -> str:
     for name, row in table["fields"].items():
         m, u = learned.m.get(name, {}), chance.get(name, {})
         levels = _levels(row["levels"], m, u)
-        if not _is_sound(levels):
+        if not _is_sound(levels, least=_OWN.get(name, 0.0)):
             kept.append(name)
             continue
         row["levels"] = levels
-    if {"birth_date", "given"} <= set(kept):
+    if set(_OWN) & set(kept):
         raise ValueError("what the records taught speaks of families or chance, not of people; nothing was learned")
     table["source"] = f"trained by {learned.trainer} from {base.version}"
     table["training"] = {
@@ -58,9 +60,9 @@ def _levels(
     }
 
 
-def _is_sound(levels: Mapping[str, Mapping[str, Any]]) -> bool:
+def _is_sound(levels: Mapping[str, Mapping[str, Any]], *, least: float) -> bool:
     equal, different = levels.get("equal"), levels.get("different")
-    speaks = equal is None or equal["m"] > equal["u"]
+    speaks = equal is None or equal["m"] > max(equal["u"], least)
     return speaks and (different is None or different["m"] < different["u"])
 
 

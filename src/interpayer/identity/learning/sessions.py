@@ -60,13 +60,14 @@ class Pairs:
         """Members that pass by: each is compared with the records that share a key with it."""
         for record in held:
             for key in learning_keys(record.standard, self.nicknames):
-                if key in self._by_key and len(self.graded[key[0]]) < self.most:
+                if key in self._by_key:
                     self._compare(key, record)
 
     def _compare(self, key: tuple[str, str], record: Record) -> None:
         for place in self._by_key[key]:
             asked = self._asked[place]
-            if asked.own is None or asked.own != record.own:
+            is_another = asked.own is None or asked.own != record.own
+            if is_another and len(self.graded.get(key[0], ())) < self.most:
                 self.graded[key[0]].append(compare(asked.standard, record.standard, self.nicknames))
 
 

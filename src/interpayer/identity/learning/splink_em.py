@@ -18,7 +18,7 @@ from interpayer.identity.scoring.model import Model
 FEWEST_PAIRS = 200
 FEWEST_SAME = 50
 _START = 0.1
-_ITERATIONS = 100
+_ITERATIONS = 40
 _CONVERGENCE = 1e-5
 _PAIR = "l.pair = r.pair"
 

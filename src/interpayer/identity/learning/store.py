@@ -85,3 +85,17 @@ def forget_evidence(conn: Connection, before: datetime, limit: int) -> int:
         """,
         [before, limit],
     ).rowcount
+
+
+def decided_cases(conn: Connection, partner_id: str | None) -> Sequence[Mapping[str, Any]]:
+    """The labels of cases that only too little evidence had opened: the heaviest candidate of each, as decided."""
+    return conn.execute(
+        """
+        select distinct on (l.case_id) l.case_id, l.decision, l.score
+          from identity.label l join identity.review_case c using (case_id)
+         where c.reason = 'identity.weak' and l.superseded_at is null and l.score is not null
+           and (%s::text is null or c.partner_id = %s)
+         order by l.case_id, l.score desc, l.member_id
+        """,
+        [partner_id, partner_id],
+    ).fetchall()
