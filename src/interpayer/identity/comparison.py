@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import date
 from enum import StrEnum
 
-from interpayer.identity.slips import is_typo, slips_within
+from interpayer.identity.slips import is_typo, skeleton, slips_within
 from interpayer.identity.standardize import Standard
 from interpayer.model.match import Comparison, Level
 
@@ -13,6 +13,7 @@ class Grade(StrEnum):
     """How two values compare; finer than Level, because a rule cares why they are close."""
 
     EQUAL = "equal"
+    SPELLED = "spelled"  # another spelling of the same name
     KNOWN = "known"  # a short form of the same name
     MIDDLE = "middle"  # the middle name used as first name
     CUT = "cut"  # the beginning of the same name, three letters or more
@@ -34,14 +35,14 @@ FIELDS = (*PERSONAL, *HOUSEHOLD)
 LEVELS = {Grade.EQUAL: Level.EQUAL, Grade.DIFFERENT: Level.DIFFERENT, Grade.MISSING: Level.MISSING}
 # Looked up a dozen times for every candidate: names of the module are faster than members of an enumeration.
 (
-    _EQUAL, _KNOWN, _MIDDLE, _CUT, _INITIAL, _PART, _TYPO, _NEAR, _SWAPPED, _DIFFERENT, _MISSING,
+    _EQUAL, _SPELLED, _KNOWN, _MIDDLE, _CUT, _INITIAL, _PART, _TYPO, _NEAR, _SWAPPED, _DIFFERENT, _MISSING,
 ) = Grade  # fmt: skip
 # Parent and child are further apart than this many years.
 _GENERATION = 12
 # The places of a member id that tell dependents of one card apart.
 _SUFFIX = 2
 _NO_NAME = (_DIFFERENT, _NEAR)
-_TURNED = (_EQUAL, _KNOWN, _CUT, _TYPO, _PART)
+_TURNED = (_EQUAL, _SPELLED, _KNOWN, _CUT, _TYPO, _PART)
 _STRENGTH = {grade: place for place, grade in enumerate(Grade)}
 
 # A name, and the formal names it may stand for (itself among them).
@@ -153,7 +154,7 @@ def _given(asked: tuple[str, ...], known: tuple[str, ...], nicknames: Nicknames)
     if one == two or "".join(asked[:2]) == two or one == "".join(known[:2]):
         return _EQUAL
     if not nicknames.get(one, frozenset((one,))).isdisjoint(nicknames.get(two, (two,))):
-        return _KNOWN
+        return _SPELLED if skeleton(one) == skeleton(two) else _KNOWN
     if one in known[1:] or two in asked[1:]:
         return _MIDDLE
     if one[0] == two[0]:

@@ -1,4 +1,9 @@
-"""Slips of the pen: how few of them part two words."""
+"""Slips of the pen: how few of them part two words, and when two spellings sound like one name."""
+
+from functools import lru_cache
+
+_SOUNDS = (("CK", "K"), ("X", "KS"), ("PH", "F"), ("C", "K"), ("Z", "S"))
+_SILENT = str.maketrans("", "", "AEIOUYHW")
 
 
 def is_typo(left: str, right: str) -> bool:
@@ -25,3 +30,12 @@ def slips_within(left: str, right: str, limit: int) -> bool:
         or slips_within(left[1:], right, limit - 1)
         or slips_within(left, right[1:], limit - 1)
     )
+
+
+@lru_cache(maxsize=4096)
+def skeleton(word: str) -> str:
+    """The consonants as they sound, none twice in a row; Brian and Bryan, Sean and Shawn have one skeleton."""
+    for letters, sound in _SOUNDS:
+        word = word.replace(letters, sound)
+    bare = word.translate(_SILENT)
+    return "".join(c for n, c in enumerate(bare) if n == 0 or c != bare[n - 1])

@@ -14,7 +14,8 @@ from interpayer.identity.standardize import Standard
 from interpayer.model.member import Coverage
 
 _AGREES = (
-    Grade.EQUAL, Grade.KNOWN, Grade.MIDDLE, Grade.CUT, Grade.INITIAL, Grade.TYPO, Grade.PART, Grade.SWAPPED,
+    Grade.EQUAL, Grade.SPELLED, Grade.KNOWN, Grade.MIDDLE, Grade.CUT, Grade.INITIAL, Grade.TYPO, Grade.PART,
+    Grade.SWAPPED,
 )  # fmt: skip
 _OTHER = (Grade.DIFFERENT, Grade.NEAR)
 

@@ -12,7 +12,7 @@ Grades = Mapping[str, Grade]
 _OWN_IDS = ("unique_id", "member_id", "ssn4")
 # A name and a birth date alone can be two people's, however rare the name; one of these has to join them.
 _JOINING = (*_OWN_IDS, "subscriber_id", "address", "postal_code", "phone", "email")
-_SAME_NAME = (Grade.EQUAL, Grade.KNOWN)
+_SAME_NAME = (Grade.EQUAL, Grade.SPELLED, Grade.KNOWN)
 _OTHER_NAME = (Grade.DIFFERENT, Grade.NEAR)
 _OTHER_DAY = (Grade.DIFFERENT, Grade.NEAR)
 _AGAINST = (Grade.DIFFERENT, Grade.TYPO, Grade.NEAR)
@@ -60,7 +60,7 @@ def bar(weighed: Weighed, limits: Limits) -> str | None:
 def name_in_doubt(weighed: Weighed, limits: Limits) -> str | None:
     """The reason when a short or altered first name may as well be a relative's own, and no id of one's own agrees."""
     given = weighed.grades["given"]
-    if given is Grade.EQUAL or has_own_id(weighed.grades):
+    if given in (Grade.EQUAL, Grade.SPELLED) or has_own_id(weighed.grades):
         return None
     return None if weighed.weights.get("given", 0.0) >= limits.altered else "identity.weak"
 
@@ -93,7 +93,7 @@ def _birth_date_holds(grades: Grades) -> bool:
     born = grades["birth_date"]
     if born is Grade.TYPO:
         return _name_is_clean(grades)
-    return born is Grade.EQUAL or (born is Grade.NEAR and grades["ssn4"] is Grade.EQUAL and _name_is_clean(grades))
+    return born is Grade.EQUAL or (born is Grade.NEAR and has_own_id(grades) and _name_is_clean(grades))
 
 
 def _name_is_clean(grades: Grades) -> bool:
