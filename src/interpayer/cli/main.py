@@ -34,6 +34,7 @@ NOUNS: dict[str, str] = {
     "recall": "Undo a wrong release.",
     "dead-letter": "Work that automation gave up.",
     "audit": "The ledger: what happened, in words, and its proof.",
+    "identity": "Who is meant: load members, match queries, say why.",
     "load": "Members from the enrollment feed, records from FHIR files.",
     "access": "People and systems, roles, tokens, login.",
     "db": "The database: run, migrate, back up, restore.",

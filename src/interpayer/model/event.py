@@ -66,6 +66,8 @@ EVENTS: dict[str, str] = {
     "job.deleted": "A job was deleted by its owner.",
     "records.loaded": "Records were loaded into what this plan holds.",
     "enrollments.loaded": "The enrollment feed was loaded.",
+    "members.loaded": "Members were loaded for matching.",
+    "queries.matched": "A file of queries was matched against the members.",
     "standing.created": "A standing request was made.",
     "standing.fired": "A standing request made an exchange.",
     "standing.stopped": "A standing request ended.",

@@ -43,6 +43,8 @@ consent.change       operator steward system
 hold.clear           admin
 load.fhir            operator system
 load.enrollments     operator system
+identity.load        operator system
+identity.match       operator steward system
 access.read          admin analyst
 access.change        admin
 recall.read          operator analyst

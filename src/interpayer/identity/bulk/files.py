@@ -24,6 +24,15 @@ def open_table(file: IO[str], required: Sequence[str]) -> tuple[Cells, Iterator[
     return header, (cells for cells in reader if cells)
 
 
+def check_columns(path: Path, required: Sequence[str]) -> None:
+    """`Refusal` when the file lacks a column, or cannot be read as text; before anything is done with it."""
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            open_table(file, required)
+    except (UnicodeDecodeError, csv.Error):
+        raise Refusal("request.malformed", "the file is no CSV in UTF-8") from None
+
+
 def as_row(header: Sequence[str], cells: Sequence[str]) -> Row:
     """A row by column; a cell that nobody could have filled in by hand is empty."""
     if max(map(len, cells)) > LONGEST_CELL:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from multiprocessing import get_context
 from typing import TypeVar
 
+from interpayer.model.reason import Fault, FaultKind
 from interpayer.system.database import Connection, Database, connect
 from interpayer.system.keys import Vault
 
@@ -47,6 +48,15 @@ class Floor:
 
 
 @dataclass(frozen=True, slots=True)
+class _Broken:
+    """A fault on its way from the process where it happened."""
+
+    kind: FaultKind
+    reason: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
 class Lanes:
     """So many processes, each with a queue of its own."""
 
@@ -58,13 +68,13 @@ class Lanes:
 
     def run(self, work: Callable[[_Piece], _Done], pieces: Iterable[tuple[int, _Piece]]) -> Iterator[_Done]:
         """Do (lane, piece) one by one per lane; what is done comes back in the order of the pieces."""
-        waiting: deque[Future[_Done]] = deque()
+        waiting: deque[Future[_Done | _Broken]] = deque()
         for lane, piece in pieces:
-            waiting.append(self._pools[lane % len(self._pools)].submit(work, piece))
+            waiting.append(self._pools[lane % len(self._pools)].submit(_try, work, piece))
             while waiting and (len(waiting) > _AHEAD * len(self._pools) or waiting[0].done()):
-                yield waiting.popleft().result()
+                yield _done(waiting.popleft())
         while waiting:
-            yield waiting.popleft().result()
+            yield _done(waiting.popleft())
 
     def each(self, ask: Callable[[], _Done]) -> list[_Done]:
         """What every process answers, after its pieces."""
@@ -82,6 +92,20 @@ def open_lanes(count: int | None, begin: Callable[..., None], *given: object) ->
                 for _ in range(count or processors())
             ]
         )
+
+
+def _try(work: Callable[[_Piece], _Done], piece: _Piece) -> "_Done | _Broken":
+    try:
+        return work(piece)
+    except Fault as fault:
+        return _Broken(fault.kind, fault.reason, fault.detail)
+
+
+def _done(future: "Future[_Done | _Broken]") -> _Done:
+    done = future.result()
+    if isinstance(done, _Broken):
+        raise Fault(done.kind, done.reason, detail=done.detail)
+    return done
 
 
 def processors() -> int:

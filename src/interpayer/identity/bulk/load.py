@@ -10,7 +10,7 @@ from zlib import crc32
 
 from interpayer.identity import graph
 from interpayer.identity.bulk.columns import REQUIRED_OF_MEMBER, read_member
-from interpayer.identity.bulk.files import Cells, as_row, open_table
+from interpayer.identity.bulk.files import Cells, as_row, check_columns, open_table
 from interpayer.identity.bulk.lanes import Floor, open_lanes
 from interpayer.identity.bulk.rebuild import count_anew
 from interpayer.identity.enrollment import keeping_of, lock_all_loads, take_rows
@@ -100,6 +100,7 @@ def load_members(floor: Floor, order: Order, *, progress: Progress | None = None
     Each chunk is kept as it is done, so a load that was cut off is finished by starting it again.
     """
     report, merges = LoadReport(), list[tuple[str, str]]()
+    check_columns(order.path, REQUIRED_OF_MEMBER)
     with floor.connection() as conn:
         lock_all_loads(conn)
         with conn.transaction():

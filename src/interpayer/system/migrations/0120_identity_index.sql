@@ -38,7 +38,7 @@ create table identity.index_state (
 create table identity.matching (
     matching_id text primary key,
     digest text not null,
-    queries bigint not null,
+    queries bigint,
     started_at timestamptz not null default now(),
     finished_at timestamptz,
     started_by text not null
