@@ -7,7 +7,13 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
 from interpayer.identity.review import DECISIONS
 from interpayer.model.consent import Basis, Scope
-from interpayer.operations.ruling_reasons import RULING_REASONS
+from interpayer.operations.ruling_reasons import (
+    LINK_REASONS,
+    MERGE_REASONS,
+    RULING_REASONS,
+    SPLIT_REASONS,
+    UNDO_REASONS,
+)
 
 _EARLIEST, _LATEST = datetime(1900, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 
@@ -164,6 +170,47 @@ class CaseRuling(Closed):
     reason: Literal[RULING_REASONS]  # type: ignore[valid-type]
     member_id: Id | None = None
     note: Line | None = Field(None, description="kept with the case, not on the ledger")
+
+
+class CaseUndoing(Closed):
+    """Why the decision of a case is taken back."""
+
+    reason: Literal[UNDO_REASONS]  # type: ignore[valid-type]
+
+
+class Merging(Closed):
+    """Two members are one person: `into` is the member that survives."""
+
+    into: Id
+    reason: Literal[MERGE_REASONS]  # type: ignore[valid-type]
+    confidence: float = Field(1.0, gt=0, le=1, description="how sure the person is, 0 to 1")
+    since: Day | None = Field(None, description="from when on it is true; today when left out")
+
+
+class Splitting(Closed):
+    """Two members were joined wrongly; `other` names the second one where the first was joined with several."""
+
+    other: Id | None = None
+    reason: Literal[SPLIT_REASONS]  # type: ignore[valid-type]
+
+
+class NewLink(Closed):
+    """An outside id that means this member, with the issuer that gives it its meaning."""
+
+    kind: Literal["patient", "MB", "other"]
+    value: Line
+    issuer: Line
+    reason: Literal[LINK_REASONS]  # type: ignore[valid-type]
+    confidence: float = Field(1.0, gt=0, le=1)
+    effective_from: Day | None = None
+    effective_to: Day | None = None
+
+
+class LinkEnding(Closed):
+    """An outside id does not mean this member, or no longer (`ended_on`)."""
+
+    reason: Literal[LINK_REASONS]  # type: ignore[valid-type]
+    ended_on: Day | None = Field(None, description="it was true until then; left out: it was never true")
 
 
 class NewConsent(Closed):

@@ -44,11 +44,11 @@ class CaseDecision:
 
 @dataclass(frozen=True, slots=True)
 class Undone:
-    """A decision that was taken back: what it was and what had followed. The case is open again as `case_id`, or the
+    """A decision that was taken back, and the request that it was about. The case is open again, unless the same
     request waits in another case that was opened meanwhile."""
 
-    case_id: str
     decided: CaseRow
+    fingerprint: str | None
     is_open: bool
 
 
@@ -109,7 +109,7 @@ def undo_decision(conn: Connection, case_id: str, *, person: str, reason: str) -
         """,
         ["open" if is_open else "closed", case_id],
     )
-    return Undone(case_id, before, is_open)
+    return Undone(before, row["fingerprint"], is_open)
 
 
 def close_case(conn: Connection, case_id: str, *, person: str, reason: str) -> CaseDecision:
