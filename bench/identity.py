@@ -103,7 +103,7 @@ def _speeds(given: argparse.Namespace, root: Path) -> list[Speed]:
     home = root / f"ours-{given.mixes[0]}" / "home"
     population = Population("first", root / f"{given.mixes[0]}-{given.members}-{given.seed}")
     _progress("one query at a time")
-    found = [measure(home, population, given.members, ours.PAYER)]
+    found = [measure(home, population, given.members)]
     if given.growth:
         large = _made(root, "ordinary", given.growth, 100_000, given.seed + 50)
         folder = root / "ours-growth"
@@ -111,7 +111,7 @@ def _speeds(given: argparse.Namespace, root: Path) -> list[Speed]:
         folder.chmod(0o711)
         _progress(f"growth: {given.growth:,} members")
         race = ours.run(large, folder / "home")
-        speed = measure(folder / "home", large, given.growth, ours.PAYER)
+        speed = measure(folder / "home", large, given.growth)
         speed.index_s, speed.peak_mib = race.seconds["index"], race.peak_mib
         speed.batch_per_s = len(race.answers) / race.seconds["match"]
         found.append(speed)

@@ -11,7 +11,6 @@ from pathlib import Path
 
 from bench.matching.answers import Answer, Population, Race
 
-PAYER = ""  # as `identity load` names the plan when nobody says otherwise
 _MIB = 1 << 20
 
 

@@ -47,10 +47,11 @@ class Speed:
         )
 
 
-def measure(home: Path, population: Population, members: int, payer: str) -> Speed:
+def measure(home: Path, population: Population, members: int) -> Speed:
     """Asks some thousand of the population's queries, one after another, each in a transaction of its own."""
-    asked = [read_query(row, payer=payer) for row in rows(population.queries)[: ASKED + WARM]]
     with _tools(home) as tools:
+        payer = tools.entity.identifier
+        asked = [read_query(row, payer=payer) for row in rows(population.queries)[: ASKED + WARM]]
         took = [_ask(tools.database, tools.resolver, query) for query in asked][WARM:]
     return Speed(members, *_points([plain for plain, _ in took]), *_points([written for _, written in took]))
 

@@ -86,6 +86,25 @@ def given_name(rolls: Random, sex: str, year: int) -> str:
     return tables().given[sex, nearest].draw(rolls)
 
 
+def other_name(rolls: Random, sex: str, year: int, than: str) -> str:
+    """What the twin of somebody of this name is called: often by the same initial, never by the same name respelled."""
+    found = ""
+    for _ in range(12):
+        found = given_name(rolls, sex, year)
+        is_other = _sound(found) != _sound(than)
+        if is_other and (found[0] == than[0] or rolls.random() < 0.35):
+            return found
+    return found if _sound(found) != _sound(than) else f"{than[0]}EO" if sex == "M" else f"{than[0]}IDA"
+
+
+def _sound(name: str) -> str:
+    """Sean and Shawn, Michele and Michelle are one name to those who give it; Julia and Julie are two."""
+    for written, spoken in (("PH", "F"), ("SH", "S"), ("CK", "K"), ("C", "K"), ("Z", "S"), ("Y", "I"), ("H", "")):
+        name = name.replace(written, spoken)
+    consonants = [one for one, before in zip(name, f" {name}", strict=False) if one not in "AEIOUW" and one != before]
+    return "".join(consonants) + ("A" if name.endswith("A") else "")
+
+
 def commonness(family: str) -> int:
     """How many of a million people bear the family name, 0 for a rare one."""
     return tables().shares.get(family, 0)

@@ -9,7 +9,7 @@ from datetime import date, timedelta
 from random import Random
 
 from interpayer.simulation.names import dice
-from interpayer.simulation.population.naming import commonness, family_name, given_name, origin
+from interpayer.simulation.population.naming import commonness, family_name, given_name, origin, other_name
 from interpayer.simulation.population.places import Home, home, phone
 
 BLOCK = 100
@@ -158,13 +158,7 @@ def _with_twins(people: tuple[Person, ...], rolls: Random) -> tuple[Person, ...]
     made = [eldest]
     for other in people[1 - count :]:
         sex = eldest.sex if rolls.random() < 0.65 else other.sex
-        first = given_name(rolls, sex, eldest.born_on.year)
-        for _ in range(8):
-            is_like = first[:1] == eldest.first[:1]
-            if first != eldest.first and (is_like or rolls.random() < 0.3):
-                break
-            first = given_name(rolls, sex, eldest.born_on.year)
-        first = first if first != eldest.first else f"{first}A"
+        first = other_name(rolls, sex, eldest.born_on.year, eldest.first)
         # numbers given to newborn twins often follow each other
         ssn4 = f"{(int(eldest.ssn4) + 1) % 10000 or 1:04d}" if rolls.random() < 0.4 else other.ssn4
         made.append(replace(other, first=first, sex=sex, last=eldest.last, last_before="", born_on=eldest.born_on,

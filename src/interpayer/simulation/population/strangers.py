@@ -6,7 +6,7 @@ from datetime import date, timedelta
 from random import Random
 
 from interpayer.simulation.population.facts import Facts, facts_of
-from interpayer.simulation.population.naming import given_name
+from interpayer.simulation.population.naming import other_name
 from interpayer.simulation.population.people import AS_OF, Person
 from interpayer.simulation.population.places import home
 from interpayer.simulation.population.slips import spelled, wrong_date
@@ -48,12 +48,7 @@ def household_absent(near: Near, rolls: Random) -> tuple[Facts, Ids]:
 def twin_absent(near: Near, rolls: Random) -> tuple[Facts, Ids]:
     """A twin of the member."""
     sex = near.member.sex if rolls.random() < 0.65 else near.other.sex
-    first = given_name(rolls, sex, near.member.born_on.year)
-    for _ in range(6):
-        if first != near.member.first and (first[0] == near.member.first[0] or rolls.random() < 0.4):
-            break
-        first = given_name(rolls, sex, near.member.born_on.year)
-    first = first if first != near.member.first else f"{first}E"
+    first = other_name(rolls, sex, near.member.born_on.year, near.member.first)
     twin = replace(
         near.member, first=first, middle=near.other.middle, sex=sex, ssn4=near.other.ssn4, email=near.other.email
     )

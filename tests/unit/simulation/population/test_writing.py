@@ -3,11 +3,13 @@
 import csv
 from collections import Counter
 from pathlib import Path
+from random import Random
 
 import pytest
 
 from interpayer.simulation.population.asking import query
 from interpayer.simulation.population.mixes import AMBIGUOUS, MIXES, NEGATIVE, POSITIVE
+from interpayer.simulation.population.naming import other_name
 from interpayer.simulation.population.people import BLOCK, TWINS, block
 from interpayer.simulation.population.roster import Plan, rows
 from interpayer.simulation.population.writing import write_population
@@ -72,3 +74,10 @@ def test_twins_share_a_day_and_not_a_name() -> None:
 def test_a_plan_too_small_to_hold_every_kind_is_refused() -> None:
     with pytest.raises(ValueError, match="a thousand members"):
         Plan(5, MIXES["hostile"], 10)
+
+
+def test_twins_do_not_get_one_name_in_two_spellings() -> None:
+    rolls = Random(3)
+    named = {other_name(rolls, "M", 1969, "SEAN") for _ in range(400)}
+    assert named.isdisjoint({"SEAN", "SHAWN", "SHAUN", "SHANE"})
+    assert len(named) > 40
