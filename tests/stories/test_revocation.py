@@ -14,6 +14,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from interpayer.exchange.transitions import Move, move_one
+from interpayer.model.exchange import State
 from interpayer.simulation.installation import Installation
 from tests.support.histories import Human, Resource, history, write_history
 from tests.support.outsider import Outsider, parameters
@@ -36,7 +38,7 @@ pytestmark = [pytest.mark.xdist_group("revocation")]
 # Each test takes somebody's consent back, so each has its own people; the stayers never say no.
 LEAVERS = {
     name: Human("Leaver", name, f"19{50 + place}-05-05")
-    for place, name in enumerate(("Waiting", "Queued", "Running", "Ready", "Halfway", "Asked", "Revoked"))
+    for place, name in enumerate(("Waiting", "Queued", "Running", "Ready", "Halfway", "Asked", "Revoked", "Replayed"))
 }
 STAYER = Human("Stayer", "Ruth", "1971-06-06")
 NUMBERS = {human.given: f"K-{1000 + place}" for place, human in enumerate([*LEAVERS.values(), STAYER])}
@@ -220,6 +222,20 @@ def test_our_own_member_who_says_no_is_not_asked_for_any_more(plan: Plan) -> Non
     found = settled(plan.asker, exchange_id)
     assert (found["state"], found["records"]) == ("revoked", {})
     assert wait_for(lambda: not inbox(plan.asker)), "what was fetched before the no does not stay"
+
+
+def test_what_failed_is_not_done_again_for_a_member_who_said_no_since(plan: Plan) -> None:
+    exchange_id = _asked(plan, "Replayed", until="acknowledged")
+    tools = plan.town.tools(plan.asker)
+    with tools.database.transaction() as conn:
+        move_one(conn, tools.ledger, Move(exchange_id, State.FAILED, "system.bug"))
+    member_id = member_id_of(plan.town, plan.asker, f"Q-{NUMBERS['Replayed']}")
+    plan.asker.command("consent", "withdraw", member_id, "--proof", "call 19")
+    status, told = plan.asker.api("POST", f"/exchanges/{exchange_id}/replay", {"reason": "the fault is repaired"})
+    assert (status, told["state"]) == (202, "received")
+    found = settled(plan.asker, exchange_id)
+    assert (found["state"], found["reason"]) == ("blocked", "consent.revoked")
+    plan.keeper.start("worker")
 
 
 def test_a_file_is_one_gzip_for_every_reader(plan: Plan) -> None:
