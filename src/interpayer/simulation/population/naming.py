@@ -86,7 +86,7 @@ def given_name(rolls: Random, sex: str, year: int) -> str:
     return tables().given[sex, nearest].draw(rolls)
 
 
-def other_name(rolls: Random, sex: str, year: int, than: str) -> str:
+def other_name(rolls: Random, sex: str, year: int, *, than: str) -> str:
     """What the twin of somebody of this name is called: often by the same initial, never by the same name respelled."""
     found = ""
     for _ in range(12):

@@ -158,7 +158,7 @@ def _with_twins(people: tuple[Person, ...], rolls: Random) -> tuple[Person, ...]
     made = [eldest]
     for other in people[1 - count :]:
         sex = eldest.sex if rolls.random() < 0.65 else other.sex
-        first = other_name(rolls, sex, eldest.born_on.year, eldest.first)
+        first = other_name(rolls, sex, eldest.born_on.year, than=eldest.first)
         # numbers given to newborn twins often follow each other
         ssn4 = f"{(int(eldest.ssn4) + 1) % 10000 or 1:04d}" if rolls.random() < 0.4 else other.ssn4
         made.append(replace(other, first=first, sex=sex, last=eldest.last, last_before="", born_on=eldest.born_on,

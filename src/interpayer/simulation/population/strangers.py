@@ -48,7 +48,7 @@ def household_absent(near: Near, rolls: Random) -> tuple[Facts, Ids]:
 def twin_absent(near: Near, rolls: Random) -> tuple[Facts, Ids]:
     """A twin of the member."""
     sex = near.member.sex if rolls.random() < 0.65 else near.other.sex
-    first = other_name(rolls, sex, near.member.born_on.year, near.member.first)
+    first = other_name(rolls, sex, near.member.born_on.year, than=near.member.first)
     twin = replace(
         near.member, first=first, middle=near.other.middle, sex=sex, ssn4=near.other.ssn4, email=near.other.email
     )

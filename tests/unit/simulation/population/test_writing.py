@@ -78,6 +78,6 @@ def test_a_plan_too_small_to_hold_every_kind_is_refused() -> None:
 
 def test_twins_do_not_get_one_name_in_two_spellings() -> None:
     rolls = Random(3)
-    named = {other_name(rolls, "M", 1969, "SEAN") for _ in range(400)}
+    named = {other_name(rolls, "M", 1969, than="SEAN") for _ in range(400)}
     assert named.isdisjoint({"SEAN", "SHAWN", "SHAUN", "SHANE"})
     assert len(named) > 40
