@@ -194,6 +194,14 @@ class Splitting(Closed):
     reason: Literal[SPLIT_REASONS]  # type: ignore[valid-type]
 
 
+class SoughtId(Closed):
+    """An id with the issuer that gives it its meaning: the payer of a member id, the source of a Patient id."""
+
+    kind: Literal["patient", "MB", "subscriber", "UMB", "other"]
+    value: Line
+    issuer: Line | None = None
+
+
 class NewLink(Closed):
     """An outside id that means this member, with the issuer that gives it its meaning."""
 
@@ -207,8 +215,11 @@ class NewLink(Closed):
 
 
 class LinkEnding(Closed):
-    """An outside id does not mean this member, or no longer (`ended_on`)."""
+    """An outside id that does not mean its member, or no longer (`ended_on`)."""
 
+    kind: Literal["patient", "MB", "other"]
+    value: Line
+    issuer: Line
     reason: Literal[LINK_REASONS]  # type: ignore[valid-type]
     ended_on: Day | None = Field(None, description="it was true until then; left out: it was never true")
 

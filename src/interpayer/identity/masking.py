@@ -40,6 +40,11 @@ def clear_document(profile: Profile) -> dict[str, Any]:
     }
 
 
+def masked_id(value: str) -> str:
+    """An id with its last characters only."""
+    return _end(value) or DOTS
+
+
 def _masked_name(name: Name) -> dict[str, Any]:
     return {"family": _start(name.family), "given": [_start(g) for g in name.given], "suffix": name.suffix}
 

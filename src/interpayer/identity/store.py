@@ -82,7 +82,9 @@ def link_hash(vault: Vault, identifier: Identifier) -> str:
 
 def link_identifier(conn: Connection, vault: Vault, member_id: str, *, identifier: Identifier, source: str) -> None:
     """Accept that this external id is this member's; `Refusal` when it is accepted as somebody else's already."""
-    if write_links(conn, [(identifier.kind.value, link_hash(vault, identifier), member_id)], source):
+    hashed = link_hash(vault, identifier)
+    named = {hashed: (identifier.issuer, seal_id(vault, identifier.value, hashed))}
+    if write_links(conn, [(identifier.kind.value, hashed, member_id)], source, named=named):
         raise Refusal("record.conflict", "this identifier is linked to another member")
 
 
@@ -90,22 +92,39 @@ def link_patients(conn: Connection, vault: Vault, source: str, links: Mapping[st
     """Accept Patient ids of a source as members, set-based; returns the ids that are somebody else's already."""
     hashes = {link_hash(vault, Identifier(IdKind.PATIENT, patient, source)): patient for patient in links}
     rows = [(IdKind.PATIENT.value, hashed, links[patient]) for hashed, patient in hashes.items()]
-    return [hashes[hashed] for hashed in write_links(conn, rows, source)]
+    named = {hashed: (source, seal_id(vault, patient, hashed)) for hashed, patient in hashes.items()}
+    return [hashes[hashed] for hashed in write_links(conn, rows, source, named=named)]
 
 
-def write_links(conn: Connection, rows: Sequence[tuple[str, str, str]], source: str) -> list[str]:
-    """Keep (kind, hash, member id) links; returns the hashes that another member holds."""
+def seal_id(vault: Vault, value: str, hashed: str) -> bytes:
+    """An outside id as it is kept, bound to the hash that finds it."""
+    return seal(vault.zone_key(ZONE), value.encode(), context=hashed.encode())
+
+
+def write_links(
+    conn: Connection,
+    rows: Sequence[tuple[str, str, str]],
+    source: str,
+    *,
+    named: Mapping[str, tuple[str | None, bytes]] | None = None,
+) -> list[str]:
+    """Keep (kind, hash, member id) links; returns the hashes that another member holds. `named` has (issuer, sealed id)
+    by hash, where the id is kept nowhere else.
+    """
     if not rows:
         return []
     # in one order, so that two loads at once never wait for each other
     kinds, hashes, members = (list(column) for column in zip(*sorted(rows), strict=True))
+    issuers, seals = zip(*((named or {}).get(hashed, (None, None)) for hashed in hashes), strict=True)
     conn.execute(
         """
-        insert into identity.link (kind, hash, member_id, source)
-        select kind, hash, member_id, %s from unnest(%s::text[], %s::text[], %s::text[]) r (kind, hash, member_id)
+        insert into identity.link (kind, hash, member_id, source, issuer, sealed)
+        select kind, hash, member_id, %s, issuer, sealed
+          from unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::bytea[])
+               r (kind, hash, member_id, issuer, sealed)
         on conflict (kind, hash) where superseded_at is null do nothing
         """,
-        [source, kinds, hashes, members],
+        [source, kinds, hashes, members, list(issuers), list(seals)],
     )
     taken = conn.execute(
         """

@@ -33,6 +33,9 @@ case.read            operator steward
 case.look            steward
 case.assign          operator steward
 case.decide          steward
+person.read          steward analyst
+person.look          steward
+person.change        steward
 standing.read        operator steward system
 standing.ask         operator system
 standing.stop        operator system
@@ -45,6 +48,11 @@ load.fhir            operator system
 load.enrollments     operator system
 identity.load        operator system
 identity.match       operator steward system
+identity.policy      operator steward analyst admin system
+identity.explain     operator steward analyst
+identity.look        steward
+identity.teach       operator steward
+identity.adopt       admin
 access.read          admin analyst
 access.change        admin
 recall.read          operator analyst
