@@ -14,7 +14,7 @@ from typing import NamedTuple
 from interpayer.identity.standardize import Standard
 
 _NAMES_COUNTED = 4
-_QUIET_REASONS = frozenset({"identity.not_enrolled", "identity.certain", "caller.guessing"})
+_QUIET_REASONS = frozenset({"identity.not_enrolled", "identity.insufficient", "identity.certain"})
 
 
 class Level(IntEnum):

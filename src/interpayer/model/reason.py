@@ -102,8 +102,10 @@ identity.weak | The evidence is too weak to be certain. | Send the member id of 
 identity.conflict_birth_date | An id fits, the birth date does not. | Check the birth date. | after_change | caller
 identity.conflict_name | An id fits, the name does not. | Check the name; send former names. | after_change | caller
 identity.household_only | Only facts shared by a household agree. | Send the person's own identifiers. | after_change | caller
+identity.insufficient | The request says too little, or what nobody's record can hold. | Send name, birth date and the member id of the old card. | after_change | caller
 identity.not_enrolled | No member fits. | Check which payer covered the member. | after_change | caller
 identity.coverage_gap | The member is known, but not covered in the period. | Check the coverage period. | after_change | caller
+identity.too_little_to_learn | The records hold too little to learn from. | Give a file of requests, or train when more members are held. | after_change | operator
 identity.reviewer_refused | A reviewer decided that this is not the same person. | Send corrected data. | after_change | caller
 consent.missing | No consent is known. | Obtain the member's consent. | after_change | member
 consent.expired | The consent's period is over. | Obtain a new consent. | after_change | member
