@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable, Sequence
 
 from interpayer.app.build import Application
+from interpayer.audit.ledger import origin_of
 from interpayer.audit.sealer import copy_notes, seal_once
 from interpayer.delivery import store as delivery_store
 from interpayer.exchange import batch_store, requester, responder, store
@@ -63,7 +64,7 @@ def _upkeep(application: Application, tools: Tools, stop: threading.Event) -> No
 
     def seal() -> None:
         with tools.database.transaction() as conn:
-            seal_once(conn, key, application.settings.base_url, export)
+            seal_once(conn, key, origin_of(conn, application.settings.base_url), export)
 
     def copy() -> None:
         with tools.database.transaction() as conn:

@@ -68,8 +68,10 @@ def read_note(note: str, key: VerifierKey) -> Head:
     text, gap, tail = note.partition("\n\n")
     text += "\n"
     lines = text.split("\n")
-    if not gap or len(lines) != 4 or lines[0] != key.origin or not _SIZE.fullmatch(lines[1]):
-        raise BadNote("the note is not a checkpoint of this ledger")
+    if not gap or len(lines) != 4 or not _SIZE.fullmatch(lines[1]):
+        raise BadNote("the note is not a checkpoint")
+    if lines[0] != key.origin:
+        raise BadNote("the note is a checkpoint of another ledger: the key's name is not the name in it")
     root = _decoded(lines[2])
     log = _signature(tail, key, _LOG)
     timed = _signature(tail, key, _COSIGNATURE)

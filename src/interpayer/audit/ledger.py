@@ -150,6 +150,12 @@ def latest_checkpoint(conn: Connection) -> str | None:
     return row["note"] if row is not None else None
 
 
+def origin_of(conn: Connection, base_url: str) -> str:
+    """The name that this ledger's checkpoints carry: the base URL of its first day, whatever the plan's is by now."""
+    note = latest_checkpoint(conn)
+    return note.partition("\n")[0] if note else base_url
+
+
 def _read(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     return [_event(row) for row in rows]
 

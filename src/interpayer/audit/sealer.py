@@ -15,6 +15,8 @@ NEWEST = "newest"
 def seal_once(conn: Connection, key: SigningKey, origin: str, export: Path | None = None) -> int:
     """Seal what is waiting and answer how many events that was; 0 as well while another sealer works.
 
+    `origin` is the ledger's name (see `ledger.origin_of`), the same for all its checkpoints.
+
     `export` is the witness folder. It gets the notes that are committed already: what this call seals reaches it with
     the next call, or with `copy_notes` after the caller's commit.
     """

@@ -11,7 +11,7 @@ import typer
 
 from interpayer.app.build import Application, build
 from interpayer.audit.checkpoint import VerifierKey
-from interpayer.audit.ledger import Ledger
+from interpayer.audit.ledger import Ledger, origin_of
 from interpayer.cli.output import failures
 from interpayer.exchange.tools import Tools
 from interpayer.exchange.transitions import Actor
@@ -159,9 +159,10 @@ class AuditTools:
 
     @property
     def verifier(self) -> VerifierKey:
-        """The public half of this installation's signing key."""
+        """The public half of this installation's signing key, under the name that the ledger has."""
         key = self._application.checkpoint_key().public_bytes
-        return VerifierKey(self._application.settings.base_url, key)
+        with self.database.transaction() as conn:
+            return VerifierKey(origin_of(conn, self._application.settings.base_url), key)
 
     @property
     def witness(self) -> Path | None:

@@ -5,7 +5,7 @@ import time
 import pytest
 
 from interpayer.audit.checkpoint import read_note
-from interpayer.audit.ledger import latest_checkpoint
+from interpayer.audit.ledger import latest_checkpoint, origin_of
 from interpayer.audit.merkle import consistency_proof, continues, includes, inclusion_proof
 from interpayer.audit.sealer import copy_notes, seal_once
 from interpayer.audit.store import leaf_hashes, sealer_is_free
@@ -42,6 +42,17 @@ def test_the_newest_note_proves_every_event_and_continues_every_older_note(book)
         old = read_note(path.read_text(), book.verifier)
         proof = consistency_proof(leaves, old.size)
         assert continues(old.root, old.size, root=head.root, size=head.size, proof=proof)
+
+
+def test_a_ledger_keeps_its_name_when_the_plan_moves_to_another_address(book):
+    moved = "https://moved.example"
+    with book.database.operator.transaction() as conn:
+        assert origin_of(conn, moved) == moved
+    book.fill(10, checkpoints=1)
+    book.append(an_event("x-later"))
+    with book.database.worker.transaction() as conn:
+        assert seal_once(conn, book.key, origin_of(conn, moved)) == 1
+    assert book.verdict().intact
 
 
 def test_a_running_transaction_is_waited_for_and_nothing_is_lost(book):
