@@ -5,6 +5,7 @@ A case holds `in.<reader>.json` and `out.json`. `make golden` writes `out.json` 
 
 import os
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ def _member_match(body: Any) -> dict[str, Any]:
     bundle = read_single(body)
     parts = {name: part for name, part in bundle.as_json().items() if part is not None}
     about = {name: part.get("beneficiary", part.get("patient")) for name, part in parts.items()}
-    return {"about": about, "repairs": bundle.repairs, "shortcomings": shortcomings(bundle)}
+    return {"about": about, "repairs": bundle.repairs, "shortcomings": shortcomings(bundle, today=date(2026, 11, 21))}
 
 
 def _person(patient: Any) -> dict[str, Any]:

@@ -6,14 +6,30 @@ HRex 1.2 `member-match` (closed parameters, local references) and PDex 2.2 `$bul
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
-from interpayer.identity.reading import BIRTHSEX_URL, read_patient
+from interpayer.identity.reading import BIRTHSEX_URL, read_coverage, read_patient
+from interpayer.identity.sufficiency import is_possible, unusable
 from interpayer.model.reason import Refusal
 
 _PARTS = {"MemberPatient": "Patient", "CoverageToMatch": "Coverage", "CoverageToLink": "Coverage", "Consent": "Consent"}
 
 _EXCHANGE_ID = re.compile(r"x-[a-z2-7]{26}")
+
+# Our words for what a person sends, as the guides name them.
+_ELEMENTS = {
+    "family_name": "MemberPatient.name.family",
+    "given_name": "MemberPatient.name.given",
+    "suffix": "MemberPatient.name.suffix",
+    "address": "MemberPatient.address",
+    "phone": "MemberPatient.telecom",
+    "email": "MemberPatient.telecom",
+    "identifier": "MemberPatient.identifier",
+    "ssn4": "MemberPatient.identifier",
+    "member_id": "CoverageToMatch.identifier",
+    "subscriber_id": "CoverageToMatch.subscriberId",
+}
 
 _NEEDED = {
     "MemberPatient": "request.missing_member",
@@ -63,8 +79,10 @@ def read_bulk(parameters: object) -> list[MemberBundle]:
     ]
 
 
-def shortcomings(bundle: MemberBundle) -> tuple[str, ...]:
-    """Elements that hrex-patient-demographics and hrex-coverage require and that are missing (section 1.2, 1.3)."""
+def shortcomings(bundle: MemberBundle, *, today: date) -> tuple[str, ...]:
+    """Elements to supply or correct: what hrex-patient-demographics and hrex-coverage require (section 1.2, 1.3), and
+    what nobody's record can hold: 10,000 characters, two scripts in one word, a birth that is still to come.
+    """
     known, coverage = read_patient(bundle.patient), bundle.coverage_to_match
     found = {
         "MemberPatient.name.family": any(name.family for name in known.names),
@@ -74,7 +92,11 @@ def shortcomings(bundle: MemberBundle) -> tuple[str, ...]:
         "CoverageToMatch.identifier or subscriberId": _has_id(coverage),
         "CoverageToMatch.payor": bool(_objects(coverage.get("payor"))),
     }
-    return tuple(element for element, present in found.items() if not present)
+    wrong = [element for element, present in found.items() if not present]
+    if known.birth_date is not None and not is_possible(known.birth_date, today=today):
+        wrong.append("MemberPatient.birthDate")
+    wrong += [_ELEMENTS[field] for field in unusable(known, read_coverage(coverage))]
+    return tuple(dict.fromkeys(wrong))
 
 
 def named_exchange(bundle: MemberBundle) -> str | None:

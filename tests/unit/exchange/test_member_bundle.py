@@ -1,5 +1,6 @@
 """What travels in a match: read strictly, repaired where the guide's own examples break the guide."""
 
+from datetime import date
 from typing import Any
 
 import pytest
@@ -13,6 +14,8 @@ from interpayer.exchange.member_bundle import (
     write_single,
 )
 from interpayer.model.reason import Refusal
+
+TODAY = date(2026, 11, 21)
 
 
 def a_patient(**changes: Any) -> dict[str, Any]:
@@ -127,7 +130,7 @@ def test_references_elsewhere_are_mended_and_told():
 @pytest.mark.parametrize(
     ("change", "element"),
     [
-        ({"MemberPatient": a_patient(name=[])}, "MemberPatient.name.family"),
+        ({"MemberPatient": a_patient(name=[{"given": ["Ada"]}])}, "MemberPatient.name.family"),
         ({"MemberPatient": a_patient(birthDate=None)}, "MemberPatient.birthDate"),
         ({"MemberPatient": a_patient(gender=None)}, "MemberPatient.gender"),
         ({"CoverageToMatch": a_coverage(subscriberId=None)}, "CoverageToMatch.identifier or subscriberId"),
@@ -135,13 +138,49 @@ def test_references_elsewhere_are_mended_and_told():
     ],
 )
 def test_required_elements_that_are_missing_are_named(change: dict[str, Any], element: str):
-    assert element in shortcomings(read_single(parameters(**change)))
+    assert shortcomings(read_single(parameters(**change)), today=TODAY) == (element,)
+
+
+LONG = "Q" * 10_000
+
+
+@pytest.mark.parametrize(
+    ("change", "element"),
+    [
+        ({"birthDate": "2062-05-17"}, "MemberPatient.birthDate"),
+        ({"birthDate": "1789-07-14"}, "MemberPatient.birthDate"),
+        ({"birthDate": "1989-02-31"}, "MemberPatient.birthDate"),
+        ({"birthDate": "1989-13-01"}, "MemberPatient.birthDate"),
+        ({"birthDate": "1989"}, "MemberPatient.birthDate"),
+        ({"birthDate": ""}, "MemberPatient.birthDate"),
+        ({"name": [{"family": "", "given": ["Ada"]}]}, "MemberPatient.name.family"),
+        ({"name": [{"family": "  ", "given": ["Ada"]}]}, "MemberPatient.name.family"),
+        ({"name": [{"family": "Marker", "given": [""]}]}, "MemberPatient.name.given"),
+        ({"name": [{"family": LONG, "given": ["Ada"]}]}, "MemberPatient.name.family"),
+        ({"name": [{"family": "Marker", "given": [LONG]}]}, "MemberPatient.name.given"),
+        ({"name": [{"family": "M\u0430rker", "given": ["Ada"]}]}, "MemberPatient.name.family"),
+        ({"name": [{"family": "Marker", "given": ["Ada"]}] * 51}, "MemberPatient.name.family"),
+        ({"address": [{"line": [LONG]}]}, "MemberPatient.address"),
+        ({"telecom": [{"system": "phone", "value": "5" * 10_000}]}, "MemberPatient.telecom"),
+        ({"telecom": [{"system": "email", "value": f"{LONG}@x.org"}]}, "MemberPatient.telecom"),
+        ({"identifier": [{"value": LONG}]}, "MemberPatient.identifier"),
+    ],
+)
+def test_what_nobodys_record_can_hold_is_named(change: dict[str, Any], element: str):
+    bundle = read_single(parameters(MemberPatient=a_patient(**change)))
+    assert shortcomings(bundle, today=TODAY) == (element,)
+
+
+def test_the_card_is_looked_at_as_well():
+    bundle = read_single(parameters(CoverageToMatch=a_coverage(subscriberId=LONG)))
+    assert shortcomings(bundle, today=TODAY) == ("CoverageToMatch.subscriberId",)
 
 
 def test_a_whole_bundle_lacks_nothing_and_a_birth_sex_stands_for_a_gender():
-    assert shortcomings(read_single(parameters())) == ()
+    assert shortcomings(read_single(parameters()), today=TODAY) == ()
     sex = {"url": "http://hl7.org/fhir/us/core/StructureDefinition/us-core-birthsex", "valueCode": "F"}
-    assert shortcomings(read_single(parameters(MemberPatient=a_patient(gender=None, extension=[sex])))) == ()
+    bundle = read_single(parameters(MemberPatient=a_patient(gender=None, extension=[sex])))
+    assert shortcomings(bundle, today=TODAY) == ()
 
 
 def test_a_bulk_request_needs_at_least_one_bundle():

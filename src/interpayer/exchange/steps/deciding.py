@@ -162,7 +162,7 @@ def _validate(
 
 def _lacking(bundle: MemberBundle, caller: Caller) -> tuple[str | None, tuple[str, ...]]:
     """What the caller must correct, told before anybody was looked for: so it says nothing about our members."""
-    if lacking := shortcomings(bundle):
+    if lacking := shortcomings(bundle, today=now().date()):
         return "request.malformed", lacking
     if not (bundle.coverage_to_link or caller.attested_by_contract):
         return "request.missing_attestation", ("CoverageToLink",)
