@@ -10,7 +10,8 @@ import yaml
 
 from interpayer.audit.ledger import Ledger
 from interpayer.exchange.tools import Tools
-from interpayer.identity.resolve import Resolver, default_rules
+from interpayer.identity.learning.adopting import TablesInForce
+from interpayer.identity.resolve import Resolver, default_tables
 from interpayer.model.partner import Endpoint, LegalEntity, Partner
 from interpayer.model.reason import Refusal
 from interpayer.operations.store import releases_held
@@ -40,6 +41,7 @@ class Application:
     objects: ObjectStore
     bundle: Bundle
     _tools: dict[str, Tools] = field(default_factory=dict)
+    _tables: TablesInForce = field(default_factory=TablesInForce)
     _clients: list[PartnerClients] = field(default_factory=list)
 
     def tools(self, role: str) -> Tools:
@@ -50,7 +52,7 @@ class Application:
                 database=database,
                 vault=self.vault,
                 ledger=self.ledger,
-                resolver=Resolver(self.vault, default_rules()),
+                resolver=Resolver(self.vault, default_tables(), in_force=self._tables.at),
                 codec=Codec(self.vault),
                 objects=self.objects,
                 policy=lambda: self.bundle,

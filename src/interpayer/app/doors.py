@@ -15,6 +15,7 @@ from interpayer.gateway.metadata import standing_statement
 from interpayer.identity.reading import organization_identifier
 from interpayer.model.event import Event
 from interpayer.model.partner import Partner
+from interpayer.operations.identity_policy import PolicyForPartners
 from interpayer.system.database import Connection
 
 
@@ -72,6 +73,7 @@ def door_of(application: Application) -> Door:
         jwks=application.signer.public_jwks,
         recheck=recheck,
         statement=standing_statement(application.bundle.exchange.payload_years),
+        identity_policy=PolicyForPartners(tools),
     )
 
 

@@ -9,7 +9,7 @@ from typing import Annotated, BinaryIO
 import orjson
 import typer
 
-from interpayer.cli import output
+from interpayer.cli import identity_learning, output
 from interpayer.cli.output import AsJson
 from interpayer.cli.session import session_of
 from interpayer.cli.standalone import acting_alone, floor_of
@@ -23,8 +23,11 @@ HELP = """Who is meant: members into the index, queries against it, the tables t
 
     interpayer identity load members.csv
     interpayer identity match queries.csv --format ndjson > answers.ndjson
+    interpayer identity train --requests queries.csv --out model.yaml
+    interpayer identity calibrate --queries queries.csv --truth truth.csv --out thresholds.yaml
+    interpayer identity explain x-…
 
-Neither needs a running server: they bring up the embedded database under INTERPAYER_HOME themselves.
+None needs a running server: they bring up the embedded database under INTERPAYER_HOME themselves.
 """
 app = typer.Typer(help=HELP, no_args_is_help=True)
 
@@ -116,6 +119,9 @@ def index(
     with acting_alone(session, "identity.load"), output.progress("members") as shown:
         members = make_index(floor_of(session), lanes=processes, afresh=afresh, progress=shown.at)
     output.tell_result("identity-index/1", {"members": members}, as_json=as_json)
+
+
+identity_learning.join(app)
 
 
 def _as_csv(lines: bytes, *, header: bool) -> bytes:

@@ -125,6 +125,7 @@ class Door:
     recheck: Recheck | None = None
     rates: Mapping[str, Rate] = field(default_factory=lambda: RATES)
     statement: str | None = None
+    identity_policy: Callable[[], Mapping[str, Any]] | None = None
 
     @property
     def fhir_base(self) -> str:

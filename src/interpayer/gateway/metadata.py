@@ -14,6 +14,8 @@ GUIDES = (
 )
 # HRex well-known file: name#major.minor; both versions are answered at one address.
 PAYER_ENDPOINTS = ("davinci_pdex_payer_endpoint#2.1", "davinci_pdex_payer_endpoint#2.2")
+# Beside the guides' own files: how we find people, when a person decides, how long evidence is kept.
+IDENTITY_POLICY_PATH = "/.well-known/interpayer-identity-policy"
 SECURITY_SYSTEM = "http://terminology.hl7.org/CodeSystem/restful-security-service"
 
 

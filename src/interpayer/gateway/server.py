@@ -71,7 +71,7 @@ class _Front:
         try:
             answer = await self._operate(request, operation, visit)
         except Exception as error:
-            answer = await self._refuse(error, visit)
+            answer = await self.refuse(error, visit)
         return reply(answer, visit.context)
 
     async def token(self, request: Request) -> Response:
@@ -82,13 +82,13 @@ class _Front:
                 raise Refusal("request.unsupported_media", f"the body must be {FORM}")
             form = await intake.read_body(request.stream(), _headers(request), maximum_bytes=tokens.LARGEST_FORM)
             asked = tokens.Asked(form, visit.thumbprint, visit.context.received_at, visit.context.trace_id)
-            issued = await self._thread(lambda: tokens.issue(self.door, asked))
+            issued = await self.thread(lambda: tokens.issue(self.door, asked))
             if issued.refused is not None:
                 visit.partner_id = issued.refused.partner_id
                 await self._note(issued.refused.reason, visit, status=issued.answer.status)
             answer = issued.answer
         except Exception as error:
-            answer = _as_oauth(await self._refuse(error, visit))
+            answer = _as_oauth(await self.refuse(error, visit))
         return reply(answer, visit.context)
 
     async def no_such_route(self, request: Request, error: Exception) -> Response:
@@ -122,7 +122,7 @@ class _Front:
         """(1) who, how often; (2) with which scope; (3) which kinds; (4) the body; (5) the operation itself."""
         authorization = request.headers.getlist("authorization")
         presented = Presented(authorization[0] if len(authorization) == 1 else None, visit.thumbprint)
-        admitted = await self._thread(lambda: self._admit(presented, operation, visit))  # (1)
+        admitted = await self.thread(lambda: self._admit(presented, operation, visit))  # (1)
         if not scopes.allows(admitted.caller.scopes, operation.scopes):  # (2)
             raise Refusal("caller.wrong_scope")
         headers, query = _headers(request), _query(request)
@@ -155,7 +155,7 @@ class _Front:
             with self.door.database.transaction() as conn:
                 return once(conn, call, self.door.vault, run=operation.run)
 
-        return await self._thread(run)
+        return await self.thread(run)
 
     def _admit(self, presented: Presented, operation: Operation, visit: _Visit) -> Admitted:
         with self.door.database.transaction() as conn:
@@ -171,7 +171,7 @@ class _Front:
             raise Fault(FaultKind.RETRYABLE, "caller.too_many", retry_after_s=wait_s)
         return admitted
 
-    async def _refuse(self, error: Exception, visit: _Visit) -> Answer:
+    async def refuse(self, error: Exception, visit: _Visit) -> Answer:
         """Whatever was raised, as an answer and as an event; a bug leaves its place in the log, never its words."""
         if isinstance(error, TimeoutError):
             detail = "the body did not arrive in time"
@@ -198,7 +198,7 @@ class _Front:
             status=status,
         )
         try:
-            await self._thread(lambda: self.refusals.note(refused))
+            await self.thread(lambda: self.refusals.note(refused))
         except Exception as error:
             log.error("a refusal could not be recorded yet", exc_info=error, reason=reason)
 
@@ -214,11 +214,12 @@ class _Front:
                 store.purge(conn, at=now())
 
         try:
-            await self._thread(tidy)
+            await self.thread(tidy)
         except Exception as error:
             log.error("housekeeping failed", exc_info=error)
 
-    async def _thread(self, work: Callable[[], T]) -> T:
+    async def thread(self, work: Callable[[], T]) -> T:
+        """Work that may wait, off the loop."""
         return await to_thread.run_sync(work, limiter=self._threads)
 
 
@@ -238,19 +239,26 @@ def _own_routes(front: _Front, operations: Sequence[Operation]) -> list[Route]:
         "/.well-known/davinci-configuration": lambda: metadata.davinci_configuration(door),
         "/.well-known/jwks.json": door.jwks,
     }
+    if door.identity_policy is not None:
+        documents[metadata.IDENTITY_POLICY_PATH] = door.identity_policy
     # The guides say [base]/.well-known: clients differ in whether that is the server or the FHIR base.
     below = {f"/fhir{path}": make for path, make in documents.items() if path.startswith("/.well-known")}
-    routes = [Route(path, _document(path, make), methods=["GET"]) for path, make in {**documents, **below}.items()]
+    made = {**documents, **below}.items()
+    routes = [Route(path, _document(front, path, make), methods=["GET"]) for path, make in made]
     return [_exact(Route("/token", front.token, methods=["POST"])), *routes]
 
 
-def _document(path: str, make: Callable[[], Any]) -> Callable[[Request], Awaitable[Response]]:
+def _document(front: _Front, path: str, make: Callable[[], Any]) -> Callable[[Request], Awaitable[Response]]:
     kind = "application/fhir+json" if path.endswith("/metadata") else "application/json"
 
     async def endpoint(request: Request) -> Response:
-        context = intake.context_of(_headers(request), now())
+        visit = _visit(request, f"GET {path}")
+        try:
+            body = orjson.dumps(await front.thread(make))
+        except Exception as error:
+            return reply(await front.refuse(error, visit), visit.context)
         headers = {"Cache-Control": "public, max-age=300"}
-        return reply(Answer(body=orjson.dumps(make()), headers=headers, media_type=kind), context)
+        return reply(Answer(body=body, headers=headers, media_type=kind), visit.context)
 
     return endpoint
 

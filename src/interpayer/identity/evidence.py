@@ -69,7 +69,7 @@ def ledger_facts(match: Match) -> dict[str, JSON]:
         "purpose": match.purpose,
         "score": match.score,
         "margin": match.margin,
-        "confidence": confidence(match.score) if match.member_id else None,
+        "confidence": match.confidence,
     }
     return told | {name: value for name, value in more.items() if value not in (None, [])}
 

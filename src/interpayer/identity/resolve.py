@@ -1,7 +1,7 @@
 """Who is meant: candidates from the index, the decision from `disposition`, rulings of people honored (tour stop 4)."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib import resources
@@ -11,7 +11,7 @@ import orjson
 from interpayer.identity import disposition
 from interpayer.identity.blocking import ID_KINDS, sought_keys
 from interpayer.identity.disposition import Known, Outcome, Scales
-from interpayer.identity.evidence import masked
+from interpayer.identity.evidence import confidence, masked
 from interpayer.identity.index.candidates import Engine, PostgresEngine, Sought
 from interpayer.identity.index.codec import Indexed, coverages, decode
 from interpayer.identity.index.frequencies import PublishedFrequencies
@@ -91,8 +91,16 @@ def default_tables() -> Tables:
 class Resolver:
     """Resolves people against the members held; the same decision for one query and for thousands."""
 
-    def __init__(self, vault: Vault, tables: Tables | RuleTable, *, engine: Engine | None = None) -> None:
+    def __init__(
+        self,
+        vault: Vault,
+        tables: Tables | RuleTable,
+        *,
+        engine: Engine | None = None,
+        in_force: Callable[[Connection], Tables] | None = None,
+    ) -> None:
         self._vault = vault
+        self._in_force = in_force
         self.tables = tables if isinstance(tables, Tables) else Tables(tables)
         self._keys = IndexKeys(vault)
         self._engine = engine or PostgresEngine()
@@ -102,6 +110,10 @@ class Resolver:
     def rules(self) -> RuleTable:
         """The deterministic rules in force."""
         return self.tables.rules
+
+    def tables_at(self, conn: Connection) -> Tables:
+        """The tables that decide now: those adopted here, else those given."""
+        return self._in_force(conn) if self._in_force else self.tables
 
     def resolve(
         self, conn: Connection, query: Query, *, partner: str | None = None, purpose: str = PAYER_TO_PAYER
@@ -128,9 +140,10 @@ class Resolver:
         )
         found = self._engine.find(conn, sought)
         near = self._near(asked, found, self._ruled(conn, found, sought.fingerprints))
+        tables = self.tables_at(conn)
         scales = Scales(
-            self.tables.model,
-            self.tables.thresholds.for_(partner, purpose),
+            tables.model,
+            tables.thresholds.for_(partner, purpose),
             self._frequencies.at(conn, found.revision),
         )
         return [self._decide(one, near[n], scales) for n, one in enumerate(asked)]
@@ -211,6 +224,7 @@ class Resolver:
             threshold_version=scales.limits.version if scales else None,
             purpose=scales.limits.purpose if scales else None,
             masked=unusable,
+            confidence=confidence(outcome.score) if outcome.member_id else None,
         )
 
 

@@ -1,6 +1,7 @@
 """Files of members and of queries: loaded and matched by a named person, on the ledger as one event each."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from interpayer.exchange.tools import Tools
 from interpayer.exchange.transitions import Actor
@@ -42,8 +43,9 @@ def match_queries(
     tools: Tools, floor: Floor, questions: Questions, *, actor: Actor, tell: Callable[[bytes], None]
 ) -> MatchReport:
     """Match queries.csv; `tell` gets the answers as NDJSON in order. Every decision leaves its evidence."""
-    report = bulk_match.match_queries(floor, questions, tell=tell)
-    tables = questions.tables
+    with tools.database.transaction() as conn:
+        tables = tools.resolver.tables_at(conn)
+    report = bulk_match.match_queries(floor, replace(questions, tables=tables), tell=tell)
     with tools.database.transaction() as conn:
         tools.ledger.append(
             conn,

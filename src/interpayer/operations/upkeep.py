@@ -13,6 +13,8 @@ from interpayer.exchange.durability import store as durable
 from interpayer.exchange.tools import Tools
 from interpayer.exchange.transitions import Move, move
 from interpayer.identity import review
+from interpayer.identity.learning import store as learning_store
+from interpayer.identity.published import default_policy
 from interpayer.model.event import Event
 from interpayer.model.exchange import State
 from interpayer.operations import guessing, standing
@@ -21,6 +23,7 @@ from interpayer.system.clock import now
 from interpayer.system.database import Connection
 
 _LIMIT = 200
+_MOST_EVIDENCE = 50_000
 KEPT_DAYS = 30
 
 
@@ -118,6 +121,12 @@ def _is_mine(conn: Connection, name: str) -> bool:
     return row is not None and bool(row["mine"])
 
 
+def _old_evidence(_tools: Tools, conn: Connection) -> int:
+    """Evidence goes when its published time is over; the ledger keeps what it said."""
+    before = now() - timedelta(days=default_policy().retention["evidence"])
+    return learning_store.forget_evidence(conn, before, _MOST_EVIDENCE)
+
+
 _TASKS: dict[str, tuple[Callable[[Tools, Connection], int], float]] = {
     "standing": (_standing, 1.0),
     "overdue": (_overdue, 10.0),
@@ -127,4 +136,5 @@ _TASKS: dict[str, tuple[Callable[[Tools, Connection], int], float]] = {
     "finished_work": (_finished_work, 600.0),
     "archived": (_archived, 600.0),
     "old_tries": (guessing.forget, 3600.0),
+    "old_evidence": (_old_evidence, 3600.0),
 }

@@ -82,7 +82,7 @@ def identify(tools: Tools, conn: Connection, exchange_id: str) -> str:
             fingerprint=tools.resolver.fingerprint(query),
             due_at=exchange.due_at,
             priority=exchange.priority,
-            two_names_below=two_names_below(tools, None),
+            two_names_below=two_names_below(tools, conn, None),
         )
         opened = review.open_case(conn, tools.vault, case)
         tools.ledger.append_many(conn, case_opened([opened], [case]))
@@ -110,9 +110,9 @@ def matched(exchange_id: str, match: Match, target: State, *, case_id: str | Non
     )
 
 
-def two_names_below(tools: Tools, partner_id: str | None) -> float:
+def two_names_below(tools: Tools, conn: Connection, partner_id: str | None) -> float:
     """The score in bits below which a person's "same" needs a second name, for this partner."""
-    return tools.resolver.tables.thresholds.for_(partner_id, PAYER_TO_PAYER).four_eyes
+    return tools.resolver.tables_at(conn).thresholds.for_(partner_id, PAYER_TO_PAYER).four_eyes
 
 
 def case_opened(opened: Sequence[review.OpenedCase], cases: Sequence[review.NewCase]) -> list[Event]:

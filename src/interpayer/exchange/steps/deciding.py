@@ -206,7 +206,7 @@ def _identify(
             query=queries[n],
             fingerprint=tools.resolver.fingerprint(queries[n]),
             due_at=due_at,
-            two_names_below=two_names_below(tools, request.caller.partner_id),
+            two_names_below=two_names_below(tools, conn, request.caller.partner_id),
         )
         for n in doubtful
     ]
