@@ -34,8 +34,11 @@ def slips_within(left: str, right: str, limit: int) -> bool:
 
 @lru_cache(maxsize=4096)
 def skeleton(word: str) -> str:
-    """The consonants as they sound, none twice in a row; Brian and Bryan, Sean and Shawn have one skeleton."""
+    """The consonants as they sound, none twice in a row, and the vowel at the end where it makes another name of it:
+    Brian and Bryan, Sara and Sarah have one skeleton, Eric and Erica, Diane and Diana two.
+    """
     for letters, sound in _SOUNDS:
         word = word.replace(letters, sound)
     bare = word.translate(_SILENT)
-    return "".join(c for n, c in enumerate(bare) if n == 0 or c != bare[n - 1])
+    end = word.rstrip("H")[-1:]
+    return "".join(c for n, c in enumerate(bare) if n == 0 or c != bare[n - 1]) + (end if end in ("A", "O") else "")

@@ -10,8 +10,8 @@ Grades = Mapping[str, Grade]
 
 # With these a person says who they are; whoever lives with them does not have the same.
 _OWN_IDS = ("unique_id", "member_id", "ssn4")
-# A name and a birth date alone can be two people's, however rare the name; one of these has to join them.
-_JOINING = (*_OWN_IDS, "subscriber_id", "address", "postal_code", "phone", "email")
+# First and last name and a birth date can be two people's, however rare the name; one of these has to join them.
+_JOINING = (*_OWN_IDS, "middle", "subscriber_id", "address", "postal_code", "phone", "email")
 _SAME_NAME = (Grade.EQUAL, Grade.SPELLED, Grade.KNOWN)
 _OTHER_NAME = (Grade.DIFFERENT, Grade.NEAR)
 _OTHER_DAY = (Grade.DIFFERENT, Grade.NEAR)
@@ -60,7 +60,11 @@ def bar(weighed: Weighed, limits: Limits) -> str | None:
 def name_in_doubt(weighed: Weighed, limits: Limits) -> str | None:
     """The reason when a short or altered first name may as well be a relative's own, and no id of one's own agrees."""
     given = weighed.grades["given"]
-    if given in (Grade.EQUAL, Grade.SPELLED) or has_own_id(weighed.grades):
+    if given is Grade.EQUAL or has_own_id(weighed.grades):
+        return None
+    if given is Grade.MIDDLE or weighed.grades["middle"] is Grade.DIFFERENT:
+        return "identity.weak"
+    if given is Grade.SPELLED:
         return None
     return None if weighed.weights.get("given", 0.0) >= limits.altered else "identity.weak"
 
@@ -93,7 +97,11 @@ def _birth_date_holds(grades: Grades) -> bool:
     born = grades["birth_date"]
     if born is Grade.TYPO:
         return _name_is_clean(grades)
-    return born is Grade.EQUAL or (born is Grade.NEAR and has_own_id(grades) and _name_is_clean(grades))
+    if born is Grade.NEAR:
+        # An id alone may have gone to a namesake.
+        elsewhere = any(grades[field] is Grade.EQUAL for field in ("address", "phone", "email"))
+        return has_own_id(grades) and elsewhere and _name_is_clean(grades)
+    return born is Grade.EQUAL
 
 
 def _name_is_clean(grades: Grades) -> bool:

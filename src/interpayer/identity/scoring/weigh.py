@@ -10,7 +10,7 @@ from interpayer.identity.scoring.model import HOUSEHOLD, LevelModel, Model
 from interpayer.identity.standardize import Standard
 from interpayer.model.match import Comparison
 
-_MISSING, _DIFFERENT = Grade.MISSING, Grade.DIFFERENT
+_EQUAL, _MISSING = Grade.EQUAL, Grade.MISSING
 _UNKNOWN_POPULATION = 1_000_000
 
 
@@ -91,7 +91,7 @@ def weigh(
             continue
         part = fields[name]
         weight, level, _ = part.weights[grade]
-        if part.by_frequency and grade is not _DIFFERENT:
+        if part.by_frequency and (grade is _EQUAL or level.spread):
             share = _commonest(frequencies, name, _VALUES[name](asked))
             if share is not None:
                 other = level.spread and _commonest(frequencies, name, _VALUES[name](known))
