@@ -90,7 +90,8 @@ _SELECT = """
 # As `urgency.rank_of`; the database only orders by it.
 _BY_RANK = """
     risk + least(greatest(extract(epoch from now() - opened_at)
-                          / greatest(extract(epoch from due_at - opened_at), 60) * 100, 0), 300) desc, due_at, opened_at
+                          / greatest(extract(epoch from due_at - opened_at), 60) * 100,
+                          case when now() >= due_at then 100 else 0 end), 300) desc, due_at, opened_at
 """
 _FREE = "select case_id from identity.review_case where state = 'open' and assigned_to is null order by "
 

@@ -30,4 +30,5 @@ def risk_of(kind: str, match: Match | None, *, needs_two: bool = False, priority
 def rank_of(risk: int, opened_at: datetime, due_at: datetime, *, at: datetime) -> float:
     """Where an open case stands in the queue, highest first: its risk, and the percentage of its time that is gone."""
     promised = max(due_at - opened_at, _SHORTEST)
-    return round(risk + min(max((at - opened_at) / promised * 100, 0.0), _MOST_AGE), 1)
+    gone = max((at - opened_at) / promised * 100, 100.0 if at >= due_at else 0.0)
+    return round(risk + min(gone, _MOST_AGE), 1)
