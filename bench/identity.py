@@ -18,7 +18,7 @@ from pathlib import Path
 from bench.matching import cms, ours, splink5
 from bench.matching.answers import Population, Race
 from bench.matching.counting import TROUBLE, Count, count, recall_at, together
-from bench.matching.speed import Speed, measure
+from bench.matching.speed import Speed, measure, points
 from interpayer.simulation.population.mixes import MIXES
 from interpayer.simulation.population.roster import Plan
 from interpayer.simulation.population.writing import write_population
@@ -186,9 +186,16 @@ def _tell_speeds(results: list[Result], speeds: list[Speed]) -> None:
         asked = sum(one.count.asked for one in found)
         seconds = sum(one.race.seconds["match"] for one in found)
         before = sum(sum(one.race.seconds.values()) for one in found) - seconds
+        memory = max(one.race.peak_mib for one in found)
         print(
             f"{name:16} batch {asked / seconds:10,.0f} queries/s; before the first answer {before / len(found):6.1f} s"
+            + (f"; memory at most {memory:,.0f} MiB" if memory else "")
         )
+    for name, found in _by_matcher(results).items():
+        if found[0].race.one_ms:
+            p50, p95 = points(found[0].race.one_ms)
+            ratio = f", {p50 / speeds[0].p50_ms:,.1f} times ours" if speeds else ""
+            print(f"{name:16} one query, {found[0].mix} mix: p50 {p50:.2f} ms, p95 {p95:.2f} ms{ratio}")
     for speed in speeds:
         print(speed.words())
 

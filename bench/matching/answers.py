@@ -38,12 +38,13 @@ class Population:
 
 @dataclass(slots=True)
 class Race:
-    """One matcher on one population: its answers, the seconds of each part, its memory at most."""
+    """One matcher on one population: its answers, the seconds of each part, single queries, its memory at most."""
 
     matcher: str
     answers: dict[str, Answer]
     seconds: dict[str, float] = field(default_factory=dict)
     peak_mib: float = 0.0
+    one_ms: list[float] = field(default_factory=list)
 
 
 def rows(path: Path) -> list[Row]:

@@ -52,8 +52,9 @@ def measure(home: Path, population: Population, members: int) -> Speed:
     with _tools(home) as tools:
         payer = tools.entity.identifier
         asked = [read_query(row, payer=payer) for row in rows(population.queries)[: ASKED + WARM]]
-        took = [_ask(tools.database, tools.resolver, query) for query in asked][WARM:]
-    return Speed(members, *_points([plain for plain, _ in took]), *_points([written for _, written in took]))
+        took = [_ask(tools.database, tools.resolver, query) for query in asked]
+    took = took[min(WARM, len(took) // 2) :]
+    return Speed(members, *points([plain for plain, _ in took]), *points([written for _, written in took]))
 
 
 @contextmanager
@@ -76,5 +77,6 @@ def _ask(database: Database, resolver: Resolver, query: Query) -> tuple[float, f
     return 1000 * (decided - start), 1000 * (time.perf_counter() - start)
 
 
-def _points(series: list[float]) -> tuple[float, float]:
+def points(series: list[float]) -> tuple[float, float]:
+    """Median and 95th percentile."""
     return statistics.median(series), statistics.quantiles(series, n=20)[-1]

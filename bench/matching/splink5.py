@@ -15,6 +15,7 @@ from bench.matching.answers import Answer, Population, Race, Row, rows
 from bench.matching.plain import cleaned
 
 NAME = "Splink 5, DuckDB"
+SINGLE = 30
 CERTAIN, REVIEW = 12.0, 0.0  # weights, log2; one wrong in four thousand by the model's own word
 _RULES = (
     ("dob", "last"), ("dob", "first"), ("first", "last"), ("phone", "dob"), ("email",), ("member_id",),
@@ -49,10 +50,27 @@ def run(population: Population, folder: Path, seed: int = 1) -> Race:
         state = "certain" if weight >= CERTAIN else "review" if weight >= REVIEW else "none"
         answers[query] = Answer(state, member, weight)
     done = time.perf_counter()
+    single = _one_by_one(linker, database, connection)
     connection.close()
     assert people
     seconds = {"clean": cleaned_at - start, "index": prepared - cleaned_at, "train": trained - prepared}
-    return Race(NAME, answers, {**seconds, "match": done - trained})
+    return Race(NAME, answers, {**seconds, "match": done - trained}, one_ms=single)
+
+
+def _one_by_one(linker: Linker, database: DuckDBAPI, connection: duckdb.DuckDBPyConnection) -> list[float]:
+    """Milliseconds of single queries against all members; few, because they are slow."""
+    for name in ("first", "last"):
+        linker.table_management.compute_tf_table(name)
+    members = database.register("m", dataset_display_name="all_members")
+    took = []
+    for number in range(SINGLE):
+        connection.execute(f"create table one{number} as select * from q limit 1 offset {number}")
+        start = time.perf_counter()
+        query = database.register(f"one{number}", dataset_display_name=f"one_{number}")
+        found = linker.inference.predict_between(members, query, threshold_match_weight=-10, warning_mode="never")
+        connection.execute(f"select * from {found.physical_name}").fetchall()
+        took.append(1000 * (time.perf_counter() - start))
+    return took
 
 
 def _write(path: Path, lines: Iterable[Row], key: str) -> int:
