@@ -24,6 +24,8 @@ from tests.support.town import Town, enroll, wait_for
 
 MARKER = "Zzyzxmarker"
 MALFORMED, PARAMETER, MEDIA = "request.malformed", "request.unsupported_parameter", "request.unsupported_media"
+LONG, MIXED = MARKER * 1000, f"{MARKER}\u0430"  # the last letter is Cyrillic
+NAME = {"family": "Marlowe", "given": ["Iris"]}
 NOT_FOUND, UNKNOWN = "request.not_found", "caller.unknown"
 MEMBER = {
     "member_id": "D-1001", "family": "Marlowe", "given": "Iris", "birth_date": "1984-05-17", "sex": "female",
@@ -126,6 +128,25 @@ def _in(part: str, /, **elements: Any) -> Callable[[dict[str, Any]], None]:
     return change
 
 
+def _only_a_zip(body: dict[str, Any]) -> None:
+    patient = next(p for p in body["parameter"] if p["name"] == "MemberPatient")
+    patient["resource"] = {"resourceType": "Patient", "id": "member", "address": [{"postalCode": "53259"}]}
+
+
+# Said by the answer, each element that it names; nobody was looked for.
+NAMED = {
+    "an empty name": ("MemberPatient.name.family", "MemberPatient.name.given"),
+    "a name of 10,000 characters": ("MemberPatient.name.family",),
+    "a street of 10,000 characters": ("MemberPatient.address",),
+    "two scripts in one name": ("MemberPatient.name.family",),
+    "a thousand names": ("MemberPatient.name.family",),
+    "a day that does not exist": ("MemberPatient.birthDate",),
+    "a birth that is still to come": ("MemberPatient.birthDate",),
+    "only a ZIP": (
+        "MemberPatient.name.family", "MemberPatient.name.given", "MemberPatient.birthDate", "MemberPatient.gender",
+    ),
+    "a card number of 10,000 characters": ("CoverageToMatch.subscriberId",),
+}  # fmt: skip
 BAD_MATCHES: dict[str, tuple[Callable[[Outsider], bytes], int, str]] = {
     "no member": (_match(_without("MemberPatient")), 422, "request.missing_member"),
     "no consent": (_match(_without("Consent")), 422, "request.missing_consent"),
@@ -141,6 +162,15 @@ BAD_MATCHES: dict[str, tuple[Callable[[Outsider], bytes], int, str]] = {
     "names of the wrong shape": (_match(_in("MemberPatient", name=[{"family": [MARKER]}])), 422, MALFORMED),
     "a birth date that is none": (_match(_in("MemberPatient", birthDate=MARKER)), 422, MALFORMED),
     "a birth date that is a number": (_match(_in("MemberPatient", birthDate=19840517)), 422, MALFORMED),
+    "an empty name": (_match(_in("MemberPatient", name=[{"family": " ", "given": [""]}])), 422, MALFORMED),
+    "a name of 10,000 characters": (_match(_in("MemberPatient", name=[{**NAME, "family": LONG}])), 422, MALFORMED),
+    "a street of 10,000 characters": (_match(_in("MemberPatient", address=[{"line": [LONG]}])), 422, MALFORMED),
+    "two scripts in one name": (_match(_in("MemberPatient", name=[{**NAME, "family": MIXED}])), 422, MALFORMED),
+    "a thousand names": (_match(_in("MemberPatient", name=[NAME] * 1000)), 422, MALFORMED),
+    "a day that does not exist": (_match(_in("MemberPatient", birthDate="1984-02-30")), 422, MALFORMED),
+    "a birth that is still to come": (_match(_in("MemberPatient", birthDate="2084-05-17")), 422, MALFORMED),
+    "only a ZIP": (_match(_only_a_zip), 422, MALFORMED),
+    "a card number of 10,000 characters": (_match(_in("CoverageToMatch", subscriberId=LONG)), 422, MALFORMED),
     "a coverage without an id": (_match(_in("CoverageToMatch", identifier=MARKER)), 422, MALFORMED),
     "a consent without a period": (_match(_in("Consent", provision={"type": MARKER})), 422, "consent.malformed"),
     "a consent of the wrong shape": (_match(_in("Consent", provision=[MARKER])), 422, "consent.malformed"),
@@ -201,6 +231,22 @@ def test_a_bad_match_at_the_partners_door(scene: Scene, name: str) -> None:
     make, status, reason = BAD_MATCHES[name]
     _refused_by_fhir(scene, Bad("POST", MATCH, status, reason, make(scene.owner), JSON))
     _good_calls_still_work(scene)
+
+
+@pytest.mark.parametrize("name", NAMED)
+def test_a_match_that_cannot_be_decided_says_what_to_correct(scene: Scene, name: str) -> None:
+    make, status, _ = BAD_MATCHES[name]
+    body = make(scene.owner)
+    answer = scene.owner.http.post(MATCH, content=body, headers={**scene.owner.headers, **JSON})
+    assert answer.status_code == status
+    assert answer.json()["issue"][0]["diagnostics"] == f"supply or correct: {', '.join(NAMED[name])}"
+    # the same inside many: the one that cannot be decided is not found, the others are answered
+    bad = [{"name": "MemberBundle", "part": json.loads(body)["parameter"]}]
+    good = parameters(scene.owner.match_parts(MEMBER), bulk=True)["parameter"]
+    kick_off = scene.owner.post("/Group/$bulk-member-match", {"resourceType": "Parameters", "parameter": bad + good})
+    manifest = scene.owner.result(kick_off)
+    groups = [g for out in manifest["output"] if out["type"] == "Group" for g in scene.owner.lines(out["url"])]
+    assert {g["code"]["coding"][0]["code"]: g["quantity"] for g in groups} == {"match": 1, "nomatch": 1}
 
 
 @pytest.mark.parametrize("name", BAD_CALLS)
@@ -360,6 +406,12 @@ API_CASES: dict[str, tuple[str, str, Mapping[str, Any], int, str]] = {
     ),
     "malformed JSON": ("POST", "/exchanges", {"content": f'{{"a": "{MARKER}'.encode()}, 422, MALFORMED),
     "wrong type": ("POST", "/exchanges", {"json": {"member": [MARKER]}}, 422, MALFORMED),
+    "a name of 10,000 characters": (
+        "POST", "/exchanges", {"json": {"member": {"names": [{"family": LONG, "given": ["Iris"]}]}}}, 422, MALFORMED,
+    ),
+    "a day that does not exist": (
+        "POST", "/exchanges", {"json": {"member": {"birth_date": "1984-02-30"}}}, 422, MALFORMED,
+    ),
     "unknown field": ("POST", "/exchanges", {"json": {"ssn": MARKER}}, 422, MALFORMED),
     "deep JSON": ("POST", "/exchanges", {"content": b"[" * 5000 + b"]" * 5000}, 422, MALFORMED),
     "oversized": ("POST", "/exchanges", {"content": b" " * (1024 * 1024 + 1)}, 413, "request.too_large"),
