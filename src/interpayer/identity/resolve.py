@@ -16,7 +16,7 @@ from interpayer.identity.index.candidates import Engine, PostgresEngine, Sought
 from interpayer.identity.index.codec import Indexed, coverages, decode
 from interpayer.identity.index.frequencies import PublishedFrequencies
 from interpayer.identity.index.keys import IndexKeys
-from interpayer.identity.index.store import Found
+from interpayer.identity.index.store import Found, any_rulings
 from interpayer.identity.rules import RuleTable, read_rules
 from interpayer.identity.rulings import rulings
 from interpayer.identity.scoring.model import Model, default_model
@@ -61,16 +61,18 @@ class Decided:
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """A query made comparable, with its hashed keys and fingerprint."""
+    """A query made comparable, with its hashed keys."""
 
     query: Query
     standard: Standard
     hashes: Sequence[int]
     are_ids: Sequence[bool]
-    fingerprint: str
 
 
-_Ruled = Mapping[str, Mapping[str, str]]
+# What people decided: by the place of the query, then by member, "same" or "out".
+_Ruled = Mapping[int, Mapping[str, str]]
+# From so many queries on it is worth asking first whether anybody ever decided about a request.
+_MANY = 50
 
 
 @cache
@@ -135,7 +137,7 @@ class Resolver:
         sought = Sought(
             hashes=[hashed for one in asked for hashed in one.hashes],
             are_ids=[is_id for one in asked for is_id in one.are_ids],
-            fingerprints=[one.fingerprint for one in asked],
+            fingerprints=self._fingerprints(conn, asked),
             largest=self.rules.largest_block,
         )
         found = self._engine.find(conn, sought)
@@ -159,27 +161,31 @@ class Resolver:
 
     def fingerprint(self, query: Query) -> str:
         """What a repeated request is recognized by: the same facts in any spelling give the same text."""
-        return self._ask(query).fingerprint
+        return self._fingerprint(self._ask(query))
 
     def _ask(self, query: Query) -> _Asked:
         standard = standardize(query.demographics, [query.coverage] if query.coverage else [], payer=query.payer)
-        document = orjson.dumps([query.payer, as_document(standard)])
         keys = list(sought_keys(standard, self.rules.nicknames)) if query.payer else []
-        return _Asked(
-            query,
-            standard,
-            self._keys.hashes(keys, query.payer),
-            [kind in ID_KINDS for kind, _ in keys],
-            self._vault.pseudonym("identity.request", document.decode()),
-        )
+        hashes = self._keys.hashes(keys, query.payer)
+        return _Asked(query, standard, hashes, [kind in ID_KINDS for kind, _ in keys])
+
+    def _fingerprint(self, asked: _Asked) -> str:
+        document = orjson.dumps([asked.query.payer, as_document(asked.standard)])
+        return self._vault.pseudonym("identity.request", document.decode())
+
+    def _fingerprints(self, conn: Connection, asked: Sequence[_Asked]) -> list[str]:
+        """By place; none where nobody ever decided about any request."""
+        if len(asked) >= _MANY and not any_rulings(conn):
+            return []
+        return [self._fingerprint(one) for one in asked]
 
     def _ruled(self, conn: Connection, found: Found, fingerprints: Sequence[str]) -> _Ruled:
-        """By fingerprint what people decided about members. "Same" holds on; others lapse when the data change."""
+        """What people decided about members. "Same" holds on; everything else lapses when the data change."""
         if not any(place < 0 for one in found.near for place in one.places):
             return {}
         decided = rulings(conn, fingerprints)
         held = held_members(conn, self._vault, {member_id for by in decided.values() for member_id in by})
-        return {
+        in_force = {
             fingerprint: {
                 member_id: "same" if decision == "same" else "out"
                 for member_id, (decision, digest) in by.items()
@@ -187,6 +193,7 @@ class Resolver:
             }
             for fingerprint, by in decided.items()
         }
+        return {place: in_force[one] for place, one in enumerate(fingerprints) if one in in_force}
 
     def _near(self, asked: Sequence[_Asked], found: Found, ruled: _Ruled) -> Mapping[int, list[tuple[Known, Indexed]]]:
         """By the place of each query everybody near it, made comparable once however many queries come near."""
@@ -196,7 +203,8 @@ class Resolver:
             indexed = decode(self._keys.unseal(one.standard, one.member_id))
             plain = Known(one.member_id, one.person_id, indexed.standard)
             for n in {owners[place - 1] if place > 0 else -place - 1 for place in one.places}:
-                near[n].append((_as_asked(plain, asked[n], indexed, ruled), indexed))
+                ruling = ruled[n].get(one.member_id) if n in ruled else None
+                near[n].append((_as_asked(plain, asked[n].query, indexed, ruling), indexed))
         return near
 
     def _decide(self, asked: _Asked, near: Sequence[tuple[Known, Indexed]], scales: Scales) -> Decided:
@@ -239,10 +247,8 @@ def resolve_member(
     return Resolver(vault, tables or default_tables()).resolve(conn, query, purpose=purpose)
 
 
-def _as_asked(plain: Known, asked: _Asked, indexed: Indexed, ruled: _Ruled) -> Known:
+def _as_asked(plain: Known, query: Query, indexed: Indexed, ruling: str | None) -> Known:
     """The member with what people decided about this request, and the coverages where the card names a period."""
-    ruling = ruled.get(asked.fingerprint, {}).get(plain.member_id) if ruled else None
-    card = asked.query.coverage
-    if card is not None and card.starts_on is not None:
-        return replace(plain, coverages=coverages(indexed, asked.query.payer), ruling=ruling)
+    if query.coverage is not None and query.coverage.starts_on is not None:
+        return replace(plain, coverages=coverages(indexed, query.payer), ruling=ruling)
     return replace(plain, ruling=ruling) if ruling else plain

@@ -15,13 +15,15 @@ from interpayer.identity.bulk.lanes import Floor, open_lanes
 from interpayer.identity.index.candidates import Engine
 from interpayer.identity.index.keys import IndexKeys
 from interpayer.identity.index.store import state
-from interpayer.identity.resolve import Decided, Resolver, Tables, default_tables
+from interpayer.identity.resolve import Decided, Query, Resolver, Tables, default_tables
 from interpayer.identity.store import save_new_evidence
 from interpayer.model.reason import Refusal
-from interpayer.system.database import Database
+from interpayer.system.database import Connection, Database
 from interpayer.system.ids import new_id
 
 CHUNK = 1_000
+# So many are looked up at once: what is at work stays in the processor's cache.
+SWEEP = 200
 
 Progress = Callable[[int], None]
 # Makes the engine of a process, where another than PostgreSQL is wanted.
@@ -133,13 +135,16 @@ def _match(piece: _Piece) -> _Answers:
             return states.total(), states, lines, True
         rows = [as_row(piece.header, cells) for cells in piece.rows]
         queries = [read_query(row, payer=lane.questions.payer) for row in rows]
-        decided = lane.resolver.decide_many(
-            conn, queries, partner=lane.questions.partner, purpose=lane.questions.purpose
-        )
+        decided = [one for part in range(0, len(queries), SWEEP) for one in _decide(lane, conn, queries[part:][:SWEEP])]
         save_new_evidence(conn, [one.match for one in decided])
         lines = b"".join([_line(row["query_id"], one) for row, one in zip(rows, decided, strict=True)])
         store.keep_answers(conn, piece.run_id, piece.chunk, lane.keys.seal(lines, owner))
     return len(rows), Counter(one.match.disposition.value for one in decided), lines, False
+
+
+def _decide(lane: _Lane, conn: Connection, queries: list[Query]) -> list[Decided]:
+    wanted = lane.questions
+    return lane.resolver.decide_many(conn, queries, partner=wanted.partner, purpose=wanted.purpose)
 
 
 def _line(query_id: str, decided: Decided) -> bytes:

@@ -1,6 +1,7 @@
 """The tables of the index. The caller owns the transaction; lists go in by COPY."""
 
 import struct
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -20,7 +21,7 @@ _PAIR = struct.Struct(">hiqiq")
 # that too many share, and the state of the index.
 _NEAR = """
 with asked (hash, is_id, place) as (
-    select * from unnest(%s::bigint[], %s::boolean[]) with ordinality),
+    select * from unnest(%s::text::bigint[], %s::text::boolean[]) with ordinality),
 found as (
     select a.place, a.is_id, k.members
       from asked a
@@ -41,6 +42,25 @@ select m.member_id, m.person_id, m.standard, n.places
 select null, null, null, array_agg(place) from found where not is_id and cardinality(members) > %s having count(*) > 0
  union all
 select form, revision::text, null, null from identity.index_state
+"""
+
+# For thousands of requests at once the keys are looked up in one sweep of the index, and the members in another.
+_UNDER = """
+select hash, member_no, number
+  from (select hash, member_no, row_number() over (partition by hash order by member_no) as number
+          from identity.block where hash = any(%s::text::bigint[])) b
+ where number <= %s
+"""
+_RULED = """
+select m.member_no, q.place
+  from unnest(%s::text[]) with ordinality q (subject, place)
+  join identity.judgement j on j.kind = 'request' and j.subject = q.subject and j.superseded_at is null
+  join identity.member m on m.member_id = j.member_id
+"""
+_MEMBERS = """
+select member_no, member_id, person_id, standard from identity.member where member_no = any(%s::text::bigint[])
+ union all
+select null, form, revision::text, null from identity.index_state
 """
 
 
@@ -68,7 +88,8 @@ def find_near(
 
     Fault `system.index_stale` when the index is of another form than this program reads.
     """
-    values = [hashes, are_ids, largest + 1, largest, fingerprints, largest]
+    flags = ["ft"[is_id] for is_id in are_ids]
+    values = [_array(hashes), _array(flags), largest + 1, largest, fingerprints, largest]
     with conn.cursor(row_factory=tuple_row, binary=True) as cursor:
         rows = cursor.execute(_NEAR, values, prepare=True).fetchall()
     near: list[Near] = []
@@ -82,6 +103,35 @@ def find_near(
         else:
             near.append(Near(*row))
     return Found(near, skipped, revision)
+
+
+def sweep_near(
+    conn: Connection, hashes: Sequence[int], are_ids: Sequence[bool], fingerprints: Sequence[str], *, largest: int
+) -> Found:
+    """As `find_near`, quicker for thousands of requests and slower for one."""
+    asked: dict[int, list[int]] = defaultdict(list)
+    for place, hashed in enumerate(hashes, start=1):
+        asked[hashed].append(place)
+    with conn.cursor(row_factory=tuple_row, binary=True) as cursor:
+        rows = cursor.execute(_UNDER, [_array(sorted(asked)), largest + 1]).fetchall()
+        crowded = {hashed for hashed, _, size in rows if size > largest and not are_ids[asked[hashed][0] - 1]}
+        near: dict[int, list[int]] = defaultdict(list)
+        for hashed, number, _ in rows:
+            if hashed not in crowded:
+                near[number] += asked[hashed]
+        for number, place in cursor.execute(_RULED, [fingerprints]).fetchall() if fingerprints else ():
+            near[number].append(-place)
+        members = cursor.execute(_MEMBERS, [_array(sorted(near))]).fetchall()
+    state_row = members.pop() if members else ("", "", "")
+    revision = _revision(state_row[1:])
+    skipped = [place for hashed in crowded for place in asked[hashed]]
+    return Found([Near(m, p, form, near[number]) for number, m, p, form in members], skipped, revision)
+
+
+def any_rulings(conn: Connection) -> bool:
+    """Whether a person ever decided about a request, and it stands."""
+    query = "select 1 from identity.judgement where kind = 'request' and superseded_at is null limit 1"
+    return conn.execute(query).fetchone() is not None
 
 
 def members_under(conn: Connection, hashed: int) -> list[str]:
@@ -227,6 +277,11 @@ def end_counting(conn: Connection) -> None:
 def state(conn: Connection) -> dict[str, Any] | None:
     """The row of the index; None before anybody was loaded."""
     return conn.execute("select form, revision, members, counting, made_at from identity.index_state").fetchone()
+
+
+def _array(values: Iterable[object]) -> str:
+    """An array as text: the driver would take far longer to write it."""
+    return f"{{{','.join(map(str, values))}}}"
 
 
 def _revision(row: Sequence[Any]) -> int:
