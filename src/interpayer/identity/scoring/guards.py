@@ -64,7 +64,8 @@ def name_in_doubt(weighed: Weighed, limits: Limits) -> str | None:
         return None
     if given is Grade.MIDDLE or weighed.grades["middle"] is Grade.DIFFERENT:
         return "identity.weak"
-    if given is Grade.SPELLED:
+    # A twin of the same spelling is nobody, and one of the same initial that is enrolled is seen in the margin.
+    if given in (Grade.SPELLED, Grade.INITIAL):
         return None
     return None if weighed.weights.get("given", 0.0) >= limits.altered else "identity.weak"
 
