@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from interpayer.identity.held_back import held_back
 from interpayer.identity.rules import RuleTable
 from interpayer.identity.scoring.thresholds import Limits
 from interpayer.model.reason import REASONS
@@ -104,6 +105,7 @@ def sentences(document: Document, *, rules: RuleTable, limits: Limits | None = N
         _gaps("Would help and was not sent:", document["missing"]),
         _scored(document, limits),
         _second(document, limits),
+        _not_released(document, best, limits),
         f"{_number(len(document['candidates']), 'candidate')} kept as evidence.",
         _versions(document),
     ]
@@ -169,6 +171,13 @@ def _second(document: Document, limits: Limits | None) -> str:
         return "No second person came near." if document["score"] is not None else ""
     lead = f"The next person, {document['runner_up']}, lies {document['margin']:.1f} bits behind"
     return f"{lead}; {limits.margin:g} are asked for." if limits else f"{lead}."
+
+
+def _not_released(document: Document, best: Document | None, limits: Limits | None) -> str:
+    if document["disposition"] != "review" or best is None or limits is None:
+        return ""
+    why = held_back(document, best, limits)
+    return f"Not released by itself, because {'; and because '.join(why)}." if why else ""
 
 
 def _versions(document: Document) -> str:

@@ -89,7 +89,7 @@ def published(policy: IdentityPolicy, now: Yardsticks, *, for_partners: bool) ->
         "what_to_send": dict(policy.bundle),
         "escalation": [dict(path) for path in policy.escalation],
         "retention_days": dict(policy.retention),
-        "raw_values": "kept encrypted in the identity zone; each look at them, by a named person, is an event on the ledger",
+        "raw_values": "kept encrypted in the identity zone; each look at them by a person is an event on the ledger",
     }
 
 

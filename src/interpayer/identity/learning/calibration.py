@@ -60,7 +60,7 @@ class Calibration:
 
 
 def calibrate(labelled: Sequence[Labelled], budget: Budget) -> Calibration:
-    """The lowest limit that keeps the budget. Releases by a rule count at every limit."""
+    """The limit that releases most and keeps the budget. Releases by a rule count at every limit."""
     counted = _Counted(labelled)
     limits = _limits(counted, budget)
     start = _start([counted.released(limit) for limit in limits], budget)
@@ -69,14 +69,17 @@ def calibrate(labelled: Sequence[Labelled], budget: Budget) -> Calibration:
         enough = needed(0, budget.share, confidence=budget.confidence)
         return Calibration(None, (), f"{most:,} labelled releases; at least {enough:,} are needed, none of them wrong")
     tried: list[Point] = []
-    proven: float | None = None
     for limit in limits[start:]:
         tried.append(_point(counted, limit, budget))
         if tried[-1].bound > budget.share:
             break
-        proven = limit
-    why = "" if proven is not None else f"{tried[0].wrong} of {tried[0].released:,} releases were wrong at the start"
-    return Calibration(proven, tuple(tried), why)
+    proven = [point for point in tried if point.bound <= budget.share]
+    if not proven:
+        why = f"{tried[0].wrong} of {tried[0].released:,} releases were wrong at the start"
+        return Calibration(None, tuple(tried), why)
+    # A lower limit that releases nobody more would only be a risk.
+    most = max(point.released for point in proven)
+    return Calibration(max(point.limit for point in proven if point.released == most), tuple(tried))
 
 
 class _Counted:

@@ -39,13 +39,22 @@ def test_wrong_ones_at_the_top_prove_no_limit_at_all():
 
 def test_releases_by_a_rule_count_at_every_limit():
     by_rule = [Labelled(BY_RULE, is_right=True)] * 600
-    assert calibrate([*by_rule, Labelled(12.0, is_right=True)], Budget(0.01, lowest=4.0)).limit == 4.0
+    found = calibrate([*by_rule, Labelled(12.0, is_right=True)], Budget(0.01, lowest=4.0))
+    assert (found.limit, found.point.released) == (12.0, 601)
     wrong_rule = [Labelled(BY_RULE, is_right=False)] * 30
     assert calibrate([*by_rule, *wrong_rule], Budget(0.01)).limit is None
 
 
 def test_nobody_goes_below_the_lowest_limit():
-    assert calibrate(labels(right=[20.0] * 1_000, wrong=[]), Budget(0.01, lowest=12.0)).limit == 12.0
+    right = [5 + n / 40 for n in range(1_000)]
+    assert calibrate(labels(right=right, wrong=[]), Budget(0.01, lowest=12.0)).limit == 12.0
+    assert calibrate(labels(right=right, wrong=[]), Budget(0.01)).limit == 5.0
+
+
+def test_a_limit_that_releases_nobody_more_is_not_lowered():
+    found = calibrate(labels(right=[20.0] * 500 + [12.0] * 500, wrong=[]), Budget(0.01))
+    assert found.limit == 12.0
+    assert found.tried[-1].limit == 0.0, "lower ones were tried, and release nobody more"
 
 
 def test_what_is_never_released_counts_nowhere():

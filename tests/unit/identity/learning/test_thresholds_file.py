@@ -10,7 +10,7 @@ from interpayer.identity.scoring.thresholds import default_thresholds, read_thre
 
 BASE = resources.files("interpayer.identity.scoring").joinpath("thresholds_default.yaml").read_text("utf-8")
 BUDGET = Budget(0.01, lowest=16.0)
-FOUND = calibrate([Labelled(20.0, is_right=True)] * 1_000, BUDGET)
+FOUND = calibrate([Labelled(16.0, is_right=True)] * 1_000, BUDGET)
 
 
 EVERYWHERE = Scope()
