@@ -23,9 +23,11 @@ from interpayer.identity.scoring.model import Model, default_model
 from interpayer.identity.scoring.thresholds import Thresholds, default_thresholds
 from interpayer.identity.standardize import Standard, as_document, standardize
 from interpayer.identity.store import held_members
-from interpayer.model.match import Match
+from interpayer.identity.sufficiency import too_little, unusable, without_impossible
+from interpayer.model.match import Disposition, Match
 from interpayer.model.member import Coverage, Demographics
 from interpayer.model.reason import Refusal
+from interpayer.system.clock import now
 from interpayer.system.database import Connection
 from interpayer.system.ids import new_id
 from interpayer.system.keys import Vault
@@ -61,12 +63,13 @@ class Decided:
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """A query made comparable, with its hashed keys."""
+    """A query made comparable, with its hashed keys; `lacking` names what stops it from being looked for at all."""
 
     query: Query
     standard: Standard
     hashes: Sequence[int]
     are_ids: Sequence[bool]
+    lacking: tuple[str, ...]
 
 
 # What people decided: by the place of the query, then by member, "same" or "out".
@@ -164,10 +167,12 @@ class Resolver:
         return self._fingerprint(self._ask(query))
 
     def _ask(self, query: Query) -> _Asked:
-        standard = standardize(query.demographics, [query.coverage] if query.coverage else [], payer=query.payer)
-        keys = list(sought_keys(standard, self.rules.nicknames)) if query.payer else []
+        person = without_impossible(query.demographics, today=now().date())
+        standard = standardize(person, [query.coverage] if query.coverage else [], payer=query.payer)
+        lacking = unusable(query.demographics, query.coverage) or too_little(standard)
+        keys = list(sought_keys(standard, self.rules.nicknames)) if query.payer and not lacking else []
         hashes = self._keys.hashes(keys, query.payer)
-        return _Asked(query, standard, hashes, [kind in ID_KINDS for kind, _ in keys])
+        return _Asked(query, standard, hashes, [kind in ID_KINDS for kind, _ in keys], lacking)
 
     def _fingerprint(self, asked: _Asked) -> str:
         document = orjson.dumps([asked.query.payer, as_document(asked.standard)])
@@ -208,6 +213,9 @@ class Resolver:
         return near
 
     def _decide(self, asked: _Asked, near: Sequence[tuple[Known, Indexed]], scales: Scales) -> Decided:
+        if asked.lacking:
+            outcome = Outcome(Disposition.NONE, "identity.insufficient", missing=asked.lacking)
+            return Decided(self._match(outcome, scales), None)
         card = asked.query.coverage
         people = [known for known, _ in near]
         outcome = disposition.decide(asked.standard, people, self.rules, card=card, scales=scales)

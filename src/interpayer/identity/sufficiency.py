@@ -5,6 +5,7 @@ Nobody is looked up for a query that fails here; the answer names the fields, ne
 
 import unicodedata
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date, timedelta
 
 from interpayer.identity.standardize import Standard
@@ -36,6 +37,13 @@ def is_possible(born: date | None, *, today: date) -> bool:
     """Whether somebody who lives can be born on this day; no day at all is possible too."""
     # a birthday in another time zone may be tomorrow here
     return born is None or _EARLIEST <= born <= today + _A_DAY
+
+
+def without_impossible(demographics: Demographics, *, today: date) -> Demographics:
+    """The same, with a birth date that cannot be taken for missing: it must never count as equal or close."""
+    if is_possible(demographics.birth_date, today=today):
+        return demographics
+    return replace(demographics, birth_date=None)
 
 
 def too_little(standard: Standard) -> tuple[str, ...]:
