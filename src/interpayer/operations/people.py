@@ -16,7 +16,7 @@ from interpayer.model.event import JSON, Event
 from interpayer.model.member import Identifier, IdKind
 from interpayer.operations import consents
 from interpayer.operations.access import CHAIN
-from interpayer.operations.undoing import Fallout, contain, of_members, rests_on_both
+from interpayer.operations.undoing import Fallout, contain, holds_still, of_members, rests_on_both
 from interpayer.system.database import Connection
 
 _OURS = (INTERNAL, IdKind.UNIQUE_MEMBER.value)
@@ -105,12 +105,16 @@ def merge(tools: Tools, conn: Connection, member_id: str, *, into: str, grounds:
 def split(
     tools: Tools, conn: Connection, member_id: str, *, other: str | None, grounds: Grounds, actor: Actor
 ) -> Split:
-    """Undo a merge. What was decided with both in sight is recalled or stopped; what else was released of them since
-    is listed."""
+    """Undo a merge. What was decided with both in sight, and would be decided otherwise now, is recalled or stopped;
+    what else was released of them since is listed."""
     parted = graph.split_members(conn, member_id, other, grounds=grounds)
     sides = (parted.stays, parted.left)
     rows = of_members(conn, [*parted.stays, *parted.left], since=parted.merged_at)
-    resting = [row["id"] for row in rows if rests_on_both(conn, row, sides, since=parted.merged_at)]
+    resting = [
+        row["id"]
+        for row in rows
+        if rests_on_both(conn, row, sides, since=parted.merged_at) and not holds_still(tools, conn, row)
+    ]
     fallout = contain(tools, conn, rows, resting=resting, reason="recall.merge_undone", actor=actor)
     facts: dict[str, JSON] = {
         "why": grounds.reason,

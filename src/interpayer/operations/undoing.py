@@ -70,6 +70,15 @@ def rests_on_both(conn: Connection, row: Mapping[str, Any], sides: Sequence[Iter
     return all(not near.isdisjoint(side) for side in sides)
 
 
+def holds_still(tools: Tools, conn: Connection, row: Mapping[str, Any]) -> bool:
+    """Whether the same request, decided as things stand now, names the same member for certain."""
+    query = _query(tools, conn, row)
+    if query is None:
+        return False
+    match = tools.resolver.resolve(conn, query, partner=row["partner_id"])
+    return match.member_id == row["member_id"]
+
+
 def contain(
     tools: Tools,
     conn: Connection,

@@ -29,7 +29,8 @@ A_NO, B_NO = Voice("Ann", "different"), Voice("Bob", "different")
     ids=[
         "one name is enough", "one name waits", "the same name twice is one name", "two names agree",
         "two names, two members", "a third name settles it", "a no releases nothing: one name",
-        "who says no to a same needs a second", "two who say no", "a same taken back", "the latest word counts", "nobody",
+        "who says no to a same needs a second", "two who say no", "a same taken back",
+        "the latest word counts", "nobody",
     ],
 )  # fmt: skip
 def test_what_holds_after_the_latest_word(voices, two, expected):
