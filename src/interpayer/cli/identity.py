@@ -3,7 +3,9 @@
 import sys
 from contextlib import ExitStack
 from datetime import date
+from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated, BinaryIO
 
 import orjson
@@ -13,9 +15,11 @@ from interpayer.cli import identity_learning, output
 from interpayer.cli.output import AsJson
 from interpayer.cli.session import session_of
 from interpayer.cli.standalone import acting_alone, floor_of
+from interpayer.identity.bulk.lanes import Floor
 from interpayer.identity.bulk.load import Order
-from interpayer.identity.bulk.match import Questions
+from interpayer.identity.bulk.match import EngineMaker, Questions, open_duckdb
 from interpayer.identity.bulk.rebuild import make_index
+from interpayer.identity.index.duckdb_engine import write_snapshot
 from interpayer.operations import identities
 from interpayer.system.clock import now
 
@@ -77,6 +81,7 @@ def match(  # noqa: PLR0913 -- an option each
     out: Annotated[Path | None, typer.Option(help="Write the answers here (default: standard output).")] = None,
     payer: Payer = None,
     purpose: Annotated[str, typer.Option(help="Why it is asked; the thresholds file says what follows.")] = "",
+    engine: Annotated[str, typer.Option(help="postgresql, or duckdb (a copy of the keys, for one big night).")] = "",
     processes: Processes = None,
 ) -> None:
     """Say for each query who is meant: query_id, state (certain, review, none), member_key or null, score, reason.
@@ -86,6 +91,8 @@ def match(  # noqa: PLR0913 -- an option each
     """
     if form not in ("ndjson", "csv"):
         output.fail("this format is unknown", "ndjson and csv are known", code=output.USAGE)
+    if engine not in ("", "postgresql", "duckdb"):
+        output.fail("this engine is unknown", "postgresql and duckdb are known", code=output.USAGE)
     session = session_of(context)
     with acting_alone(session, "identity.match") as (tools, actor), ExitStack() as ends:
         shown = ends.enter_context(output.progress("queries"))
@@ -98,8 +105,13 @@ def match(  # noqa: PLR0913 -- an option each
             told += lines.count(b"\n")
             shown.at(told)
 
-        questions = Questions(file, payer or tools.entity.identifier, actor.id, purpose=purpose, lanes=processes)
-        report = identities.match_queries(tools, floor_of(session), questions, actor=actor, tell=tell)
+        floor = floor_of(session)
+        questions = Questions(
+            *(file, payer or tools.entity.identifier, actor.id, purpose),
+            engine=_engine(engine, floor, ends),
+            lanes=processes,
+        )
+        report = identities.match_queries(tools, floor, questions, actor=actor, tell=tell)
         target.flush()
     states = ", ".join(f"{number:,} {state}" for state, number in sorted(report.states.items()))
     again = f" ({report.resumed:,} were answered before a cut)" if report.resumed else ""
@@ -121,7 +133,17 @@ def index(
     output.tell_result("identity-index/1", {"members": members}, as_json=as_json)
 
 
-identity_learning.join(app)
+app.registered_commands += identity_learning.app.registered_commands
+
+
+def _engine(name: str, floor: Floor, ends: ExitStack) -> EngineMaker | None:
+    """What makes the engine in each process; None for the index where it lies."""
+    if name != "duckdb":
+        return None
+    path = Path(ends.enter_context(TemporaryDirectory(prefix="interpayer-keys-"))) / "keys.duckdb"
+    with floor.connection() as conn:
+        write_snapshot(conn, path)
+    return partial(open_duckdb, path)
 
 
 def _as_csv(lines: bytes, *, header: bool) -> bytes:

@@ -25,16 +25,13 @@ Requests = Annotated[
     typer.Option(help="Requests as they came in, columns as for match.", exists=True, dir_okay=False),
 ]
 Out = Annotated[Path | None, typer.Option(help="Write the file here (default: standard output).")]
+# Its commands belong to the noun `identity`, beside load and match.
+app = typer.Typer()
 _PROOF = {True: "it says the same", False: "it says something else", None: "its sealed half was forgotten"}
 _INSTALL = "install them with: pip install 'interpayer[learning]'"
 
 
-def join(app: typer.Typer) -> None:
-    """Put these commands into the noun."""
-    for command in (train, calibrate, adopt, explain, policy):
-        app.command()(command)
-
-
+@app.command()
 def train(
     context: typer.Context,
     *,
@@ -70,6 +67,7 @@ def train(
     output.say(f"{trained.version}: put it into force with `interpayer identity adopt FILE --why …`")
 
 
+@app.command()
 def calibrate(  # noqa: PLR0913 -- an option each
     context: typer.Context,
     *,
@@ -106,6 +104,7 @@ def calibrate(  # noqa: PLR0913 -- an option each
     _say_calibrated(done, one_in, confidence)
 
 
+@app.command()
 def adopt(
     context: typer.Context,
     file: Annotated[Path, typer.Argument(help="A model or a thresholds file.", exists=True, dir_okay=False)],
@@ -122,6 +121,7 @@ def adopt(
         output.tell_json("identity-adopt/1", asdict(done))
 
 
+@app.command()
 def explain(
     context: typer.Context,
     subject: Annotated[str, typer.Argument(help="Evidence (e-…), exchange (x-…) or case (c-…).", show_default=False)],
@@ -145,6 +145,7 @@ def explain(
     _tell(found)
 
 
+@app.command()
 def policy(
     context: typer.Context,
     *,
