@@ -86,7 +86,8 @@ class _Hearing:
     def by_rule(self, fitting: Sequence[Judged]) -> Outcome:
         """The deterministic tier: one person fits, and nobody else comes close."""
         chosen = fitting[0]
-        if any(not self._is_same(chosen, other) for other in fitting[1:]):
+        # Two numbers on one card are two people until the plan links them.
+        if any(other.known.person_id != chosen.known.person_id for other in fitting):
             return Outcome(Disposition.REVIEW, "identity.ambiguous", None, chosen.rule)
         if chosen.weighed and self.scales:
             second = self.second(chosen)

@@ -13,6 +13,8 @@ import yaml
 from interpayer.identity.comparison import FIELDS, LEVELS, Grade
 from interpayer.model.match import Comparison, Level
 
+# The share of people whose own name is one that hardly anybody held has: most such names are slips of the pen.
+_UNHEARD = 2.0e-6
 PERSONAL, HOUSEHOLD = "personal", "household"
 
 
@@ -65,6 +67,7 @@ class Model:
     household_cap: float
     household_share: float
     household_floor: float
+    unheard: float
     source: str = ""
 
 
@@ -82,6 +85,7 @@ def read_model(text: str) -> Model:
         household_cap=float(table["household"]["cap"]),
         household_share=float(table["household"]["share"]),
         household_floor=float(table["household"]["floor"]),
+        unheard=float(table.get("unheard", _UNHEARD)),
         source=str(table.get("source", "")),
     )
 

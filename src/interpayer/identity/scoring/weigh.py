@@ -11,6 +11,8 @@ from interpayer.identity.standardize import Standard
 from interpayer.model.match import Comparison
 
 _EQUAL, _MISSING = Grade.EQUAL, Grade.MISSING
+# Fewer people than this have a name that hardly any member has.
+_HEARD = 3
 _UNKNOWN_POPULATION = 1_000_000
 
 
@@ -92,11 +94,14 @@ def weigh(
         part = fields[name]
         weight, level, _ = part.weights[grade]
         if part.by_frequency and (grade is _EQUAL or level.spread):
-            share = _commonest(frequencies, name, _VALUES[name](asked))
+            values = _VALUES[name]
+            share = _commonest(frequencies, name, values(asked))
             if share is not None:
-                other = level.spread and _commonest(frequencies, name, _VALUES[name](known))
-                weight = min(_by_frequency(level, share, other or 0.0), part.highest)
                 shares[name] = share
+                other = _commonest(frequencies, name, values(known)) if level.spread else 0.0
+                weight = min(
+                    _by_frequency(level, share, other or 0.0, heard=_heard(share, frequencies, model)), part.highest
+                )
         weights[name] = weight
         if part.ledger == HOUSEHOLD:
             shared.append(weight)
@@ -106,12 +111,17 @@ def weigh(
     return Weighed(grades, weights, shares, personal, household, model)
 
 
-def _by_frequency(level: LevelModel, share: float, other: float) -> float:
+def _by_frequency(level: LevelModel, share: float, other: float, *, heard: float) -> float:
     # How often this very value comes from this very person, against how often it comes from anybody.
     if level.spread is None:
         return log2(level.m / share)
     altered = level.m / level.spread
-    return log2(altered / (share + altered * other))
+    return log2(altered / (heard + altered * other))
+
+
+def _heard(share: float, frequencies: Frequencies, model: Model) -> float:
+    # As an altered name, one that hardly any member has is nobody's own.
+    return min(share, model.unheard) if share * frequencies.population < _HEARD else share
 
 
 def _together(shared: list[float], model: Model, *, population: int) -> float:
