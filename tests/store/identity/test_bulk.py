@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from interpayer.identity.blocking import ID_KINDS, sought_keys
 from interpayer.identity.bulk.columns import read_query
 from interpayer.identity.bulk.lanes import Floor
 from interpayer.identity.bulk.load import Order, load_members
@@ -16,15 +17,18 @@ from interpayer.identity.bulk.match import Questions, match_queries
 from interpayer.identity.bulk.rebuild import make_index
 from interpayer.identity.enrollment import upsert_enrollments
 from interpayer.identity.evidence import as_document
-from interpayer.identity.index.store import begin_counting, state
+from interpayer.identity.index.candidates import Sought
+from interpayer.identity.index.keys import IndexKeys
+from interpayer.identity.index.store import begin_counting, find_near, state, sweep_near
 from interpayer.identity.resolve import Resolver, default_tables, resolve_member
+from interpayer.identity.standardize import standardize
 from interpayer.identity.store import evidence
 from interpayer.model.reason import Fault, Refusal
 from interpayer.simulation.population.mixes import MIXES
 from interpayer.simulation.population.roster import Plan
 from interpayer.simulation.population.writing import write_population
 from interpayer.system.keys import Vault
-from tests.support.people import a_row
+from tests.support.people import a_coverage, a_query, a_row
 
 VAULT = Vault(b"k" * 32, "test")
 PAYER = "payer"
@@ -204,3 +208,39 @@ def test_rows_that_cannot_be_read_are_named(floor, tmp_path):
     assert (report.new, report.refused) == (2, 3)
     assert Counter(reason for _, reason in report.faults) == {"record.invalid": 3}
     assert [row for row, _ in report.faults] == [3, 4, 6]
+
+
+def test_the_engines_find_the_same(floor, folder, loaded, database, tmp_path):
+    duckdb_engine = pytest.importorskip("interpayer.identity.index.duckdb_engine")
+    pytest.importorskip("duckdb", reason="the extra `learning` is not installed")
+    keys, tables, queries = IndexKeys(VAULT), default_tables(), asked(folder)[:200]
+    wanted = [
+        sought_keys(standardize(q.demographics, [q.coverage], payer=PAYER), tables.rules.nicknames) for q in queries
+    ]
+    sought = [key for one in wanted for key in sorted(one)]
+    are_ids = [kind in ID_KINDS for kind, _ in sought]
+    hashes = keys.hashes(sought, PAYER)
+    path = tmp_path / "keys.duckdb"
+    with database.operator.transaction() as conn:
+        duckdb_engine.write_snapshot(conn, path)
+        for largest in (200, 2):
+            asked_for = Sought(hashes, are_ids, [], largest)
+            found = [
+                find_near(conn, hashes, are_ids, [], largest=largest),
+                sweep_near(conn, hashes, are_ids, [], largest=largest),
+                duckdb_engine.DuckDbEngine(path).find(conn, asked_for),
+            ]
+            near = [{(one.member_id, *sorted(one.places)) for one in each.near} for each in found]
+            assert near[0] == near[1] == near[2]
+            assert sorted(found[0].skipped) == sorted(found[1].skipped) == sorted(found[2].skipped)
+            assert bool(found[0].skipped) == (largest == 2)
+        conn.execute("update identity.index_state set revision = revision + 1")
+        with pytest.raises(Fault, match=r"system\.index_stale"):
+            duckdb_engine.DuckDbEngine(path).find(conn, Sought(hashes, are_ids, [], 200))
+
+
+def test_before_anybody_is_loaded_nobody_is_found(database):
+    queries = [a_query(coverage=a_coverage())] * 100
+    with database.door.transaction() as conn:
+        found = Resolver(VAULT, default_tables()).resolve_many(conn, queries)
+    assert {match.reason for match in found} == {"identity.not_enrolled"}

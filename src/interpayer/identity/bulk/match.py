@@ -13,6 +13,7 @@ from interpayer.identity.bulk.columns import REQUIRED_OF_QUERY, read_query
 from interpayer.identity.bulk.files import Cells, as_row, check_columns, digest_of, open_table, pieces_of
 from interpayer.identity.bulk.lanes import Floor, open_lanes
 from interpayer.identity.index.candidates import Engine
+from interpayer.identity.index.duckdb_engine import DuckDbEngine
 from interpayer.identity.index.keys import IndexKeys
 from interpayer.identity.index.store import state
 from interpayer.identity.resolve import Decided, Query, Resolver, Tables, default_tables
@@ -106,6 +107,11 @@ def match_queries(floor: Floor, questions: Questions, *, tell: Callable[[bytes],
 
 
 _Answers = tuple[int, Counter[str], bytes, bool]
+
+
+def open_duckdb(path: Path, _: Floor) -> Engine:
+    """The engine of a process over a snapshot of the keys."""
+    return DuckDbEngine(path)
 
 
 def _answers(floor: Floor, questions: Questions, run_id: str, done: set[int]) -> Iterator[_Answers]:

@@ -7,18 +7,15 @@ from dataclasses import dataclass
 from interpayer.identity.bulk.lanes import Floor, open_lanes
 from interpayer.identity.enrollment import keeping_of, lock_all_loads
 from interpayer.identity.index.codec import FORM, Indexed, decode, encode
-from interpayer.identity.index.store import (
-    add_counts,
+from interpayer.identity.index.making import (
     clear,
     clear_counts,
     complete,
     forms_between,
     highest_number,
     keep_forms,
-    publish,
-    state,
-    write_blocks,
 )
+from interpayer.identity.index.store import add_counts, publish, state, write_blocks
 from interpayer.identity.keeping import Keeping, hashes_of, own_key
 from interpayer.identity.store import held_members
 from interpayer.system.database import Connection, Database

@@ -3,7 +3,7 @@
 import struct
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import IO, Any, NamedTuple
 
 from psycopg.rows import tuple_row
 
@@ -119,13 +119,28 @@ def sweep_near(
         for hashed, number, _ in rows:
             if hashed not in crowded:
                 near[number] += asked[hashed]
-        for number, place in cursor.execute(_RULED, [fingerprints]).fetchall() if fingerprints else ():
-            near[number].append(-place)
-        members = cursor.execute(_MEMBERS, [_array(sorted(near))]).fetchall()
-    state_row = members.pop() if members else ("", "", "")
-    revision = _revision(state_row[1:])
     skipped = [place for hashed in crowded for place in asked[hashed]]
-    return Found([Near(m, p, form, near[number]) for number, m, p, form in members], skipped, revision)
+    return members_at(conn, near, skipped, fingerprints)
+
+
+def members_at(conn: Connection, near: dict[int, list[int]], skipped: list[int], fingerprints: Sequence[str]) -> Found:
+    """The members by number with the places they are near to, and whom a person named for the requests."""
+    with conn.cursor(row_factory=tuple_row, binary=True) as cursor:
+        for number, place in cursor.execute(_RULED, [fingerprints]).fetchall() if fingerprints else ():
+            near.setdefault(number, []).append(-place)
+        rows = cursor.execute(_MEMBERS, [_array(sorted(near))]).fetchall()
+    revision = next((_revision(row[1:]) for row in rows if row[0] is None), 0)
+    members = [Near(m, p, form, near[number]) for number, m, p, form in rows if number is not None]
+    return Found(members, skipped, revision)
+
+
+def copy_blocks(conn: Connection, file: IO[bytes]) -> int:
+    """Write all (hash, member number) pairs as CSV, as they are at one moment; the revision in force."""
+    row = state(conn)
+    with conn.cursor() as cursor, cursor.copy("copy identity.block (hash, member_no) to stdout (format csv)") as copy:
+        for part in copy:
+            file.write(part)
+    return _revision((row["form"], row["revision"])) if row else 0
 
 
 def any_rulings(conn: Connection) -> bool:
@@ -153,46 +168,6 @@ def people_of(conn: Connection, member_ids: Sequence[str]) -> dict[str, str]:
     """The person of each member."""
     query = "select member_id, person_id from identity.member where member_id = any(%s)"
     return {row["member_id"]: row["person_id"] for row in conn.execute(query, [member_ids])}
-
-
-def forms_between(conn: Connection, first: int, last: int) -> list[tuple[int, str, str, bytes | None]]:
-    """(number, id, payer, sealed form) of the members with numbers from `first` to `last`."""
-    query = "select member_no, member_id, payer, standard from identity.member where member_no between %s and %s"
-    with conn.cursor(row_factory=tuple_row, binary=True) as cursor:
-        return cursor.execute(query, [first, last]).fetchall()
-
-
-def keep_forms(conn: Connection, forms: Sequence[tuple[str, bytes]]) -> None:
-    """Replace the sealed forms of members."""
-    conn.execute(
-        """
-        update identity.member m set standard = r.form
-          from unnest(%s::text[], %s::bytea[]) r (member_id, form) where m.member_id = r.member_id
-        """,
-        [list(column) for column in zip(*forms, strict=True)],
-    )
-
-
-def highest_number(conn: Connection) -> int:
-    """The highest member number in use; 0 when nobody is held."""
-    row = conn.execute("select max(member_no) as highest from identity.member").fetchone()
-    return (row and row["highest"]) or 0
-
-
-def clear_counts(conn: Connection) -> None:
-    """Forget how many members carry a value."""
-    conn.execute("delete from identity.frequency")
-
-
-def clear(conn: Connection) -> None:
-    """Forget all keys and counts; nobody is matched until `complete`."""
-    conn.execute("insert into identity.index_state (form) values ('') on conflict (one) do update set form = ''")
-    conn.execute("truncate identity.block, identity.frequency")
-
-
-def complete(conn: Connection) -> None:
-    """Let the index be used, now that it is whole."""
-    conn.execute("update identity.index_state set form = %s, counting = false, members = 0", [FORM])
 
 
 def new_numbers(conn: Connection, count: int) -> list[int]:
