@@ -1,4 +1,4 @@
-"""The pages about cases: the queue by due time, and one case with its two sides and the decision."""
+"""The pages about cases: the queue by rank, and one case with its two sides and the decision."""
 
 from typing import Any
 
@@ -29,7 +29,7 @@ def routes(desk: Desk) -> list[Route]:
 
 
 def listed(visit: Visit) -> Response:
-    """The queue, soonest due first."""
+    """The queue, most risk and least time first."""
     state = visit.query.get("state")
     rows = cases.listed(visit.conn, state=state if state in STATES else None, limit=200)
     return visit.show("cases.html", cases=[_line(row) for row in rows], states=STATES)
@@ -65,8 +65,9 @@ def decide(visit: Visit) -> Response:
         member_id=member_id or None,
         note=form.get("note", "").strip()[:500] or None,
     )
-    cases.decide(visit.tools, visit.conn, case_id, ruling=ruling, actor=visit.actor)
-    return RedirectResponse(f"/cases/{case_id}?done=decided", status_code=303)
+    made = cases.decide(visit.tools, visit.conn, case_id, ruling=ruling, actor=visit.actor)
+    done = "decided" if made.is_settled else "proposed"
+    return RedirectResponse(f"/cases/{case_id}?done={done}", status_code=303)
 
 
 def _case(visit: Visit, *, is_unmasked: bool) -> Response:
@@ -90,6 +91,7 @@ def _line(row: CaseRow) -> dict[str, Any]:
     return {
         **{name: getattr(row, name) for name in CaseRow.__dataclass_fields__},
         "is_open": is_open,
+        "waits_for_second": row.waits_for_second,
         "is_overdue": is_open and row.due_at < at,
         "time_left": wording.time_left(row.due_at, at) if is_open else "–",
     }
