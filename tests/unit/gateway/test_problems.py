@@ -52,6 +52,7 @@ def test_what_is_ours_alone_is_never_shown(family: str) -> None:
         (401, "caller.unknown", "WWW-Authenticate"),
         (403, "caller.wrong_scope", "WWW-Authenticate"),
         (429, "caller.too_many", "Retry-After"),
+        (429, "caller.slowed", "Retry-After"),
         (503, "system.overloaded", "Retry-After"),
     ],
 )
@@ -60,6 +61,13 @@ def test_headers_say_what_to_do(status: int, reason: str, header: str) -> None:
     assert answer.status == status
     assert answer.headers[header]
     assert answer.headers["Cache-Control"] == "no-store"
+
+
+def test_who_is_refused_for_guessing_is_not_told_when_to_come_back() -> None:
+    answer = refused("caller.guessing")
+    assert answer.status == 403
+    assert "Retry-After" not in answer.headers
+    assert refused("identity.insufficient").body == refused("identity.not_enrolled").body
 
 
 @pytest.mark.parametrize(("wait_s", "shown"), [(0.01, "1"), (1.0, "1"), (1.2, "2"), (90.0, "90")])

@@ -60,6 +60,16 @@ def test_a_folder_of_ones_own(tmp_path):
         ("policy.yaml", "format: 1", "format: 9", "format"),
         ("policy.yaml", "us_federal", "moon", "calendar"),
         ("policy.yaml", "open_most_s: 900", "open_most_s: soon", "open_most_s"),
+        ("policy.yaml", "person: [4, 6, 10]", "person: [4, 6]", "guessing.person"),
+        ("policy.yaml", "person: [4, 6, 10]", "person: [6, 4, 10]", "guessing.person"),
+        ("policy.yaml", "person: [4, 6, 10]", "person: [0, 6, 10]", "guessing.person"),
+        ("policy.yaml", "person: [4, 6, 10]", "person: [4, 6.5, 10]", "guessing.person"),
+        ("policy.yaml", "person: [4, 6, 10]", "person: some", "guessing.person"),
+        ("policy.yaml", "  misses: [500, 1000, 3000]", "  hits: [500, 1000, 3000]", "guessing.misses"),
+        ("policy.yaml", "near_share: 0.3", "near_share: 3.0", "share"),
+        ("policy.yaml", "window_days: 30", "window_days: soon", "window_days"),
+        ("policy.yaml", "slow_s: 30 ", "slow_s: 3000 ", "slow_s"),
+        ("policy.yaml", "\nguessing:", "\nguesses:", "guess"),
     ],
 )
 def test_what_does_not_hold_does_not_load(name, old, new, told):
