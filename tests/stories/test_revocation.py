@@ -155,7 +155,7 @@ def test_when_the_files_are_ready_they_lose_the_member_at_once_and_are_built_ane
 
     def rebuilt() -> dict[str, Any] | None:
         found = plan.hand.result(kick_off)
-        sums = [o.get("extension", {}).get("sha256") for o in found["output"]]
+        sums = [o.get("extension", {}).get("sha256-gzip") for o in found["output"]]
         return found if all(sums) else None
 
     after = wait_for(rebuilt)

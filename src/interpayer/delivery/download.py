@@ -48,7 +48,7 @@ def stream(
     and the partner reads the manifest again. Both lengths are known beforehand: see ``Download``.
     """
     skip = start if gzip else 0
-    for whole in _joined(parts, download) if gzip else _plain(parts, download):
+    for whole in joined(parts, download) if gzip else _plain(parts, download):
         rest = whole[skip:]
         skip -= len(whole) - len(rest)
         for offset in range(0, len(rest), PIECE):
@@ -63,13 +63,13 @@ def _plain(parts: Parts, download: Download) -> Iterator[bytes]:
         yield gunzip(b"".join(content[first : first + length] for first, length in members))
 
 
-def _joined(parts: Parts, download: Download) -> Iterator[bytes]:
-    """One gzip member, part by part. What was fetched before is read again too: the checksum at the end covers all."""
+def joined(parts: Parts, download: Download) -> Iterator[bytes]:
+    """The file as one gzip member, part by part: all of it, since the checksum at the end covers all."""
     if not download.runs:
         return
-    joined = Joined()
+    stream_of_members = Joined()
     yield HEADER
     for number, members in download.runs:
         content = parts.read(number)
-        yield b"".join([joined.inside(content[first : first + length]) for first, length in members])
-    yield joined.end()
+        yield b"".join([stream_of_members.inside(content[first : first + length]) for first, length in members])
+    yield stream_of_members.end()

@@ -22,10 +22,11 @@ _GZIP_WINDOW = 31
 
 @dataclass(frozen=True, slots=True)
 class Announced:
-    """What the manifest says of a file, as far as it says it."""
+    """What the manifest says of a file, as far as it says it; a checksum of its lines, or of it as gzip."""
 
     count: int | None = None
     sha256: str | None = None
+    gzip_sha256: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,8 @@ class Received:
     sha256: str
     plain_length: int
     raw_length: int
+    gzip_sha256: str | None = None
+    """Of the bytes as they came, where they came as gzip."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +137,10 @@ class Inbox:
     def _verify(self, places: "_Places", announced: Announced) -> Received:
         kept = places.load()
         try:
-            received = _measure(places.plain(), kept.length)
+            raw = hashlib.sha256()
+            received = _measure(places.plain(raw), kept.length)
+            if places.is_packed(kept):
+                received = replace(received, gzip_sha256=raw.hexdigest())
         except Fault:
             places.drop(kept)
             raise
@@ -168,14 +174,17 @@ class _Places:
     def write(self, number: int, content: bytes) -> None:
         self._put(f"{number:06d}", content)
 
-    def plain(self) -> Iterator[bytes]:
-        """The content, unpacked, piece by piece."""
+    def plain(self, raw: "hashlib._Hash | None" = None) -> Iterator[bytes]:
+        """The content, unpacked, piece by piece; the bytes as they came go into `raw`."""
         kept = self.load()
         pieces = (self._get(f"{number:06d}") for number in range(kept.parts))
-        first = next(pieces, b"")
-        chained = _chain(first, pieces)
-        is_packed = kept.encoding == "gzip" or first.startswith(_GZIP)
-        return _unpack(chained, limit=EXPANSION_FREE + EXPANSION * kept.length) if is_packed else chained
+        seen = pieces if raw is None else _hashed(pieces, raw)
+        is_packed = self.is_packed(kept)
+        return _unpack(seen, limit=EXPANSION_FREE + EXPANSION * kept.length) if is_packed else seen
+
+    def is_packed(self, kept: _Kept) -> bool:
+        """Whether it came as gzip; some say nothing and send it nevertheless."""
+        return kept.encoding == "gzip" or (kept.parts > 0 and self._get(f"{0:06d}").startswith(_GZIP))
 
     def drop(self, kept: _Kept) -> None:
         """Forget the content, remember that it was wrong."""
@@ -213,9 +222,10 @@ class _Places:
             raise Fault(FaultKind.RETRYABLE, "system.storage", detail="a received part could not be read") from failure
 
 
-def _chain(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
-    yield first
-    yield from rest
+def _hashed(pieces: Iterable[bytes], digest: "hashlib._Hash") -> Iterator[bytes]:
+    for piece in pieces:
+        digest.update(piece)
+        yield piece
 
 
 def _unpack(pieces: Iterable[bytes], *, limit: int) -> Iterator[bytes]:
@@ -275,6 +285,8 @@ def _measure(pieces: Iterable[bytes], raw_length: int) -> Received:
 
 def _difference(received: Received, announced: Announced) -> str | None:
     if announced.sha256 is not None and announced.sha256.lower() != received.sha256:
+        return "delivery.checksum_mismatch"
+    if received.gzip_sha256 and announced.gzip_sha256 and announced.gzip_sha256.lower() != received.gzip_sha256:
         return "delivery.checksum_mismatch"
     if announced.count is not None and announced.count != received.lines:
         return "delivery.count_mismatch"

@@ -9,7 +9,8 @@ import orjson
 from interpayer.delivery.files import File
 from interpayer.delivery.store import Job
 
-CHECKSUM = "sha256"
+# Of the file as one gzip stream (Content-Encoding: gzip): the form that most partners fetch.
+CHECKSUM = "sha256-gzip"
 OUTCOME = "OperationOutcome"
 
 
@@ -45,7 +46,7 @@ def write_instant(moment: datetime) -> str:
 def _entry(file: File, file_url: Callable[[str], str]) -> dict[str, Any]:
     entry: dict[str, Any] = {"type": file.type, "url": file_url(file.id), "count": file.lines}
     if file.sha256:
-        # Of the NDJSON without any Content-Encoding; absent while a file is being rebuilt.
+        # Absent while a file is being rebuilt.
         entry["extension"] = {CHECKSUM: file.sha256}
     return entry
 

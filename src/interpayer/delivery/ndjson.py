@@ -1,6 +1,8 @@
 """Writing the files of a job: NDJSON, one gzip member per person and type, sealed part by part."""
 
+from collections import deque
 from collections.abc import Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
 from hashlib import sha256
 
 from interpayer.delivery import files
@@ -8,10 +10,12 @@ from interpayer.delivery.files import File, Segment
 from interpayer.delivery.parts import Parts
 from interpayer.model.record import Lines
 from interpayer.system.database import Connection
-from interpayer.system.gzip_members import pack
+from interpayer.system.gzip_members import HEADER, Joined, pack
 
 # Bytes of gzip in a part before it is written: enough for the store, small enough for many types side by side.
 PART = 4 * 1024 * 1024
+# Parts in memory that are not kept yet.
+MOST_WAITING = 3
 
 
 def write_files(conn: Connection, parts: Parts, blocks: Iterable[Lines], *, kind: str = "output") -> list[File]:
@@ -25,14 +29,16 @@ def write_files(conn: Connection, parts: Parts, blocks: Iterable[Lines], *, kind
     parts.sweep(*files.part_numbers(conn, parts.job_id))
     numbers = _Numbers(files.part_numbers(conn, parts.job_id)[1])
     writers: dict[str, _Writer] = {}
-    for block in blocks:
-        writer = writers.get(block.type)
-        if writer is None:
-            file_id = files.add_file(conn, parts.job_id, kind=kind, resource_type=block.type)
-            writer = writers[block.type] = _Writer(conn, parts, numbers, file_id=file_id)
-        writer.add(block)
-    for writer in writers.values():
-        writer.finish()
+    with _Store(parts) as store:
+        for block in blocks:
+            writer = writers.get(block.type)
+            if writer is None:
+                file_id = files.add_file(conn, parts.job_id, kind=kind, resource_type=block.type)
+                writer = writers[block.type] = _Writer(conn, store, numbers, file_id=file_id)
+            writer.add(block)
+        for writer in writers.values():
+            writer.finish()
+        store.wait(0)
     files.count_parts(conn, parts.job_id, numbers.given_out)
     return [f for f in files.files(conn, parts.job_id) if f.kind == kind]
 
@@ -57,23 +63,49 @@ class _Numbers:
         return self.given_out - 1
 
 
+class _Store:
+    """Seals and keeps parts beside the caller, who goes on with the next lines; a fault comes out at a later call."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._thread = ThreadPoolExecutor(1)
+        self._waiting: deque[Future[None]] = deque()
+
+    def __enter__(self) -> "_Store":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._thread.shutdown(cancel_futures=True)
+
+    def keep(self, number: int, content: bytes) -> None:
+        self._waiting.append(self._thread.submit(self._parts.write, number, content))
+        self.wait(MOST_WAITING)
+
+    def wait(self, most: int) -> None:
+        """Until no more than this many parts wait."""
+        while len(self._waiting) > most:
+            self._waiting.popleft().result()
+
+
 class _Writer:
     """One file being written."""
 
-    def __init__(self, conn: Connection, parts: Parts, numbers: _Numbers, *, file_id: str) -> None:
-        self._conn, self._parts, self._numbers, self._file_id = conn, parts, numbers, file_id
-        self._digest = sha256()
+    def __init__(self, conn: Connection, store: _Store, numbers: _Numbers, *, file_id: str) -> None:
+        self._conn, self._store, self._numbers, self._file_id = conn, store, numbers, file_id
+        self._joined = Joined()
+        self._digest = sha256(HEADER)
         self._pending: list[bytes] = []
         self._segments: list[Segment] = []
         self._length = self._part = self._position = 0
 
     def add(self, block: Lines) -> None:
-        packed = block.packed or pack(block.plain)
-        digest = block.sha256 or sha256(block.plain).hexdigest()
-        self._digest.update(block.plain)
+        if block.plain is None:
+            packed, length, digest = block.packed, block.length, block.sha256
+        else:
+            packed, length, digest = pack(block.plain), len(block.plain), sha256(block.plain).hexdigest()
         owner, dependents = (None, block.member_ids) if block.shared else (block.member_ids[0], None)
         place = self._position, self._part, self._length, len(packed)
-        self._segments.append(Segment(*place, len(block.plain), block.count, digest, owner, dependents))
+        self._segments.append(Segment(*place, length, block.count, digest, owner, dependents))
         self._pending.append(packed)
         self._length += len(packed)
         self._position += 1
@@ -83,11 +115,13 @@ class _Writer:
     def finish(self) -> None:
         if self._pending:
             self._flush()
+        self._digest.update(self._joined.end())
         files.finish_file(self._conn, self._file_id, self._digest.hexdigest())
 
     def _flush(self) -> None:
         number = self._numbers.take()
-        self._parts.write(number, b"".join(self._pending))
+        self._digest.update(b"".join(map(self._joined.inside, self._pending)))
+        self._store.keep(number, b"".join(self._pending))
         files.add_part(self._conn, self._file_id, position=self._part, number=number)
         files.add_segments(self._conn, self._file_id, self._segments)
         self._pending, self._segments, self._length = [], [], 0

@@ -1,11 +1,11 @@
 """Taking a member out of files that can still be fetched: no byte more at once, the bytes themselves soon after."""
 
 import hashlib
-from collections.abc import Iterator
 from dataclasses import dataclass
 
+from interpayer.delivery.download import joined, plan_download
 from interpayer.delivery.files import File, next_part, part_positions, read_file, replace_part, segments, set_digest
-from interpayer.delivery.parts import Parts, gunzip
+from interpayer.delivery.parts import Parts
 from interpayer.delivery.store import add_issue
 from interpayer.system.clock import now
 from interpayer.system.database import Connection
@@ -83,8 +83,8 @@ def rebuild_file(conn: Connection, parts: Parts, file_id: str) -> File | None:
     for position in _parts_with_dropped(conn, file_id):
         _rebuild_part(conn, parts, file_id, position=position)
     digest = hashlib.sha256()
-    for content in standing(conn, parts, file_id):
-        digest.update(gunzip(content))
+    for piece in joined(parts, plan) if (plan := plan_download(conn, file_id)) else ():
+        digest.update(piece)
     set_digest(conn, file_id, sha256=digest.hexdigest(), revision=before.revision)
     return read_file(conn, file_id)
 
@@ -98,14 +98,6 @@ def to_rebuild(conn: Connection, *, limit: int = 100) -> list[tuple[str, str]]:
         (limit,),
     )
     return [(row["job_id"], row["id"]) for row in rows]
-
-
-def standing(conn: Connection, parts: Parts, file_id: str) -> Iterator[bytes]:
-    """The gzip bytes that still stand, part by part."""
-    kept = segments(conn, file_id)
-    for position, number in part_positions(conn, file_id).items():
-        content = parts.read(number)
-        yield b"".join(content[start : start + length] for part, start, length, _ in kept if part == position)
 
 
 def _rebuild_part(conn: Connection, parts: Parts, file_id: str, *, position: int) -> None:

@@ -60,13 +60,17 @@ class Quarantined:
 
 @dataclass(frozen=True, slots=True)
 class Lines:
-    """NDJSON lines of one type and one member; of a shared resource: one line and the members that depend on it."""
+    """NDJSON lines of one type and one member; of a shared resource: one line and the members that depend on it.
+
+    `plain` is None where the lines lie ready packed: then `packed` has them as gzip, with length and SHA-256 of the
+    plain ones.
+    """
 
     type: str
     member_ids: tuple[str, ...]
-    plain: bytes
+    plain: bytes | None
     count: int
     shared: bool = False
-    # The same lines as gzip, and the SHA-256 of the plain ones, where they lie ready.
-    packed: bytes | None = None
-    sha256: str | None = None
+    packed: bytes = b""
+    length: int = 0
+    sha256: str = ""

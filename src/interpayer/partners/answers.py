@@ -49,6 +49,7 @@ class FileLink:
     url: str
     count: int | None
     sha256: str | None = None
+    gzip_sha256: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,19 +204,20 @@ def _links(rows: object) -> tuple[FileLink, ...]:
         if not isinstance(row, dict) or not isinstance(row.get("url"), str) or not isinstance(row.get("type"), str):
             raise bad_answer("a file of the manifest has no type or url")
         count = row.get("count")
-        links.append(FileLink(row["type"], row["url"], count if isinstance(count, int) else None, _digest(row)))
+        digests = _digests(row)
+        plain = next((digest for name, digest in digests.items() if "gzip" not in name), None)
+        packed = next((digest for name, digest in digests.items() if "gzip" in name), None)
+        links.append(FileLink(row["type"], row["url"], count if isinstance(count, int) else None, plain, packed))
     return tuple(links)
 
 
-def _digest(row: dict[str, Any]) -> str | None:
-    """A SHA-256 that the partner gives in an extension of the file; Bulk Data leaves its place open."""
+def _digests(row: dict[str, Any]) -> dict[str, str]:
+    """SHA-256 sums that the partner gives in extensions of the file, by name; Bulk Data leaves their place open."""
     extension = row.get("extension")
     if isinstance(extension, list):
-        named = {str(e.get("url", "")): e for e in extension if isinstance(e, dict)}
-        extension = next((e.get("valueString") for url, e in named.items() if "sha256" in url.lower()), None)
-    elif isinstance(extension, dict):
-        extension = next((value for key, value in extension.items() if "sha256" in key.lower()), None)
-    return extension if isinstance(extension, str) else None
+        extension = {str(e.get("url", "")): e.get("valueString") for e in extension if isinstance(e, dict)}
+    named = extension.items() if isinstance(extension, dict) else ()
+    return {key.lower(): value for key, value in named if "sha256" in key.lower() and isinstance(value, str)}
 
 
 def _date(text: str | None) -> datetime | None:

@@ -5,6 +5,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from isal import isal_zlib
 
+from interpayer.model.record import Lines
 from interpayer.system.gzip_members import pack
 from interpayer.system.keys import FRAME_HEADER, NONCE_LENGTH, SealBroken, Vault, read_header, seal
 
@@ -55,6 +56,11 @@ class Opener:
 def pack_gzip(plain: bytes) -> bytes:
     """The bytes as one gzip member that can be joined with others; the same for the same bytes."""
     return pack(plain)
+
+
+def plain_of(lines: Lines) -> bytes:
+    """The plain bytes of lines, unpacked where they lie packed."""
+    return lines.plain if lines.plain is not None else unpack_gzip(lines.packed, lines.length)
 
 
 def unpack_gzip(packed: bytes, plain_length: int) -> bytes:

@@ -9,7 +9,7 @@ from itertools import groupby, islice
 from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 from interpayer.model.record import Lines
-from interpayer.records.codec import Codec, Opener, unpack_gzip
+from interpayer.records.codec import Codec, Opener, plain_of, unpack_gzip
 from interpayer.records.hiding import Blocks, hide_targets
 from interpayer.records.keys import known_keys
 from interpayer.records.packs import context_of, read_packs
@@ -41,17 +41,19 @@ from (
 """
 # Shared resources that what goes refers to, directly or through others, with the members that depend on each.
 _DEPENDENTS = b"""
-with recursive dependent(id, member_id) as (
-    select s.id, d.member_id from (
-        select distinct unnest(r.refs) as id, r.member_id from records.record r
+with recursive direct as materialized (
+    select distinct d.id, d.member_id from (
+        select unnest(r.refs) as id, r.member_id from records.record r
         where r.member_id = any(%(member_ids)s::text[]) and records.goes(r, %(as_of)s, %(service_from)s)
             and records.asked(r, null, %(since)s, %(until)s)
-    ) d join records.record s on s.id = d.id and s.member_id is null
+    ) d where exists (select from records.record s where s.id = d.id and s.member_id is null)
+), reached(root, id) as (
+    select distinct id, id from direct
     union
-    select s.id, d.member_id from dependent d join records.record r on r.id = d.id
+    select d.root, s.id from reached d join records.record r on r.id = d.id
     cross join unnest(r.refs) as ref(id) join records.record s on s.id = ref.id and s.member_id is null
 )
-select id, array_agg(member_id) as member_ids from dependent group by id
+select t.id, array_agg(distinct d.member_id) as member_ids from reached t join direct d on d.id = t.root group by t.id
 """
 _SHARED = b"""
 select r.type, r.id, r.pack_id, r.start, r.length from records.record r
@@ -182,8 +184,8 @@ def _block(packs: Sequence[Mapping[str, Any]], opened: Opener) -> Lines:
     first = packs[0]
     if len(packs) == 1 and first["starts"] is None:
         packed = opened(first["frame"], context_of(first["id"]))
-        plain = unpack_gzip(packed, first["plain_length"])
-        return Lines(first["type"], (first["member_id"],), plain, first["count"], packed=packed, sha256=first["sha256"])
+        known = {"packed": packed, "length": first["plain_length"], "sha256": first["sha256"]}
+        return Lines(first["type"], (first["member_id"],), None, first["count"], **known)
     plain = b"".join(_slices(row, opened) for row in packs)
     return Lines(first["type"], (first["member_id"],), plain, sum(row["count"] for row in packs))
 
@@ -221,7 +223,7 @@ def _transmit(blocks: Blocks, rows: Sequence[Mapping[str, Any]], transmitter: Tr
             sent.setdefault(row["member_id"], []).extend(f"{row['type']}/{record_id}" for record_id in row["ids"])
     for member_id, told in sent.items():
         before = blocks.get((member_id, "Provenance"))
-        plain, count = (before.plain, before.count) if before else (b"", 0)
+        plain, count = (plain_of(before), before.count) if before else (b"", 0)
         plain += transmitter(member_id, told) + b"\n"
         blocks[member_id, "Provenance"] = Lines("Provenance", (member_id,), plain, count + 1)
 

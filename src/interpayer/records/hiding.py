@@ -6,6 +6,7 @@ from typing import TypeAlias
 import orjson
 
 from interpayer.model.record import Lines
+from interpayer.records.codec import plain_of
 from interpayer.system.database import Connection
 
 # By member and type.
@@ -29,7 +30,7 @@ def hide_targets(conn: Connection, blocks: Blocks, parameters: Mapping[str, obje
         if block is None:
             continue
         hidden = set(row["ids"])
-        shown = [line for raw in block.plain.splitlines() if (line := _without(raw, hidden))]
+        shown = [line for raw in plain_of(block).splitlines() if (line := _without(raw, hidden))]
         if shown:
             plain = b"\n".join([*shown, b""])
             blocks[row["member_id"], "Provenance"] = Lines("Provenance", block.member_ids, plain, len(shown))

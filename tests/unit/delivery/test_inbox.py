@@ -95,6 +95,14 @@ def test_a_wrong_file_is_fetched_once_more_and_then_given_up(inbox: Inbox) -> No
         list(inbox.lines("f"))
 
 
+def test_a_checksum_of_the_gzip_form_counts_where_it_came_as_gzip(inbox: Inbox) -> None:
+    packed = gzip.compress(PLAIN)
+    right, wrong = (Announced(gzip_sha256=hashlib.sha256(some).hexdigest()) for some in (packed, b"other"))
+    assert attempts(inbox, Partner(packed), wrong)[0] == "retryable:delivery.checksum_mismatch"
+    assert inbox.download("g", Partner(packed), right).lines == 3000
+    assert inbox.download("h", Partner(PLAIN), right).lines == 3000, "what came plain has no such checksum"
+
+
 def test_a_wrong_count_is_told_as_such(inbox: Inbox) -> None:
     assert attempts(inbox, Partner(PLAIN), Announced(count=2999))[0] == "retryable:delivery.count_mismatch"
 

@@ -37,7 +37,12 @@ def test_an_empty_answer_has_empty_lists() -> None:
 
 def test_a_file_has_type_url_count_and_checksum() -> None:
     assert written(ONE, replace(ONE, id="f-2", lines=0))["output"] == [
-        {"type": "Encounter", "url": "https://ours.example/files/f-1", "count": 3, "extension": {"sha256": "ab" * 32}}
+        {
+            "type": "Encounter",
+            "url": "https://ours.example/files/f-1",
+            "count": 3,
+            "extension": {"sha256-gzip": "ab" * 32},
+        }
     ]
 
 

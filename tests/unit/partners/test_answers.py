@@ -184,6 +184,12 @@ def test_an_extension_may_be_an_object_as_bulk_data_prints_it() -> None:
     assert read_status(200, {}, a_manifest(output=output), at=AT).output[0].sha256 == "abc"
 
 
+def test_a_checksum_of_the_gzip_form_is_not_one_of_the_lines() -> None:
+    output = [{"type": "Patient", "url": "https://b.example/1", "extension": {"sha256-gzip": "abc", "other": 1}}]
+    link = read_status(200, {}, a_manifest(output=output), at=AT).output[0]
+    assert (link.sha256, link.gzip_sha256) == (None, "abc")
+
+
 def test_parameters_instead_of_a_manifest_are_accepted() -> None:
     assert read_status(200, {}, {"resourceType": "Parameters"}, at=AT) == BareParameters({"resourceType": "Parameters"})
 

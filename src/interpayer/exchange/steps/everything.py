@@ -20,6 +20,7 @@ from interpayer.model.event import JSON
 from interpayer.model.exchange import State
 from interpayer.model.partner import Caller
 from interpayer.model.reason import Refusal
+from interpayer.records.codec import plain_of
 from interpayer.system.clock import now
 from interpayer.system.database import Connection
 
@@ -53,7 +54,7 @@ def everything_for(
     gathering(tools, conn, exchange_of)
     selection = selection_of(tools, [member_id], {**asked, "since": since, "until": None}, until=None)
     blocks = list(lines_of(tools, conn, selection, exchange_of))
-    lines = [line for block in blocks for line in block.plain.splitlines()]
+    lines = [line for block in blocks for line in plain_of(block).splitlines()]
     content = sum(block.count for block in blocks if not block.shared and block.type not in ("Patient", "Provenance"))
     exchange_id = exchange_of[member_id]
     facts: dict[str, JSON] = {"records": len(lines), "digest": sha256(b"\n".join(sorted(lines))).hexdigest()}

@@ -43,7 +43,8 @@ def download(tools: Tools, batch_id: str, place: int) -> dict[str, Any]:
             partner=partner,
         )
 
-    received = inbox_of(tools, batch_id).download(file_name(place), fetch, Announced(link.count, link.sha256))
+    announced = Announced(link.count, link.sha256, link.gzip_sha256)
+    received = inbox_of(tools, batch_id).download(file_name(place), fetch, announced)
     return {"type": link.type, "lines": received.lines, "sha256": received.sha256, "bytes": received.plain_length}
 
 
