@@ -15,6 +15,8 @@ from interpayer.model.match import Comparison, Level
 
 # The share of people whose own name is one that hardly anybody held has: most such names are slips of the pen.
 _UNHEARD = 2.0e-6
+# A grade without a level of its own counts as this one, and else as different.
+_STANDS_FOR = {Grade.SPELLED: Grade.KNOWN, Grade.CUT: Grade.KNOWN}
 PERSONAL, HOUSEHOLD = "personal", "household"
 
 
@@ -102,14 +104,18 @@ def _read_field(name: str, row: Mapping[str, Any]) -> FieldModel:
     levels = {Grade(grade): _read_level(name, level) for grade, level in row["levels"].items()}
     if Grade.EQUAL not in levels or Grade.DIFFERENT not in levels:
         raise ValueError(f"model: {name} needs the levels equal and different")
+    if levels[Grade.DIFFERENT].weight > levels[Grade.EQUAL].weight:
+        raise ValueError(f"model: {name} weighs more when it differs")
+    # What is only alike never weighs more than what is equal, however few pairs a training saw of it.
     highest = float(row["highest"])
-    weights = {grade: _weight(name, row["ledger"], grade, levels=levels, highest=highest) for grade in Grade}
+    most = min(highest, levels[Grade.EQUAL].weight)
+    weights = {grade: _weight(name, row["ledger"], grade, levels=levels, most=most) for grade in Grade}
     return FieldModel(name, row["ledger"], levels, highest, bool(row.get("by_frequency", False)), weights)
 
 
-def _weight(name: str, ledger: str, grade: Grade, *, levels: Mapping[Grade, LevelModel], highest: float) -> Weight:
-    level = levels.get(grade, levels[Grade.DIFFERENT])
-    bits = 0.0 if grade is Grade.MISSING else min(level.weight, highest)
+def _weight(name: str, ledger: str, grade: Grade, *, levels: Mapping[Grade, LevelModel], most: float) -> Weight:
+    level = levels.get(grade) or levels.get(_STANDS_FOR.get(grade, grade), levels[Grade.DIFFERENT])
+    bits = 0.0 if grade is Grade.MISSING else min(level.weight, most)
     shown = None if grade is Grade.MISSING else round(bits, 2)
     return Weight(bits, level, Comparison(name, LEVELS.get(grade, Level.CLOSE), ledger, shown, None, grade.value))
 

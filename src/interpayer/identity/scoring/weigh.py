@@ -6,7 +6,7 @@ from math import log2
 from typing import NamedTuple, Protocol
 
 from interpayer.identity.comparison import Grade
-from interpayer.identity.scoring.model import HOUSEHOLD, LevelModel, Model
+from interpayer.identity.scoring.model import HOUSEHOLD, FieldModel, LevelModel, Model
 from interpayer.identity.standardize import Standard
 from interpayer.model.match import Comparison
 
@@ -94,14 +94,10 @@ def weigh(
         part = fields[name]
         weight, level, _ = part.weights[grade]
         if part.by_frequency and (grade is _EQUAL or level.spread):
-            values = _VALUES[name]
-            share = _commonest(frequencies, name, values(asked))
+            share = _commonest(frequencies, name, asked)
             if share is not None:
                 shares[name] = share
-                other = _commonest(frequencies, name, values(known)) if level.spread else 0.0
-                weight = min(
-                    _by_frequency(level, share, other or 0.0, heard=_heard(share, frequencies, model)), part.highest
-                )
+                weight = _by_frequency(part, level, share, known, model, frequencies)
         weights[name] = weight
         if part.ledger == HOUSEHOLD:
             shared.append(weight)
@@ -111,17 +107,19 @@ def weigh(
     return Weighed(grades, weights, shares, personal, household, model)
 
 
-def _by_frequency(level: LevelModel, share: float, other: float, *, heard: float) -> float:
+def _by_frequency(
+    part: FieldModel, level: LevelModel, share: float, known: Standard, model: Model, frequencies: Frequencies
+) -> float:
     # How often this very value comes from this very person, against how often it comes from anybody.
     if level.spread is None:
-        return log2(level.m / share)
-    altered = level.m / level.spread
-    return log2(altered / (heard + altered * other))
-
-
-def _heard(share: float, frequencies: Frequencies, model: Model) -> float:
+        return min(log2(level.m / share), part.highest)
     # As an altered name, one that hardly any member has is nobody's own.
-    return min(share, model.unheard) if share * frequencies.population < _HEARD else share
+    heard = min(share, model.unheard) if share * frequencies.population < _HEARD else share
+    other = _commonest(frequencies, part.field, known) or share
+    altered = level.m / level.spread
+    # The very name would be worth so much; what is only like it is never worth more.
+    exact = part.levels[_EQUAL].m / other
+    return min(log2(min(altered / (heard + altered * other), exact)), part.highest)
 
 
 def _together(shared: list[float], model: Model, *, population: int) -> float:
@@ -138,8 +136,9 @@ def _together(shared: list[float], model: Model, *, population: int) -> float:
     return min(together, model.household_cap + log2(max(population, 1))) + max(against, model.household_floor)
 
 
-def _commonest(frequencies: Frequencies, name: str, values: tuple[str, ...]) -> float | None:
+def _commonest(frequencies: Frequencies, name: str, person: Standard) -> float | None:
     # Of several names the commonest: never more weight than the least telling one gives.
+    values = _VALUES[name](person)
     if len(values) == 1:
         return frequencies.share(name, values[0])
     found = [share for value in values if (share := frequencies.share(name, value)) is not None]
