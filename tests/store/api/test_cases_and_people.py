@@ -112,7 +112,7 @@ def test_no_id_of_a_person_comes_back_in_an_error(api: Call, database: ScratchDa
         assert told.status_code == 422
         assert "pat-77" not in told.text
     with database.operator.transaction() as conn:
-        kept = conn.execute("select count(*) as n from audit.timeline where header::text like '%%pat-77%%'").fetchone()
+        kept = conn.execute("select count(*) as n from audit.timeline where convert_from(header, 'UTF8') like '%%pat-77%%'").fetchone()
     assert kept == {"n": 0}
 
 

@@ -7,8 +7,9 @@ from psycopg.errors import CheckViolation, InsufficientPrivilege, UniqueViolatio
 
 from interpayer.identity.enrollment import upsert_enrollments
 from interpayer.identity.graph import Grounds, merge_members
-from interpayer.identity.people.ids import NewLink, accept_id, end_id, ids_of, members_named
+from interpayer.identity.people.ids import NewLink, accept_id, end_id, ids_of, meet_id, members_named
 from interpayer.identity.store import find_member, link_identifier, link_patients, patient_links
+from interpayer.model.match import Disposition, Match
 from interpayer.model.member import Identifier, IdKind
 from interpayer.model.reason import Refusal
 from interpayer.system.keys import Vault
@@ -111,6 +112,37 @@ def test_a_value_lies_nowhere_in_the_open(conn, members):
     kept = str(rows.fetchall())
     assert THEIRS.value not in kept
     assert "W100" not in kept
+
+
+def came_back(member):
+    return Match(Disposition.CERTAIN, "identity.certain", member, "e-1", "V1", "r-1")
+
+
+def test_who_came_back_for_certain_is_known_by_their_id_from_then_on(conn, members):
+    susan, jim = members
+    assert meet_id(conn, VAULT, came_back(susan), THEIRS).member_id == susan
+    assert meet_id(conn, VAULT, came_back(susan), THEIRS).member_id == susan
+    (found,) = [i for i in ids_of(conn, VAULT, susan) if i.kind == "patient"]
+    assert (found.value, found.source, found.judged_by) == ("pat-77", "exchange", "resolver")
+    other = meet_id(conn, VAULT, came_back(jim), THEIRS)
+    assert (other.disposition, other.reason, other.member_id) == (Disposition.REVIEW, "identity.ambiguous", None)
+    merge_members(conn, jim, susan, grounds=ANN)
+    assert meet_id(conn, VAULT, came_back(jim), THEIRS).member_id == jim
+
+
+def test_an_id_that_a_person_took_back_does_not_come_again_by_itself(conn, members):
+    susan, jim = members
+    accept_id(conn, VAULT, NewLink(susan, THEIRS, ANN))
+    end_id(conn, VAULT, THEIRS, grounds=BOB)
+    assert meet_id(conn, VAULT, came_back(susan), THEIRS).disposition is Disposition.REVIEW
+    assert find_member(conn, VAULT, THEIRS) == []
+    assert meet_id(conn, VAULT, came_back(jim), THEIRS).member_id == jim
+
+
+def test_an_id_says_nothing_where_nobody_is_certain(conn, members):
+    doubtful = Match(Disposition.REVIEW, "identity.weak", None, "e-1", None, "r-1")
+    assert meet_id(conn, VAULT, doubtful, THEIRS) is doubtful
+    assert members_named(conn, VAULT, THEIRS) == []
 
 
 @pytest.mark.parametrize(

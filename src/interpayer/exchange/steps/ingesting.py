@@ -21,10 +21,12 @@ from interpayer.exchange.transitions import Move, move
 from interpayer.identity import review
 from interpayer.identity import store as identity_store
 from interpayer.identity.evidence import kept_body
+from interpayer.identity.people.ids import meet_id
 from interpayer.identity.reading import read_patient
 from interpayer.model.event import JSON
 from interpayer.model.exchange import State
 from interpayer.model.match import Disposition, Match
+from interpayer.model.member import Identifier, IdKind
 from interpayer.model.record import Quarantined, Record
 from interpayer.normalization.intake import Arrival, Known, Outline, canonicalize, outline, targets
 from interpayer.records import store as records_store
@@ -37,8 +39,9 @@ _BATCH = 1000
 
 @dataclass(frozen=True, slots=True)
 class _Expected:
-    """Who is asked for in a batch: the partner's Patient id to our member and its exchange."""
+    """Who is asked for in a batch: the partner's Patient id (in its namespace) to our member and its exchange."""
 
+    source: str
     members: Mapping[str, str]
     exchange_of: Mapping[str, str]
 
@@ -171,6 +174,7 @@ def _arrival(tools: Tools, conn: Connection, batch_id: str) -> tuple[Arrival, _E
     partner, endpoint = partner_of(conn, batch)
     rows = store.of_batch(conn, batch_id, (State.RECONCILING,))
     expected = _Expected(
+        source=endpoint.fhir_base,
         members={row["partner_member"]: row["member_id"] for row in rows if row["partner_member"]},
         exchange_of={row["partner_member"]: row["id"] for row in rows if row["partner_member"]},
     )
@@ -187,8 +191,9 @@ def _arrival(tools: Tools, conn: Connection, batch_id: str) -> tuple[Arrival, _E
 
 
 def _verified(tools: Tools, conn: Connection, patient: Mapping[str, Any], *, expected: _Expected) -> Match:
-    match = tools.resolver.verify(conn, read_patient(patient), expected.members[str(patient["id"])])
-    identity_store.save_evidence(conn, [match])
+    came_as = Identifier(IdKind.PATIENT, str(patient["id"]), expected.source)
+    verified = tools.resolver.verify(conn, read_patient(patient), expected.members[came_as.value])
+    identity_store.save_evidence(conn, [match := meet_id(conn, tools.vault, verified, came_as)])
     return match
 
 

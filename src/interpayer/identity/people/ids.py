@@ -8,6 +8,7 @@ from typing import Any
 from interpayer.identity.graph import Grounds, person_members, survivor
 from interpayer.identity.standardize import clean_id
 from interpayer.identity.store import ZONE, Held, find_member, held_members, link_hash, seal_id
+from interpayer.model.match import Disposition, Match
 from interpayer.model.member import Identifier, IdKind
 from interpayer.model.reason import Refusal
 from interpayer.system.clock import now
@@ -124,6 +125,23 @@ def end_id(
     if row is None:
         raise Refusal("request.not_found", "no accepted link of this id")
     return EndedLink(row["member_id"], row["linked_at"])
+
+
+def meet_id(conn: Connection, vault: Vault, match: Match, identifier: Identifier) -> Match:
+    """The match of a person who came back under an outside id: a certain one makes the id theirs. It becomes a `review`
+    where the id means somebody else already, or a person took it back for this member."""
+    if match.member_id is None:
+        return match
+    person = person_members(conn, [match.member_id])[match.member_id]
+    named = members_named(conn, vault, identifier)
+    holder = next((member_id for member_id, state in named if state == "current"), None)
+    if holder in person:
+        return match
+    if holder or any(state == "wrong" and member_id in person for member_id, state in named):
+        return replace(match, disposition=Disposition.REVIEW, reason="identity.ambiguous", member_id=None)
+    grounds = Grounds("resolver", match.reason, source="exchange", since=now().date())
+    accept_id(conn, vault, NewLink(match.member_id, identifier, grounds))
+    return match
 
 
 def _links(conn: Connection, members: Iterable[str]) -> list[dict[str, Any]]:
