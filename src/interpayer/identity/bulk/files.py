@@ -33,10 +33,13 @@ def check_columns(path: Path, required: Sequence[str]) -> None:
         raise Refusal("request.malformed", "the file is no CSV in UTF-8") from None
 
 
-def as_row(header: Sequence[str], cells: Sequence[str]) -> Row:
-    """A row by column; a cell that nobody could have filled in by hand is empty."""
+def as_row(header: Sequence[str], cells: Sequence[str], *, is_query: bool = False) -> Row:
+    """A row by column. A cell that nobody could have filled in by hand is empty in a record; in a query it stays, cut
+    short, because the resolver refuses such a query and names the field.
+    """
     if max(map(len, cells)) > LONGEST_CELL:
-        cells = [cell if len(cell) <= LONGEST_CELL else "" for cell in cells]
+        rest = LONGEST_CELL if is_query else 0
+        cells = [cell if len(cell) <= LONGEST_CELL else cell[:rest] for cell in cells]
     return {column: cell.strip() for column, cell in zip(header, cells, strict=False)}
 
 

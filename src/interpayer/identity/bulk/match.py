@@ -139,7 +139,7 @@ def _match(piece: _Piece) -> _Answers:
             lines = lane.keys.unseal(store.kept_answers(conn, piece.run_id, piece.chunk), owner)
             states = Counter(orjson.loads(line)["state"] for line in lines.splitlines())
             return states.total(), states, lines, True
-        rows = [as_row(piece.header, cells) for cells in piece.rows]
+        rows = [as_row(piece.header, cells, is_query=True) for cells in piece.rows]
         queries = [read_query(row, payer=lane.questions.payer) for row in rows]
         decided = [one for part in range(0, len(queries), SWEEP) for one in _decide(lane, conn, queries[part:][:SWEEP])]
         save_new_evidence(conn, [one.match for one in decided])
@@ -163,6 +163,7 @@ def _line(query_id: str, decided: Decided) -> bytes:
         "score": match.score,
         "reason": match.reason,
         "rule": match.rule,
+        "missing": list(match.missing),
         "evidence_id": match.evidence_id,
     }
     return orjson.dumps(answer, option=orjson.OPT_APPEND_NEWLINE)
