@@ -75,19 +75,22 @@ def ledger_facts(match: Match) -> dict[str, JSON]:
 
 
 def ledger_body(match: Match) -> dict[str, JSON]:
-    """What the sealed half of the event says: every candidate with level, weight, frequency and ledger per field."""
-    return {"evidence": orjson.loads(pack(match))}
+    """What the sealed half of the event says: every candidate with level, weight, frequency and ledger per field.
+
+    As text, in the very bytes that the zone keeps: the ledger knows no fractions.
+    """
+    return {"evidence": pack(match).decode()}
 
 
 def kept_body(kept: Mapping[str, Any]) -> dict[str, JSON]:
     """As `ledger_body`, from evidence that was kept before (a document as `unpack` makes it)."""
     told: list[JSON] = [FORMAT, *([kept[name] for name in names] for names in _PARTS)]
-    return {"evidence": [*told, [_repacked(candidate) for candidate in kept["candidates"]]]}
+    return {"evidence": orjson.dumps([*told, [_repacked(candidate) for candidate in kept["candidates"]]]).decode()}
 
 
 def from_body(body: Mapping[str, JSON]) -> dict[str, Any]:
     """The evidence document out of the sealed half of an event."""
-    return unpack(orjson.dumps(body["evidence"]))
+    return unpack(str(body["evidence"]).encode())
 
 
 def confidence(score: float | None) -> float | None:
