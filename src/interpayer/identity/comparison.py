@@ -39,6 +39,7 @@ LEVELS = {Grade.EQUAL: Level.EQUAL, Grade.DIFFERENT: Level.DIFFERENT, Grade.MISS
 ) = Grade  # fmt: skip
 # Parent and child are further apart than this many years.
 _GENERATION = 12
+_FILLED_IN = (1, 1)
 # The places of a member id that tell dependents of one card apart.
 _SUFFIX = 2
 _NO_NAME = (_DIFFERENT, _NEAR)
@@ -82,12 +83,14 @@ def comparisons(grades: Mapping[str, Grade]) -> tuple[Comparison, ...]:
 
 def compare_births(left: date | None, right: date | None) -> Grade:
     """As `compare_days`, with parent and child in mind: a date that differs is near when the two are too close for
-    that, and so is a slip that puts a generation between them.
+    that, and so is a slip that puts a generation between them. The first of January often stands for a year alone.
     """
     if left is None or right is None:
         return _MISSING
     if left == right:
         return _EQUAL
+    if left.year == right.year and _FILLED_IN in ((left.month, left.day), (right.month, right.day)):
+        return _TYPO
     grade = compare_days(left, right)
     is_generation = abs(left.year - right.year) >= _GENERATION
     return _NEAR if (grade is _TYPO) is is_generation else grade

@@ -97,7 +97,8 @@ def _has_two_ids(grades: Grades) -> bool:
 def _birth_date_holds(grades: Grades) -> bool:
     born = grades["birth_date"]
     if born is Grade.TYPO:
-        return _name_is_clean(grades)
+        is_exact = grades["given"] in (Grade.EQUAL, Grade.SPELLED) or has_own_id(grades)
+        return is_exact and _name_is_clean(grades)
     if born is Grade.NEAR:
         # An id alone may have gone to a namesake.
         elsewhere = any(grades[field] is Grade.EQUAL for field in ("address", "phone", "email"))
