@@ -35,9 +35,9 @@ def listed(
 
 @router.post("/next", summary="Take the most pressing case that nobody has")
 @acting("case.assign")
-def take_next(visit: Visit) -> dict[str, Any]:
+def take_next(visit: Visit, kind: Kind | None = None) -> dict[str, Any]:
     """The case, now the caller's; null when nobody's case is left. Two who ask at once get two cases."""
-    taken = cases.take_next(visit.tools, visit.conn, actor=visit.actor)
+    taken = cases.take_next(visit.tools, visit.conn, kind=kind, actor=visit.actor)
     return {"case": _case(taken) if taken else None}
 
 

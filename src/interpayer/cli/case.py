@@ -80,10 +80,15 @@ def show(
 
 
 @app.command("next")
-def next_(context: typer.Context, as_json: AsJson = False) -> None:
+def next_(
+    context: typer.Context,
+    *,
+    kind: Annotated[str | None, typer.Option(help="identity, conflict, policy or recall.")] = None,
+    as_json: AsJson = False,
+) -> None:
     """Take the most pressing case that nobody has; prints its id, nothing when none is left."""
     with session_of(context).acting("case.assign") as act:
-        taken = cases.take_next(act.tools, act.conn, actor=act.actor)
+        taken = cases.take_next(act.tools, act.conn, kind=kind, actor=act.actor)
     if taken is None:
         output.say("Nobody's case is left.")
     if as_json:

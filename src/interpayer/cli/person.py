@@ -151,6 +151,7 @@ def link(  # noqa: PLR0913 -- an option each
     reason: Annotated[str, typer.Option(help=f"One of: {', '.join(LINK_REASONS)}.")],
     confidence: Sure = 1.0,
     since: Day = None,
+    as_json: AsJson = False,
 ) -> None:
     """Accept that an outside id means a member; refused when it means somebody else."""
     _check(reason, LINK_REASONS)
@@ -159,6 +160,8 @@ def link(  # noqa: PLR0913 -- an option each
         grounds = Grounds(act.actor.id, reason, confidence=confidence, since=since.date() if since else None)
         people.link(act.tools, act.conn, NewLink(member_id, wanted, grounds), actor=act.actor)
     output.say(f"Accepted for {member_id}.")
+    if as_json:
+        output.tell_json("person-link/1", {"link": "accepted"})
 
 
 @app.command()

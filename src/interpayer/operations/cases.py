@@ -79,9 +79,9 @@ def assign(tools: Tools, conn: Connection, case_id: str, *, to: str, actor: Acto
     return found
 
 
-def take_next(tools: Tools, conn: Connection, *, actor: Actor) -> review.CaseRow | None:
-    """Give the person the case of highest rank that nobody has; None when there is none."""
-    case_id = review.next_unowned(conn)
+def take_next(tools: Tools, conn: Connection, *, kind: str | None = None, actor: Actor) -> review.CaseRow | None:
+    """Give the person the case of highest rank that nobody has, of one kind or any; None when there is none."""
+    case_id = review.next_unowned(conn, kind=kind)
     return assign(tools, conn, case_id, to=actor.id, actor=actor) if case_id else None
 
 

@@ -213,6 +213,7 @@ def test_two_who_take_the_next_case_get_two(database, pair):
         assert review.next_unowned(conn) is None
         review.release_case(conn, taken[0])
         assert review.next_unowned(conn) == taken[0]
+        assert review.next_unowned(conn, kind="recall") is None
         mine = review.narrowed(conn, review.CaseFilter(assigned_to="Ann"))
         assert [row.id for row in mine] == [taken[1]]
 

@@ -93,7 +93,10 @@ _BY_RANK = """
                           / greatest(extract(epoch from due_at - opened_at), 60) * 100,
                           case when now() >= due_at then 100 else 0 end), 300) desc, due_at, opened_at
 """
-_FREE = "select case_id from identity.review_case where state = 'open' and assigned_to is null order by "
+_FREE = """
+    select case_id from identity.review_case
+     where state = 'open' and assigned_to is null and (%(kind)s::text is null or kind = %(kind)s) order by
+"""
 
 
 def list_cases(
@@ -144,9 +147,9 @@ def known_case(conn: Connection, case_id: str) -> CaseRow:
     return found
 
 
-def next_unowned(conn: Connection) -> str | None:
+def next_unowned(conn: Connection, *, kind: str | None = None) -> str | None:
     """The case of highest rank that nobody has, locked; None when there is none. Two who ask at once get two cases."""
-    row = conn.execute(_FREE + _BY_RANK + " limit 1 for update skip locked").fetchone()
+    row = conn.execute(_FREE + _BY_RANK + " limit 1 for update skip locked", {"kind": kind}).fetchone()
     return row["case_id"] if row else None
 
 
