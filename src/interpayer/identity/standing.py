@@ -102,7 +102,8 @@ def _stands(grades: Grades, rules: RuleTable) -> tuple[Standing, str, str | None
 def _despite_id(grades: Grades, conflicts: Sequence[str], own_id: bool) -> tuple[Standing, str]:
     # An id fits and yet no rule is met cleanly: a slip, a relative on the same card, or an id given to somebody else.
     another = grades["birth_date"] in _OTHER and grades["given"] in _OTHER
-    relative = not own_id and (len(conflicts) > 1 or not _one_person_at_all(grades))
+    twin = grades["given"] is Grade.DIFFERENT and grades["ssn4"] is Grade.DIFFERENT
+    relative = not own_id and (twin or len(conflicts) > 1 or not _one_person_at_all(grades))
     if another or relative:
         return Standing.HOUSEHOLD, "identity.household_only"
     if "birth_date" in conflicts:
