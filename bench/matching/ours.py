@@ -63,14 +63,14 @@ def command(home: Path, *arguments: str, output: Path | None = None) -> tuple[fl
 
 
 class _Watch(threading.Thread):
-    """Looks twice a second at the memory of a process and of all that it started."""
+    """Looks now and then at the memory of a process and of all that it started."""
 
     def __init__(self, pid: int) -> None:
         super().__init__(daemon=True)
         self.peak, self.ended, self._pid = 0, threading.Event(), pid
 
     def run(self) -> None:
-        while not self.ended.wait(0.5):
+        while not self.ended.wait(1.5):
             self.peak = max(self.peak, sum(_held(pid) for pid in _family(self._pid)))
 
 

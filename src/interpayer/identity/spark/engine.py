@@ -5,6 +5,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from interpayer.identity.bulk.lanes import Floor
 from interpayer.identity.index.candidates import Sought
 from interpayer.identity.index.store import Found, Near
 from interpayer.identity.spark.store import BLOCKS, MEMBERS, live_revision, ruled_members, write_snapshot
@@ -83,8 +84,19 @@ def open_engine(conn: Connection, folder: Path, *, master: str = "local[2]") -> 
         raise Fault(FaultKind.CONDITIONAL, "system.engine_missing") from error
     revision = write_snapshot(conn, folder)
     builder = sql.SparkSession.builder.appName("interpayer-identity").master(master)
-    # small joins and a terminal without pages of its own
-    settings = {"spark.ui.enabled": "false", "spark.sql.shuffle.partitions": "8", "spark.driver.memory": "2g"}
+    # what is asked is small beside what is held; no pages, no bars in somebody's terminal
+    settings = {
+        "spark.ui.enabled": "false",
+        "spark.ui.showConsoleProgress": "false",
+        "spark.sql.shuffle.partitions": "4",
+        "spark.driver.memory": "2g",
+    }
     for key, value in settings.items():
         builder = builder.config(key, value)
     return SparkEngine(builder.getOrCreate(), folder, revision)
+
+
+def open_spark(folder: Path, master: str, floor: Floor) -> SparkEngine:
+    """The engine of a matching run: `Questions(..., engine=partial(open_spark, folder, master), lanes=1)`."""
+    with floor.connection() as conn:
+        return open_engine(conn, folder, master=master)
