@@ -27,7 +27,13 @@ FORCED = {
     "log_parameter_max_length": "0",
     "log_parameter_max_length_on_error": "0",
 }
-DEFAULTS = {"max_connections": "200", "max_wal_size": "4GB", "checkpoint_timeout": "15min"}
+# Memory is taken as it is used: the index of a million members stays in it, a small site never fills it.
+DEFAULTS = {
+    "max_connections": "200",
+    "max_wal_size": "4GB",
+    "checkpoint_timeout": "15min",
+    "shared_buffers": "512MB",
+}
 
 
 def write_settings(cluster: Cluster, sockets: Path, tuning: Mapping[str, str]) -> None:

@@ -56,6 +56,8 @@ create table identity.matching_chunk (
 -- Evidence of many decisions is written as it is read: compact, never searched inside.
 alter table identity.evidence add column detail bytea;
 alter table identity.evidence alter column candidates set default '[]';
+-- A row of some kilobytes stays whole: taking it apart would cost more than writing it.
+alter table identity.evidence set (toast_tuple_target = 8160);
 
 -- So many fresh member numbers, for loads that write members by COPY.
 create function identity.new_member_numbers(wanted int) returns setof bigint
