@@ -173,6 +173,20 @@ def alarms(conn: Connection, *, since: datetime, limit: int = 200) -> list[dict[
     ).fetchall()
 
 
+def suspects(conn: Connection, *, since: datetime, level: Level) -> int:
+    """How many partners reached this level since then and were not pardoned."""
+    row = conn.execute(
+        """
+        select count(distinct a.partner_id) as partners from identity.guess_alarm a
+         where a.raised_at > %s and a.level >= %s and not exists (
+               select 1 from identity.guess_pardon p
+                where p.partner_id = a.partner_id and p.pardoned_at >= a.raised_at)
+        """,
+        [since, int(level)],
+    ).fetchone()
+    return int(row["partners"]) if row else 0
+
+
 def pardon(conn: Connection, partner_id: str, *, person: str, reason: str, at: datetime) -> None:
     """A named person says that what this partner did so far was no guessing."""
     conn.execute(

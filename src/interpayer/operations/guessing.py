@@ -24,7 +24,7 @@ def alarms(tools: Tools, conn: Connection) -> list[dict[str, Any]]:
 def suspected(tools: Tools, conn: Connection) -> int:
     """How many partners were slowed or refused lately: what an alert rule watches."""
     since = now() - limits_of(tools.policy().guessing).span
-    return len({a["partner_id"] for a in guess_store.alarms(conn, since=since) if a["level"] >= Level.SLOWED})
+    return guess_store.suspects(conn, since=since, level=Level.SLOWED)
 
 
 def pardon(tools: Tools, conn: Connection, name: str, *, reason: str, actor: Actor) -> Partner:
