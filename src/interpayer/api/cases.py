@@ -22,6 +22,7 @@ Kind = Literal["identity", "conflict", "policy", "recall"]
 @acting("case.read")
 def listed(
     visit: Visit,
+    *,
     state: Standing | None = None,
     kind: Kind | None = None,
     mine: bool = False,

@@ -10,8 +10,8 @@ from fastapi.encoders import jsonable_encoder
 from interpayer.api.bodies import LinkEnding, Merging, NewLink, SoughtId, Splitting
 from interpayer.api.door import Gate, Visit, acting
 from interpayer.api.paths import OneId
+from interpayer.identity import graph
 from interpayer.identity.graph import Grounds
-from interpayer.identity.people import ids
 from interpayer.model.member import Identifier, IdKind
 from interpayer.operations import people
 
@@ -21,7 +21,7 @@ Unmasked = Annotated[bool, Query(description="show outside ids; the look is an e
 
 @router.get("/{member_id}", summary="A person: members, ids on a day, judgements")
 @acting("person.read")
-def shown(visit: Visit, member_id: OneId, on: date | None = None, unmasked: Unmasked = False) -> dict[str, Any]:
+def shown(visit: Visit, member_id: OneId, *, on: date | None = None, unmasked: Unmasked = False) -> dict[str, Any]:
     """Every id that names the person, with source, confidence, period and who judged; taken-back ones too."""
     if unmasked:
         visit.require("person.look")
@@ -65,7 +65,7 @@ def link(visit: Visit, member_id: OneId, wish: NewLink) -> dict[str, Literal["ac
     people.link(
         visit.tools,
         visit.conn,
-        ids.NewLink(member_id, identifier, grounds, effective_to=wish.effective_to),
+        graph.NewLink(member_id, identifier, grounds, effective_to=wish.effective_to),
         actor=visit.actor,
     )
     return {"link": "accepted"}

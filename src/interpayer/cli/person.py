@@ -10,8 +10,7 @@ from interpayer.cli import output
 from interpayer.cli.fallout import tell_fallout
 from interpayer.cli.output import AsFormat, AsJson
 from interpayer.cli.session import session_of
-from interpayer.identity.graph import Grounds
-from interpayer.identity.people.ids import NewLink
+from interpayer.identity.graph import Grounds, NewLink
 from interpayer.model.member import Identifier, IdKind
 from interpayer.operations import people
 from interpayer.operations.access import require

@@ -8,10 +8,9 @@ from interpayer.consent import store as consent_store
 from interpayer.exchange.tools import Tools
 from interpayer.exchange.transitions import Actor
 from interpayer.identity import graph
-from interpayer.identity.graph import Grounds
+from interpayer.identity.graph import Grounds, NamedId, NewLink
 from interpayer.identity.masking import masked_id
-from interpayer.identity.people import ids
-from interpayer.identity.people.ids import INTERNAL, NamedId, NewLink
+from interpayer.identity.people.ids import INTERNAL
 from interpayer.model.event import JSON, Event
 from interpayer.model.member import Identifier, IdKind
 from interpayer.operations import consents
@@ -63,7 +62,7 @@ def shown(
     tools: Tools, conn: Connection, member_id: str, *, on: date | None = None, unmasked: bool = False, actor: Actor
 ) -> PersonView:
     """The graph around a member, the ids as they are on a day. Outside ids are masked; an unmasked look is an event."""
-    found = ids.ids_of(conn, tools.vault, member_id, on=on)
+    found = graph.ids_of(conn, tools.vault, member_id, on=on)
     if unmasked:
         facts: dict[str, JSON] = {"what": "outside ids of a person"}
         tools.ledger.append(conn, _event(tools, "access.looked", member_id, actor=actor, facts=facts))
@@ -76,7 +75,7 @@ def shown(
 
 def found(tools: Tools, conn: Connection, identifier: Identifier, *, actor: Actor) -> list[tuple[str, str]]:
     """Which members an id means or meant, with its state; asking is an event."""
-    named = ids.members_named(conn, tools.vault, identifier)
+    named = graph.members_named(conn, tools.vault, identifier)
     facts: dict[str, JSON] = {"what": "member by an outside id", "kind": identifier.kind.value, "found": len(named)}
     about = named[0][0] if named else None
     tools.ledger.append(conn, _event(tools, "access.looked", about, actor=actor, facts=facts))
@@ -129,7 +128,7 @@ def split(
 
 def link(tools: Tools, conn: Connection, wanted: NewLink, *, actor: Actor) -> None:
     """Accept that an outside id means a member; Refusal `record.conflict` when it means somebody else."""
-    ids.accept_id(conn, tools.vault, wanted)
+    graph.accept_id(conn, tools.vault, wanted)
     facts: dict[str, JSON] = {
         "what": "linked",
         "kind": wanted.identifier.kind.value,
@@ -151,7 +150,7 @@ def unlink(
 ) -> Unlinked:
     """End a link. It was true until `ended_on`, or never: then what was released of the member since it was made is
     recalled, because records that came under this id may be somebody else's."""
-    ended = ids.end_id(conn, tools.vault, identifier, grounds=grounds, ended_on=ended_on)
+    ended = graph.end_id(conn, tools.vault, identifier, grounds=grounds, ended_on=ended_on)
     rows = of_members(conn, [ended.member_id], since=ended.linked_at)
     resting = [row["id"] for row in rows] if ended_on is None else []
     fallout = contain(tools, conn, rows, resting=resting, reason="recall.wrong_member", actor=actor)

@@ -76,7 +76,7 @@ def holds_still(tools: Tools, conn: Connection, row: Mapping[str, Any]) -> bool:
     if query is None:
         return False
     match = tools.resolver.resolve(conn, query, partner=row["partner_id"])
-    return match.member_id == row["member_id"]
+    return bool(match.member_id == row["member_id"])
 
 
 def contain(

@@ -21,7 +21,7 @@ from interpayer.exchange.transitions import Move, move
 from interpayer.identity import review
 from interpayer.identity import store as identity_store
 from interpayer.identity.evidence import kept_body
-from interpayer.identity.people.ids import meet_id
+from interpayer.identity.graph import meet_id
 from interpayer.identity.reading import read_patient
 from interpayer.model.event import JSON
 from interpayer.model.exchange import State

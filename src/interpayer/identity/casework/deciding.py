@@ -7,7 +7,7 @@ from typing import Any
 from interpayer.identity.casework.labels import keep_labels, supersede_labels
 from interpayer.identity.casework.names import SAME, Settled, Voice, needs_two, settle
 from interpayer.identity.casework.reading import UNDECIDED, CaseRow, known_case
-from interpayer.identity.graph import person_members
+from interpayer.identity.people.merging import person_members
 from interpayer.identity.rulings import Judgement, keep_judgement, spread, supersede_of_case
 from interpayer.model.reason import Refusal
 from interpayer.system.clock import now

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
-from interpayer.identity.graph import Grounds, person_members, survivor
+from interpayer.identity.people.merging import Grounds, person_members, survivor
 from interpayer.identity.standardize import clean_id
 from interpayer.identity.store import ZONE, Held, find_member, held_members, link_hash, seal_id
 from interpayer.model.match import Disposition, Match
