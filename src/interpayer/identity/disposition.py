@@ -1,8 +1,9 @@
 """The decision: by a rule, else by weight, certain only when one person fits and nothing personal speaks against it."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import log2
+from typing import NamedTuple
 
 from interpayer.identity.comparison import compare, comparisons
 from interpayer.identity.rules import RuleTable
@@ -48,15 +49,16 @@ def decide(
     near = [judge(asked, k, rules, scales=scales) for k in everyone if k.ruling != "out"]
     hearing = _Hearing(asked, sorted(near, key=strength), rules, scales, refused=len(everyone) > len(near))
     ruled = next((j for j in hearing.judged if j.known.ruling == "same"), None)
-    if ruled:
-        found = Outcome(Disposition.CERTAIN, "identity.certain", ruled.known.member_id, "review")
-        return hearing.with_evidence(found, ruled)
     fitting = [j for j in hearing.judged if j.standing is Standing.FITS]
-    chosen = fitting[0] if fitting else hearing.heaviest()
-    found = hearing.by_rule(fitting) if fitting else hearing.by_weight(chosen)
-    if found.member_id and chosen and rules.coverage_gap and _lies_outside(card, chosen.known.coverages):
-        found = Outcome(Disposition.REVIEW, "identity.coverage_gap", None, found.rule)
-    return hearing.with_evidence(found, chosen)
+    chosen = ruled or (fitting[0] if fitting else hearing.heaviest())
+    second = hearing.second(chosen)
+    if ruled:
+        found = _Finding(Disposition.CERTAIN, "identity.certain", ruled.known.member_id, "review")
+    else:
+        found = hearing.by_rule(fitting, second) if fitting else hearing.by_weight(chosen, second)
+        if found.member_id and chosen and rules.coverage_gap and _lies_outside(card, chosen.known.coverages):
+            found = _Finding(Disposition.REVIEW, "identity.coverage_gap", None, found.rule)
+    return hearing.with_evidence(found, chosen, second)
 
 
 def verify(asked: Standard, known: Known, rules: RuleTable) -> Outcome:
@@ -73,6 +75,15 @@ def verify(asked: Standard, known: Known, rules: RuleTable) -> Outcome:
     return Outcome(Disposition.REVIEW, reason if conflicts else "identity.weak", None, rule, evidence, _missing(asked))
 
 
+class _Finding(NamedTuple):
+    """What was decided, before the evidence is added."""
+
+    disposition: Disposition
+    reason: str
+    member_id: str | None = None
+    rule: str | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class _Hearing:
     """One decision in the making: who is asked for, who is near (strongest first), by which rules and scales."""
@@ -83,87 +94,89 @@ class _Hearing:
     scales: Scales | None
     refused: bool
 
-    def by_rule(self, fitting: Sequence[Judged]) -> Outcome:
+    def by_rule(self, fitting: Sequence[Judged], second: Judged | None) -> _Finding:
         """The deterministic tier: one person fits, and nobody else comes close."""
         chosen = fitting[0]
         # Two numbers on one card are two people until the plan links them.
         if any(other.known.person_id != chosen.known.person_id for other in fitting):
-            return Outcome(Disposition.REVIEW, "identity.ambiguous", None, chosen.rule)
+            return _Finding(Disposition.REVIEW, "identity.ambiguous", None, chosen.rule)
         if chosen.weighed and self.scales:
-            second = self.second(chosen)
-            better = second and fits_name_better(second.grades, chosen.grades)
-            if better or self._is_close(chosen, second):
-                return Outcome(Disposition.REVIEW, "identity.ambiguous", None, chosen.rule)
+            if second and (fits_name_better(second.grades, chosen.grades) or self._is_close(chosen, second)):
+                return _Finding(Disposition.REVIEW, "identity.ambiguous", None, chosen.rule)
             if reason := name_in_doubt(chosen.weighed, self.scales.limits):
-                return Outcome(Disposition.REVIEW, reason, None, chosen.rule)
-        return Outcome(Disposition.CERTAIN, "identity.certain", chosen.known.member_id, chosen.rule)
+                return _Finding(Disposition.REVIEW, reason, None, chosen.rule)
+        return _Finding(Disposition.CERTAIN, "identity.certain", chosen.known.member_id, chosen.rule)
 
-    def by_weight(self, best: Judged | None) -> Outcome:
+    def by_weight(self, best: Judged | None, second: Judged | None) -> _Finding:
         """The probabilistic tier, where no rule decides; without scales or a likely person only what rules say."""
-        if self.scales is None or best is None or best.weighed is None or not self._deserves_a_look(best):
+        if self.scales is None or best is None or best.weighed is None or veto(best.grades):
+            return self.unsure()
+        if not self._deserves_a_look(best):
             return self.unsure()
         limits = self.scales.limits
         reason = bar(best.weighed, limits)
-        if reason is None and self._is_close(best, self.second(best)):
+        if reason is None and second and self._is_close(best, second):
             reason = "identity.ambiguous"
         enough = self.score(best) >= limits.certain and best.weighed.personal >= limits.personal
         if reason is None and (not enough or (limits.needs_id and not _has_insurance_id(self.asked))):
             reason = "identity.weak"
         if reason is None:
-            return Outcome(Disposition.CERTAIN, "identity.certain", best.known.member_id, BY_WEIGHT)
-        return Outcome(Disposition.REVIEW, reason, None, best.rule or BY_WEIGHT)
+            return _Finding(Disposition.CERTAIN, "identity.certain", best.known.member_id, BY_WEIGHT)
+        return _Finding(Disposition.REVIEW, reason, None, best.rule or BY_WEIGHT)
 
-    def unsure(self) -> Outcome:
+    def unsure(self) -> _Finding:
         """A case for a person, or nobody."""
         doubtful = [j for j in self.judged if j.standing in (Standing.CONFLICTS, Standing.WEAK)]
         reason = _review_reason([j for j in doubtful if self._deserves_a_look(j)])
         if reason:
-            return Outcome(Disposition.REVIEW, reason, None, self.judged[0].rule)
+            return _Finding(Disposition.REVIEW, reason, None, self.judged[0].rule)
         if self.refused:
-            return Outcome(Disposition.NONE, "identity.reviewer_refused")
-        return Outcome(Disposition.NONE, self.judged[0].reason if self.judged else "identity.not_enrolled")
+            return _Finding(Disposition.NONE, "identity.reviewer_refused")
+        return _Finding(Disposition.NONE, self.judged[0].reason if self.judged else "identity.not_enrolled")
 
     def heaviest(self) -> Judged | None:
-        """The likeliest person. Relatives and namesakes are out, they only count for the margin."""
-        possible = [j for j in self.judged if j.weighed and veto(j.grades) is None]
-        return max(possible, key=lambda j: j.total, default=None)
+        """The likeliest person: the heaviest who is no relative or namesake, else the heaviest of all."""
+        if self.scales is None or not self.judged:
+            return None
+        possible = [j for j in self.judged if veto(j.grades) is None]
+        return max(possible or self.judged, key=lambda j: j.total)
 
-    def second(self, chosen: Judged) -> Judged | None:
+    def second(self, chosen: Judged | None) -> Judged | None:
         """The heaviest other person; one so like the chosen that it is the same person enrolled twice is none."""
-        others = sorted((j for j in self.judged if j is not chosen), key=lambda j: -j.total)
-        return next((j for j in others if not self._is_same(chosen, j)), None)
+        if chosen is None or self.scales is None:
+            return None
+        others = [j for j in self.judged if not self._is_same(chosen, j)]
+        return max(others, key=lambda j: j.total, default=None)
 
     def score(self, judged: Judged) -> float:
         """The odds, in bits, against all people held: that it is this one and not just anybody."""
         people = self.scales.frequencies.population if self.scales else 1
         return judged.total - log2(max(people, 1))
 
-    def with_evidence(self, found: Outcome, chosen: Judged | None) -> Outcome:
+    def with_evidence(self, found: _Finding, chosen: Judged | None, second: Judged | None) -> Outcome:
         """The outcome with who was looked at, what they weighed, and what would help."""
         near = [j for j in self.judged if j.standing is not Standing.STRANGER or j is chosen][:_SHOWN]
-        missing = () if found.member_id or found.reason == "identity.coverage_gap" else _missing(self.asked)
-        shown = replace(found, candidates=tuple(_candidate(j) for j in near), missing=missing)
-        best = chosen or max(self.judged, key=lambda j: j.total, default=None)
-        if self.scales is None or best is None:
-            return shown
-        second = self.second(best)
-        return replace(
-            shown,
-            score=round(self.score(best), 2),
-            margin=round(best.total - second.total, 2) if second else None,
+        is_weighed = chosen is not None and chosen.weighed is not None
+        return Outcome(
+            *found,
+            candidates=tuple(_candidate(j) for j in near),
+            missing=() if found.member_id or found.reason == "identity.coverage_gap" else _missing(self.asked),
+            score=round(self.score(chosen), 2) if chosen and is_weighed else None,
+            margin=round(chosen.total - second.total, 2) if chosen and second else None,
             runner_up=second.known.member_id if second else None,
         )
 
     def _is_same(self, one: Judged, two: Judged) -> bool:
         if one.known.person_id == two.known.person_id:
             return True
-        if self.scales is None:
+        left, right = one.known.standard, two.known.standard
+        if left.birth_date != right.birth_date or left.given[:1] != right.given[:1]:
             return False
-        return same_person_twice(compare(one.known.standard, two.known.standard, self.rules.nicknames))
+        return same_person_twice(compare(left, right, self.rules.nicknames))
 
-    def _is_close(self, chosen: Judged, second: Judged | None) -> bool:
+    def _is_close(self, chosen: Judged, second: Judged) -> bool:
         margin = self.scales.limits.margin if self.scales else 0.0
-        return second is not None and chosen.total - second.total < margin
+        return chosen.total - second.total < margin
 
     def _deserves_a_look(self, judged: Judged) -> bool:
         return self.scales is None or self.score(judged) >= self.scales.limits.review
