@@ -28,7 +28,6 @@ Out = Annotated[Path | None, typer.Option(help="Write the file here (default: st
 # Its commands belong to the noun `identity`, beside load and match.
 app = typer.Typer()
 _PROOF = {True: "it says the same", False: "it says something else", None: "its sealed half was forgotten"}
-_INSTALL = "install them with: pip install 'interpayer[learning]'"
 
 
 @app.command()
@@ -48,10 +47,7 @@ def train(
     """
     with acting_alone(session_of(context), "identity.teach") as (tools, actor), output.progress("members") as shown:
         lesson = Lesson(tools.entity.identifier, members=members, pairs=pairs)
-        try:
-            trained = identity_learning.teach(tools, lesson, requests=requests, actor=actor, progress=shown.at)
-        except ModuleNotFoundError as error:
-            output.fail(f"{error.name} is not installed", "training needs Splink and DuckDB", next_step=_INSTALL)
+        trained = identity_learning.teach(tools, lesson, requests=requests, actor=actor, progress=shown.at)
     told = {
         "version": trained.version,
         "trainer": trained.learned.trainer,

@@ -13,6 +13,7 @@ from typing import Any
 from interpayer.identity.comparison import Grade
 from interpayer.identity.learning.sessions import SESSIONS, Grades, Session
 from interpayer.identity.scoring.model import Model
+from interpayer.model.reason import Fault, FaultKind
 
 # A session with fewer pairs, or with fewer pairs of one person among them, teaches nothing.
 FEWEST_PAIRS = 200
@@ -98,7 +99,10 @@ def trained_m(document: Mapping[str, Any]) -> dict[str, dict[Grade, float]]:
 
 def _linker(sessions: Sequence[Session], graded: Mapping[str, Sequence[Grades]], settings: dict[str, Any]) -> Any:
     # Heavy and seldom needed: loaded when somebody trains.
-    duckdb, pyarrow, splink = (import_module(name) for name in ("duckdb", "pyarrow", "splink"))
+    try:
+        duckdb, pyarrow, splink = (import_module(name) for name in ("duckdb", "pyarrow", "splink"))
+    except ModuleNotFoundError as error:
+        raise Fault(FaultKind.CONDITIONAL, "system.engine_missing", detail=f"needs {error.name}") from error
     fields = [comparison["output_column_name"] for comparison in settings["comparisons"]]
     left: dict[str, list[Any]] = {"pair": [], "session": [], **{name: [] for name in fields}}
     for session in sessions:

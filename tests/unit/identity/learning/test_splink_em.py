@@ -1,6 +1,7 @@
 """What is learned is what Splink estimated, and what Splink estimated is what EM gives: three ways, one number."""
 
 import random
+import sys
 from importlib import resources
 from math import log2
 
@@ -17,6 +18,7 @@ from interpayer.identity.learning.splink_em import learn
 from interpayer.identity.scoring.model import default_model, read_model
 from interpayer.identity.scoring.weigh import NO_FREQUENCIES, weigh
 from interpayer.identity.standardize import Standard
+from interpayer.model.reason import Fault
 
 BASE = resources.files("interpayer.identity.scoring").joinpath("model_default.yaml").read_text("utf-8")
 TRUE_M = {
@@ -124,6 +126,14 @@ def test_a_key_teaches_nothing_about_what_it_holds():
 def test_too_few_pairs_teach_nothing():
     with pytest.raises(ValueError, match="too few"):
         learn({"member_id": drawn_pairs(150)[0]}, default_model(), TRUE_U)
+
+
+def test_without_splink_it_is_said_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "splink", None)
+    with pytest.raises(Fault) as refused:
+        learn({"member_id": drawn_pairs(300)[0]}, default_model(), TRUE_U)
+    assert refused.value.reason == "system.engine_missing"
+    assert "splink" in refused.value.detail
 
 
 def test_pairs_of_strangers_only_teach_nothing():
