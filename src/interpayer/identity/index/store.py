@@ -32,7 +32,7 @@ near (member_no, place) as (
     select unnest(members), place from found where is_id or cardinality(members) <= %s
      union all
     select m.member_no, -q.place
-      from unnest(%s::text[]) with ordinality q (subject, place)
+      from unnest(%s::text::text[]) with ordinality q (subject, place)
       join identity.judgement j on j.kind = 'request' and j.subject = q.subject and j.superseded_at is null
       join identity.member m on m.member_id = j.member_id)
 select m.member_id, m.person_id, m.standard, n.places
@@ -53,7 +53,7 @@ select hash, member_no, number
 """
 _RULED = """
 select m.member_no, q.place
-  from unnest(%s::text[]) with ordinality q (subject, place)
+  from unnest(%s::text::text[]) with ordinality q (subject, place)
   join identity.judgement j on j.kind = 'request' and j.subject = q.subject and j.superseded_at is null
   join identity.member m on m.member_id = j.member_id
 """
@@ -89,7 +89,7 @@ def find_near(
     Fault `system.index_stale` when the index is of another form than this program reads.
     """
     flags = ["ft"[is_id] for is_id in are_ids]
-    values = [_array(hashes), _array(flags), largest + 1, largest, fingerprints, largest]
+    values = [_array(hashes), _array(flags), largest + 1, largest, _array(fingerprints), largest]
     with conn.cursor(row_factory=tuple_row, binary=True) as cursor:
         rows = cursor.execute(_NEAR, values, prepare=True).fetchall()
     near: list[Near] = []
@@ -126,7 +126,7 @@ def sweep_near(
 def members_at(conn: Connection, near: dict[int, list[int]], skipped: list[int], fingerprints: Sequence[str]) -> Found:
     """The members by number with the places they are near to, and whom a person named for the requests."""
     with conn.cursor(row_factory=tuple_row, binary=True) as cursor:
-        for number, place in cursor.execute(_RULED, [fingerprints]).fetchall() if fingerprints else ():
+        for number, place in cursor.execute(_RULED, [_array(fingerprints)]).fetchall() if fingerprints else ():
             near.setdefault(number, []).append(-place)
         rows = cursor.execute(_MEMBERS, [_array(sorted(near))]).fetchall()
     revision = next((_revision(row[1:]) for row in rows if row[0] is None), 0)
