@@ -23,6 +23,7 @@ from interpayer.identity.casework.reading import (
     list_cases,
     narrowed,
     next_unowned,
+    reviewed_by,
     sides,
 )
 
@@ -47,6 +48,7 @@ __all__ = [
     "open_case",
     "open_cases",
     "release_case",
+    "reviewed_by",
     "sides",
     "undo_decision",
 ]

@@ -11,6 +11,7 @@ from typing import Any
 
 from interpayer.audit import ledger
 from interpayer.exchange import store
+from interpayer.identity import review
 from interpayer.model.exchange import FINAL, Role, State
 from interpayer.model.reason import REASONS
 from interpayer.records import store as records_store
@@ -31,6 +32,7 @@ class Found:
     events: Sequence[Mapping[str, Any]] = ()
     received: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     quarantined: Mapping[str, int] = field(default_factory=dict)
+    reviewed: Mapping[str, Any] | None = None
 
 
 def load(conn: Connection, exchange_id: str) -> Found | None:
@@ -44,6 +46,7 @@ def load(conn: Connection, exchange_id: str) -> Found | None:
         events=ledger.events_of(conn, exchange_id),
         received=records_store.received_counts(conn, exchange_id),
         quarantined=records_store.quarantined_counts(conn, exchange_id),
+        reviewed=_reviewed(conn, row),
     )
 
 
@@ -85,7 +88,7 @@ def render(found: Found) -> dict[str, Any]:
         "standing": row["standing_id"],
         "batch": row["batch_id"],
         "case": row["case_id"],
-        "member": _member(row, details.get("match", {})),
+        "member": _member(found, details.get("match", {})),
         "permission": _permission(row, details),
         "route": details.get("route"),
         "sources": _sources(found),
@@ -111,9 +114,19 @@ def _clock(row: Mapping[str, Any], at: datetime) -> dict[str, Any]:
     }
 
 
-def _member(row: Mapping[str, Any], match: Mapping[str, Any]) -> dict[str, Any]:
+def _reviewed(conn: Connection, row: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """Who judged, where a person's word decided who is meant: in the exchange's case, or before it came."""
+    match = row["details"].get("match", {})
+    if row["member_id"] is None or (row["case_id"] is None and match.get("rule") != "review"):
+        return None
+    is_theirs = row["role"] == Role.RESPONDER.value
+    return review.reviewed_by(conn, row["id"], row["member_id"], row["partner_id"] if is_theirs else None)
+
+
+def _member(found: Found, match: Mapping[str, Any]) -> dict[str, Any]:
+    reviewed = found.reviewed or {}
     return {
-        "id": row["member_id"],
+        "id": found.row["member_id"],
         "match": {
             "disposition": match.get("disposition"),
             "confidence": match.get("confidence"),
@@ -122,6 +135,9 @@ def _member(row: Mapping[str, Any], match: Mapping[str, Any]) -> dict[str, Any]:
             "candidates": match.get("candidates"),
             "missing": match.get("missing", []),
             "policy_version": match.get("rule_version"),
+            "reviewer": reviewed.get("reviewer"),
+            "reviewed_at": _iso(reviewed.get("reviewed_at")),
+            "review_reason": reviewed.get("why"),
         },
     }
 

@@ -61,10 +61,15 @@ def rests_on_ruling(tools: Tools, conn: Connection, row: Mapping[str, Any], undo
 
 
 def rests_on_both(conn: Connection, row: Mapping[str, Any], sides: Sequence[Iterable[str]], *, since: datetime) -> bool:
-    """Whether an exchange was decided since then with members of both sides in sight: two people counted as one."""
+    """Whether an exchange was decided since then with members of both sides in sight: two people counted as one. Where
+    the evidence is forgotten already, it may have been."""
     evidence_id = row["details"].get("match", {}).get("evidence")
-    found = identity_store.evidence(conn, evidence_id) if isinstance(evidence_id, str) else None
-    if found is None or found["at"] < since:
+    if not isinstance(evidence_id, str):
+        return False
+    found = identity_store.evidence(conn, evidence_id)
+    if found is None:
+        return bool(row["received_at"] >= since)
+    if found["at"] < since:
         return False
     near = {candidate["member_id"] for candidate in found["candidates"]}
     return all(not near.isdisjoint(side) for side in sides)

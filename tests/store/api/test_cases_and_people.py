@@ -45,6 +45,9 @@ def test_a_second_person_settles_what_needs_two_names(api: Call, tools: Tools, t
     second = api("POST", f"{path}/decision", role="second", json=added).json()
     assert (second["is_settled"], second["resumed"]) == (True, [doubt.exchange_id])
     assert api("GET", path).json()["case"]["decided_by"] == "steward and Bo Lind"
+    match = api("GET", f"/exchanges/{doubt.exchange_id}").json()["member"]["match"]
+    assert (match["reviewer"], match["review_reason"]) == ("steward and Bo Lind", "documents_checked")
+    assert match["reviewed_at"]
 
 
 def test_a_decision_is_undone_with_a_reason_from_the_list(api: Call, tools: Tools) -> None:
@@ -112,7 +115,9 @@ def test_no_id_of_a_person_comes_back_in_an_error(api: Call, database: ScratchDa
         assert told.status_code == 422
         assert "pat-77" not in told.text
     with database.operator.transaction() as conn:
-        kept = conn.execute("select count(*) as n from audit.timeline where convert_from(header, 'UTF8') like '%%pat-77%%'").fetchone()
+        kept = conn.execute(
+            "select count(*) as n from audit.timeline where convert_from(header, 'UTF8') like '%%pat-77%%'"
+        ).fetchone()
     assert kept == {"n": 0}
 
 

@@ -17,7 +17,7 @@ from interpayer.identity.people.ids import NewLink
 from interpayer.model.exchange import State
 from interpayer.model.member import Identifier, IdKind
 from interpayer.model.reason import Refusal
-from interpayer.operations import cases, consents, people, recall
+from interpayer.operations import answers, cases, consents, people, recall
 from interpayer.system.clock import now
 from interpayer.system.database import Connection
 from tests.support.databases import ScratchDatabase
@@ -170,6 +170,27 @@ def test_a_split_recalls_what_would_not_have_been_released(tools: Tools, conn: C
     assert events["person.split"]["facts"]["recall"] == parted.fallout.recall_id
     assert one not in str(events["person.split"]["facts"])
     assert one not in str(events["person.merged"]["facts"])
+
+
+def test_forgotten_evidence_does_not_hide_a_wrong_release(tools: Tools, conn: Connection, twice: list[str]) -> None:
+    one, other = twice
+    people.merge(tools, conn, other, into=one, grounds=Grounds("Ana Ruiz", "enrolled_twice"), actor=ANA)
+    wrong, _ = an_answer(tools, conn, BY_SUBSCRIBER)
+    sure, _ = an_answer(tools, conn, CLEAR)
+    conn.execute("update exchange.exchange set details = jsonb_set(details, '{match,evidence}', '\"e-gone\"')")
+    parted = people.split(tools, conn, other, other=one, grounds=Grounds("Bo Lind", "new_facts"), actor=BO)
+    assert (parted.fallout.recalled, parted.fallout.others) == ((wrong,), (sure,))
+
+
+def test_the_exchange_says_who_judged(tools: Tools, conn: Connection, susan: str) -> None:
+    _, case_id = a_case(tools, conn)
+    cases.decide(tools, conn, case_id, ruling=ruling("same", susan), actor=ANA)
+    later, _ = an_answer(tools, conn, DOUBTFUL)
+    plain, _ = an_answer(tools, conn, CLEAR)
+    found = {x: answers.load(conn, x) for x in (later, plain)}
+    said = {x: answers.render(one)["member"]["match"] for x, one in found.items() if one}
+    assert (said[later]["reviewer"], said[later]["review_reason"]) == ("Ana Ruiz", "documents_checked")
+    assert (said[plain]["reviewer"], said[plain]["reviewed_at"]) == (None, None)
 
 
 def test_a_no_to_this_plan_goes_with_a_merge(tools: Tools, conn: Connection, twice: list[str]) -> None:

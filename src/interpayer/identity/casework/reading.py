@@ -147,6 +147,26 @@ def known_case(conn: Connection, case_id: str) -> CaseRow:
     return found
 
 
+def reviewed_by(conn: Connection, exchange_id: str, member_id: str, partner_id: str | None) -> dict[str, Any] | None:
+    """Who judged that this member is meant, when, why and in which case: the exchange's own case, else the one ruling
+    about this member for the partner. None when nobody did, or when it could have been one of several."""
+    rows = conn.execute(
+        """
+        select c.case_id as "case", c.decided_by as reviewer, c.decided_at as reviewed_at, c.decided_reason as why,
+               exists (select from identity.case_exchange e
+                        where e.case_id = c.case_id and e.exchange_id = %(exchange)s) as own
+          from identity.review_case c
+         where c.state = 'decided' and c.decision = 'same' and c.member_id = %(member)s
+           and coalesce(c.partner_id, '') = coalesce(%(partner)s, '')
+         order by own desc
+        """,
+        {"exchange": exchange_id, "member": member_id, "partner": partner_id},
+    ).fetchall()
+    if not rows or (not rows[0]["own"] and len(rows) > 1):
+        return None
+    return {name: value for name, value in rows[0].items() if name != "own"}
+
+
 def next_unowned(conn: Connection, *, kind: str | None = None) -> str | None:
     """The case of highest rank that nobody has, locked; None when there is none. Two who ask at once get two cases."""
     row = conn.execute(_FREE + _BY_RANK + " limit 1 for update skip locked", {"kind": kind}).fetchone()
