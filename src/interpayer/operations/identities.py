@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from hashlib import sha256
 
 from interpayer.exchange.tools import Tools
 from interpayer.exchange.transitions import Actor
@@ -45,7 +46,13 @@ def match_queries(
     """Match queries.csv; `tell` gets the answers as NDJSON in order. Every decision leaves its evidence."""
     with tools.database.transaction() as conn:
         tables = tools.resolver.tables_at(conn)
-    report = bulk_match.match_queries(floor, replace(questions, tables=tables), tell=tell)
+    answers = sha256()
+
+    def counted(lines: bytes) -> None:
+        answers.update(lines)
+        tell(lines)
+
+    report = bulk_match.match_queries(floor, replace(questions, tables=tables), tell=counted)
     with tools.database.transaction() as conn:
         tools.ledger.append(
             conn,
@@ -55,11 +62,14 @@ def match_queries(
                     "run": report.run_id,
                     "queries": report.queries,
                     "resumed": report.resumed,
+                    "crowded": report.crowded,
                     "states": dict(report.states),
                     "purpose": questions.purpose,
                     "rule_version": tables.rules.version,
                     "model_version": tables.model.version,
                     "threshold_version": tables.thresholds.version,
+                    # the answers with their evidence ids: whoever has the file can show that it is this one
+                    "answers_sha256": answers.hexdigest(),
                 },
             ),
         )

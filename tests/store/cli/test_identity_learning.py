@@ -1,6 +1,7 @@
 """`interpayer identity train, calibrate, adopt, explain, policy`: from files to what is in force, and why."""
 
 import csv
+import hashlib
 import json
 
 import pytest
@@ -112,6 +113,13 @@ def test_explain_in_words_with_a_waterfall(loaded, folder):
     nobody = next(one for one in map(json.loads, answers) if one["state"] == "none")
     assert "Nobody:" in loaded("identity", "explain", nobody["evidence_id"]).stdout
     assert loaded("identity", "explain", "e-unknown").exit_code == output.NOT_FOUND
+
+
+def test_the_ledger_knows_which_answers_were_given(loaded, folder, database):
+    answers = loaded("identity", "match", str(folder / "queries.csv"), "--processes", "1").stdout
+    with database.owner.transaction() as conn:
+        row = conn.execute("select header from audit.event where name = 'queries.matched'").fetchone()
+    assert hashlib.sha256(answers.encode()).hexdigest() in bytes(row["header"]).decode()
 
 
 def test_values_are_shown_to_a_named_steward_who_says_why(loaded, admin, folder, database):

@@ -141,6 +141,8 @@ def test_what_was_in_force_stays_readable_and_the_same_file_changes_nothing(data
         assert store.in_force(conn)[THRESHOLDS]["adopted_by"] == "Ana Ruiz"
         assert read_thresholds(store.content_of(conn, one.version)).version == one.version
         assert store.content_of(conn, "t-unknown") is None
+        before = default_tables().thresholds.version
+        assert read_thresholds(store.content_of(conn, before)).version == before, "what had come with the release"
 
 
 @pytest.mark.parametrize("text", ["", "format: 1", "certain: 3", "{", "format: 1\neverywhere: {certain: high}"])

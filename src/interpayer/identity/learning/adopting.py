@@ -57,6 +57,10 @@ def adopt(conn: Connection, text: str, *, by: str, why: str) -> Adopted:
         raise Refusal("request.malformed", "say why it is adopted")
     kind = kind_of(text)
     version = _READ[kind](text).version
+    if kind not in store.in_force(conn):
+        # What decided until now came with the release: the decisions that name it stay readable after an upgrade.
+        shipped = shipped_text(kind)
+        store.keep_before(conn, kind, _READ[kind](shipped).version, shipped)
     return Adopted(kind, version, store.adopt(conn, kind, version, content=text, by=by, why=why.strip()))
 
 

@@ -56,6 +56,18 @@ def adopt(conn: Connection, kind: str, version: str, *, content: str, by: str, w
     return True
 
 
+def keep_before(conn: Connection, kind: str, version: str, content: str) -> None:
+    """Keep the file that came with the release, as one that was in force before."""
+    conn.execute(
+        """
+        insert into identity.adopted (kind, version, content, adopted_by, why, superseded_at)
+        select %s, %s, %s, 'the release', 'shipped', clock_timestamp()
+         where not exists (select from identity.adopted where version = %s)
+        """,
+        [kind, version, content, version],
+    )
+
+
 def in_force(conn: Connection) -> dict[str, dict[str, Any]]:
     """The adopted model and thresholds in force, by kind; a kind that was never adopted is absent."""
     rows = conn.execute(
