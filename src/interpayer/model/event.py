@@ -35,6 +35,7 @@ EVENTS: dict[str, str] = {
     "case.assigned": "A case has an owner.",
     "case.decided": "A named person decided a case.",
     "case.proposed": "A named person decided a case that needs a second name.",
+    "case.overdue": "The promised time of a case passed.",
     "case.undone": "A named person took back the decision of a case.",
     "person.merged": "Two members were judged to be one person.",
     "person.split": "Members that were one person were judged to be two.",

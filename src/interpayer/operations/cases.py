@@ -13,6 +13,7 @@ from interpayer.model.exchange import Role, State
 from interpayer.model.reason import Refusal
 from interpayer.operations.undoing import Fallout, contain, of_members, rests_on_ruling
 from interpayer.records import store as records_store
+from interpayer.system.clock import now
 from interpayer.system.database import Connection
 
 _TURNED_AWAY = "identity.reviewer_refused"
@@ -139,6 +140,22 @@ def undo(tools: Tools, conn: Connection, case_id: str, *, reason: str, actor: Ac
     )
     tools.ledger.append(conn, event)
     return TakenBack(case_id, undone.is_open, tuple(waiting), fallout)
+
+
+def note_overdue(tools: Tools, conn: Connection, *, limit: int) -> int:
+    """Put on the ledger which cases passed their promised time, each once; how many. It stops nothing."""
+    late = review.flag_overdue(conn, now(), limit)
+    events = [
+        Event(
+            *("case.overdue", f"case:{found.id}", "process", "interpayer"),
+            outcome="late",
+            partner_id=found.partner_id,
+            facts={"case": found.id, "kind": found.kind, "risk": found.risk, "owner": found.assigned_to},
+        )
+        for found in late
+    ]
+    tools.ledger.append_many(conn, events)
+    return len(late)
 
 
 def _turned_away(conn: Connection, exchange_id: str) -> bool:

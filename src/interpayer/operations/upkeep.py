@@ -17,7 +17,7 @@ from interpayer.identity.learning import store as learning_store
 from interpayer.identity.published import default_policy
 from interpayer.model.event import Event
 from interpayer.model.exchange import State
-from interpayer.operations import guessing, standing
+from interpayer.operations import cases, guessing, standing
 from interpayer.operations.rebuilding import rebuild_files
 from interpayer.system.clock import now
 from interpayer.system.database import Connection
@@ -59,6 +59,11 @@ def _overdue(tools: Tools, conn: Connection) -> int:
         conn, [Event(*("exchange.overdue", x, "process", "interpayer"), exchange_id=x, outcome="late") for x in ids]
     )
     return len(ids)
+
+
+def _overdue_cases(tools: Tools, conn: Connection) -> int:
+    """A decision that is owed is late: flagged, on the ledger, first in the queue."""
+    return cases.note_overdue(tools, conn, limit=_LIMIT)
 
 
 def _given_up(tools: Tools, conn: Connection) -> int:
@@ -130,6 +135,7 @@ def _old_evidence(_tools: Tools, conn: Connection) -> int:
 _TASKS: dict[str, tuple[Callable[[Tools, Connection], int], float]] = {
     "standing": (_standing, 1.0),
     "overdue": (_overdue, 10.0),
+    "overdue_cases": (_overdue_cases, 10.0),
     "given_up": (_given_up, 10.0),
     "expired_files": (_expired_files, 10.0),
     "leftovers": (_leftovers, 60.0),

@@ -218,6 +218,17 @@ def test_two_who_take_the_next_case_get_two(database, pair):
         assert [row.id for row in mine] == [taken[1]]
 
 
+def test_a_late_case_is_flagged_once(database, pair):
+    with database.operator.transaction() as conn:
+        late = opened(conn, pair, due_in=-timedelta(hours=1))
+        opened(conn, pair, fingerprint=None, exchange_id="x-2")
+        done = opened(conn, pair, fingerprint=None, exchange_id="x-3", due_in=-timedelta(hours=1))
+        rule(conn, done, "Ann", "different")
+    with database.worker.transaction() as conn:
+        assert [row.id for row in review.flag_overdue(conn, now(), 10)] == [late]
+        assert review.flag_overdue(conn, now(), 10) == []
+
+
 @pytest.mark.parametrize(
     "change",
     [

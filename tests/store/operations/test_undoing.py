@@ -148,6 +148,13 @@ def test_the_first_of_two_names_moves_nothing(tools: Tools, conn: Connection, su
     assert {"case.proposed", "case.decided"} <= set(names)
 
 
+def test_a_late_case_is_on_the_ledger_once(tools: Tools, conn: Connection, susan: str) -> None:
+    _, case_id = a_case(tools, conn)
+    assert (cases.note_overdue(tools, conn, limit=10), cases.note_overdue(tools, conn, limit=10)) == (1, 0)
+    (event,) = [event for event in search(conn, limit=50) if event["name"] == "case.overdue"]
+    assert (event["facts"]["case"], event["outcome"]) == (case_id, "late")
+
+
 def test_a_split_recalls_what_would_not_have_been_released(tools: Tools, conn: Connection, twice: list[str]) -> None:
     one, other = twice
     early, _ = an_answer(tools, conn, CLEAR)

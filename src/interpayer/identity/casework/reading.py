@@ -173,6 +173,22 @@ def next_unowned(conn: Connection, *, kind: str | None = None) -> str | None:
     return row["case_id"] if row else None
 
 
+def flag_overdue(conn: Connection, at: datetime, limit: int) -> list[CaseRow]:
+    """Note which undecided cases passed their promised time, each once; these cases."""
+    rows = conn.execute(
+        """
+        update identity.review_case set overdue_at = %s
+         where case_id in (select case_id from identity.review_case
+                            where overdue_at is null and state in ('open', 'assigned') and due_at < %s
+                            order by due_at limit %s for update skip locked)
+        returning case_id
+        """,
+        [at, at, limit],
+    ).fetchall()
+    found = (case(conn, row["case_id"]) for row in rows)
+    return [one for one in found if one is not None]
+
+
 def sides(conn: Connection, vault: Vault, case_id: str, *, masked: bool = True) -> dict[str, Any]:
     """Who was asked for and who may be meant, side by side; masked unless a person needs more (an event of its own)."""
     row = conn.execute("select asked, candidates from identity.review_case where case_id = %s", [case_id]).fetchone()
