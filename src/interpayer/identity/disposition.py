@@ -58,6 +58,8 @@ def decide(
         found = hearing.by_rule(fitting, second) if fitting else hearing.by_weight(chosen, second)
         if found.member_id and chosen and rules.coverage_gap and _lies_outside(card, chosen.known.coverages):
             found = _Finding(Disposition.REVIEW, "identity.coverage_gap", None, found.rule)
+    if found.member_id and chosen:
+        found = found._replace(member_id=hearing.survivor(chosen))
     return hearing.with_evidence(found, chosen, second)
 
 
@@ -147,6 +149,11 @@ class _Hearing:
             return None
         others = [j for j in self.judged if not self._is_same(chosen, j)]
         return max(others, key=lambda j: j.total, default=None)
+
+    def survivor(self, chosen: Judged) -> str:
+        """The member that stands for the person: of linked ones the survivor, where it is near."""
+        person = chosen.known.person_id
+        return person if any(j.known.member_id == person for j in self.judged) else chosen.known.member_id
 
     def score(self, judged: Judged) -> float:
         """The odds, in bits, against all people held: that it is this one and not just anybody."""

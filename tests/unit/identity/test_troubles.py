@@ -164,6 +164,14 @@ def test_linked_members_are_one_person():
     assert decided(susan(), NO_CARD, rows).member_id == "m-1"
 
 
+def test_of_linked_members_the_survivor_is_named_though_another_is_more_alike():
+    survivor = held(susan("Susana", ssn4=None, phone=None), a_coverage("K1-00"), member="m-1")
+    merged = held(susan(), CARD, member="m-2", person_id="m-1")
+    assert decided(susan(), CARD, [survivor, merged]).member_id == "m-1"
+    assert decided(susan(), NO_CARD, [survivor, merged]).member_id == "m-1"
+    assert decided(susan(), NO_CARD, [merged]).member_id == "m-2"
+
+
 def test_between_payers_an_insurance_id_is_needed():
     member = [held(susan(), CARD)]
     assert decided(susan(), NO_CARD, member, purpose="payer_to_payer").disposition.value == "review"
