@@ -124,6 +124,9 @@ class _Hearing:
             reason = "identity.weak"
         if reason is None:
             return _Finding(Disposition.CERTAIN, "identity.certain", best.known.member_id, BY_WEIGHT)
+        others = (j for j in self.judged if j.known.person_id != best.known.person_id)
+        if reason == "identity.weak" and any(self._is_close(best, other) for other in others):
+            reason = "identity.ambiguous"
         return _Finding(Disposition.REVIEW, reason, None, best.rule or BY_WEIGHT)
 
     def unsure(self) -> _Finding:
