@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TypeVar
 
+from interpayer.identity.addresses import clean_postal_code, standard_line
 from interpayer.model.member import Coverage, Demographics, IdKind, Name
 
 _NO_GIVEN = {
@@ -23,21 +24,32 @@ _NO_ID = {
     "UNKNOWN", "UNK", "NONE", "NA", "NULL", "TEST", "PENDING", "NOTAPPLICABLE", "123456789", "1234567890",
     "987654321",
 }  # fmt: skip
-_NO_LINE = {"UNKNOWN", "NONE", "NA", "GENERAL DELIVERY", "HOMELESS", "NO FIXED ADDRESS", "NO ADDRESS"}
-_NO_MAIL = ("none@", "noemail@", "no@", "na@", "unknown@", "test@", "noreply@")
-_NO_PHONE = frozenset({"1234567890", "0123456789", "5551234567"})
-_NO_DAY = frozenset({date(1900, 1, 1), date(1901, 1, 1)})
+_NO_MAIL = (
+    "none@", "noemail@", "no@", "na@", "n/a@", "unknown@", "test@", "noreply@", "no-reply@", "donotreply@", "x@",
+    "nobody@", "no.email@", "declined@", "refused@",
+)  # fmt: skip
+_NO_PHONE = frozenset({"1234567890", "0123456789", "5551234567", "9876543210"})
+_NO_DAY = frozenset({date(1899, 12, 30), date(1899, 12, 31), date(1900, 1, 1), date(1901, 1, 1)})
+# Numbers that were printed on sample cards, or typed to get past a field.
+_NO_SSN = frozenset({"123456789", "987654321", "078051120", "219099999"})
+# Letters that no accent parts from a plain one, and the many signs for an apostrophe.
+_PLAIN = str.maketrans({
+    "\u0142": "l", "\u0141": "L", "\u00f8": "o", "\u00d8": "O", "\u00df": "ss", "\u00e6": "ae", "\u00c6": "AE",
+    "\u0153": "oe", "\u0152": "OE", "\u0111": "d", "\u0110": "D", "\u00f0": "d", "\u00d0": "D", "\u00fe": "th",
+    "\u00de": "TH", "\u0131": "i", "\u2018": "", "\u2019": "", "\u02bb": "", "\u02bc": "", "\u00b4": "",
+    "\u2032": "", "\u200b": "", "\u200c": "", "\u200d": "", "\ufeff": "", "\u00ad": "",
+})  # fmt: skip
+_DROPPED = str.maketrans("", "", "'.`")
+# What is no Latin letter cannot be compared with what a plan holds: it is missing, never different.
+_NOT_WORD = re.compile(r"[^0-9A-Z]+")
+_NOT_ID = re.compile(r"[^0-9A-Z]")
+_NOT_DIGIT = re.compile(r"\D")
 _SUFFIXES = {
     "JR": "JR", "JUNIOR": "JR", "II": "JR", "2ND": "JR", "SR": "SR", "SENIOR": "SR", "I": "SR",
     "III": "III", "3RD": "III", "IV": "IV", "4TH": "IV", "V": "V", "5TH": "V",
 }  # fmt: skip
-_STREETS = {
-    "STREET": "ST", "AVENUE": "AVE", "AV": "AVE", "ROAD": "RD", "DRIVE": "DR", "LANE": "LN", "COURT": "CT",
-    "CIRCLE": "CIR", "PLACE": "PL", "BOULEVARD": "BLVD", "TERRACE": "TER", "PARKWAY": "PKWY", "HIGHWAY": "HWY",
-    "SQUARE": "SQ", "TRAIL": "TRL", "NORTH": "N", "SOUTH": "S", "EAST": "E", "WEST": "W", "NORTHEAST": "NE",
-    "NORTHWEST": "NW", "SOUTHEAST": "SE", "SOUTHWEST": "SW", "APARTMENT": "APT", "UNIT": "APT", "SUITE": "APT",
-    "STE": "APT", "NO": "APT", "MOUNT": "MT", "SAINT": "ST", "WY": "WAY",
-}  # fmt: skip
+_TITLES = frozenset({"MR", "MRS", "MS", "MISS", "DR", "REV", "PROF"})
+_DEGREES = frozenset({"MD", "PHD", "DDS", "ESQ", "RN", "JD", "CPA"})
 _T = TypeVar("_T")
 _SEXES = {"M": "M", "MALE": "M", "F": "F", "FEMALE": "F"}
 
@@ -91,7 +103,9 @@ def clean_name(name: Name) -> tuple[tuple[str, ...], str | None, str | None]:
     """Given names, family and suffix of one name; placeholders vanish, a suffix is found wherever it hides."""
     family, found = _split_suffix(_words(name.family))
     given, hidden = _split_suffix([word for part in name.given for word in _words(part)])
-    suffix = _SUFFIXES.get("".join(_words(name.suffix))) or found or hidden
+    suffix = (_SUFFIXES.get("".join(_words(name.suffix))) if name.suffix else None) or found or hidden
+    if len(given) > 1 and given[0] in _TITLES:
+        given = given[1:]
     kept = tuple(word for word in given if word not in _NO_GIVEN)
     return kept, " ".join(family) if family and "".join(family) not in _NO_FAMILY else None, suffix
 
@@ -103,19 +117,23 @@ def clean_birth_date(day: date | None) -> date | None:
 
 def clean_id(value: str | None) -> str | None:
     """An insurance id without separators; fillers are missing."""
-    text = re.sub(r"[^0-9A-Z]", "", (value or "").upper())
+    text = (value or "").upper()
+    text = text if text.isascii() and text.isalnum() else _NOT_ID.sub("", text)
     return text if len(text) >= 4 and len(set(text)) > 1 and text not in _NO_ID else None
 
 
 def clean_ssn4(value: str | None) -> str | None:
-    """The last four digits; 0000 and 9999 are fillers."""
-    digits = re.sub(r"\D", "", value or "")[-4:]
-    return digits if len(digits) == 4 and digits not in ("0000", "9999") else None
+    """The last four digits; 0000 and 9999 are fillers, and so are whole numbers that are nobody's."""
+    digits = _digits(value)
+    if len(digits) == 9 and (digits in _NO_SSN or len(set(digits)) == 1):
+        return None
+    last = digits[-4:]
+    return last if len(last) == 4 and last not in ("0000", "9999") else None
 
 
 def clean_phone(value: str | None) -> str | None:
     """Ten digits of a US number; fillers are missing."""
-    digits = re.sub(r"\D", "", value or "")
+    digits = _digits(value)
     digits = digits[1:] if len(digits) == 11 and digits[0] == "1" else digits
     return digits if len(digits) == 10 and len(set(digits)) > 2 and digits not in _NO_PHONE else None
 
@@ -123,20 +141,13 @@ def clean_phone(value: str | None) -> str | None:
 def clean_email(value: str | None) -> str | None:
     """A mail address in lower case; fillers are missing."""
     text = (value or "").strip().lower()
-    return text if "@" in text and not text.startswith(_NO_MAIL) else None
-
-
-def clean_postal_code(value: str | None) -> str | None:
-    """The first five digits of a ZIP code; fillers are missing."""
-    digits = re.sub(r"\D", "", value or "")[:5]
-    return digits if len(digits) == 5 and digits not in ("00000", "99999", "12345") else None
+    name, at, place = text.rpartition("@")
+    return text if at and name and "." in place and not text.startswith(_NO_MAIL) else None
 
 
 def clean_line(value: str | None) -> str | None:
-    """A street line with one spelling for street types, directions and units."""
-    words = [_STREETS.get(word, word) for word in _words((value or "").replace("#", " APT "))]
-    text = " ".join(word for n, word in enumerate(words) if n == 0 or word != words[n - 1])
-    return text if text and text not in _NO_LINE else None
+    """A street line with one spelling for street types, directions, units and post office boxes."""
+    return standard_line(_words((value or "").replace("#", " APT ")))
 
 
 def as_document(standard: Standard) -> dict[str, object]:
@@ -160,14 +171,26 @@ def as_document(standard: Standard) -> dict[str, object]:
 
 def _words(value: str | None) -> list[str]:
     letters = value or ""
-    if not letters.isascii():
-        plain = unicodedata.normalize("NFKD", letters.replace("\u2019", ""))
-        letters = "".join(c for c in plain if not unicodedata.combining(c))
-    return re.sub(r"[^0-9A-Z]+", " ", letters.upper().replace("'", "").replace(".", "")).split()
+    if letters.isascii():
+        if letters.isalpha():
+            return [letters.upper()]
+        return _NOT_WORD.sub(" ", letters.upper().translate(_DROPPED)).split()
+    plain = unicodedata.normalize("NFKD", letters.translate(_PLAIN))
+    bare = "".join(c for c in plain if not unicodedata.combining(c))
+    return _NOT_WORD.sub(" ", bare.upper().translate(_DROPPED)).split()
+
+
+def _digits(value: str | None) -> str:
+    text = value or ""
+    return text if text.isascii() and text.isdecimal() else _NOT_DIGIT.sub("", text)
 
 
 def _split_suffix(words: list[str]) -> tuple[list[str], str | None]:
-    if len(words) > 1 and words[-1] in _SUFFIXES and words[-1] not in ("I", "V"):
+    if len(words) < 2:
+        return words, None
+    if words[-1] in _DEGREES:
+        return _split_suffix(words[:-1])
+    if words[-1] in _SUFFIXES and words[-1] not in ("I", "V"):
         return words[:-1], _SUFFIXES[words[-1]]
     return words, None
 
