@@ -96,7 +96,7 @@ caller.too_many | More calls than agreed. | Wait as told by Retry-After. | later
 caller.slowed | Too many different requests of one kind were made; answers come more slowly. | Wait as told by Retry-After; send what the member's card says. | later | caller
 caller.guessing | The pattern of requests looks like guessing. | Talk to the contact of this payer. | after_change | caller
 caller.not_permitted | This person's role does not allow this. | Ask somebody who has the role. | after_change | operator
-identity.certain | Exactly one person fits by a deterministic rule. | Nothing to do. | no | plan
+identity.certain | Exactly one person fits, by a rule or by the weight of the evidence. | Nothing to do. | no | plan
 identity.ambiguous | More than one person fits. | Send more identifying data. | after_change | caller
 identity.weak | The evidence is too weak to be certain. | Send the member id of the old card and the full birth date. | after_change | caller
 identity.conflict_birth_date | An id fits, the birth date does not. | Check the birth date. | after_change | caller
