@@ -116,6 +116,8 @@ def match(  # noqa: PLR0913 -- an option each
     states = ", ".join(f"{number:,} {state}" for state, number in sorted(report.states.items()))
     again = f" ({report.resumed:,} were answered before a cut)" if report.resumed else ""
     output.say(f"{report.queries:,} queries: {states or 'none'}{again}")
+    if report.crowded:
+        output.say(f"{report.crowded:,} queries had a fact that too many members share to look at: a filler, perhaps")
 
 
 @app.command()

@@ -1,7 +1,7 @@
 """Who is meant: candidates from the index, the decision from `disposition`, rulings of people honored (tour stop 4)."""
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib import resources
@@ -9,7 +9,7 @@ from importlib import resources
 import orjson
 
 from interpayer.identity import disposition
-from interpayer.identity.blocking import ID_KINDS, sought_keys
+from interpayer.identity.blocking import ID_KINDS, person_keys, sought_keys
 from interpayer.identity.disposition import Known, Outcome, Scales
 from interpayer.identity.evidence import confidence, masked
 from interpayer.identity.index.candidates import Engine, PostgresEngine, Sought
@@ -55,10 +55,13 @@ class Tables:
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """A decision, and the plan's own key of the member it names (where a load named one)."""
+    """A decision, the plan's own key of the member it names (where a load named one), and how many of the query's keys
+    were skipped because too many people share them.
+    """
 
     match: Match
     own_key: str | None
+    skipped: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +154,10 @@ class Resolver:
             tables.thresholds.for_(partner, purpose),
             self._frequencies.at(conn, found.revision),
         )
-        return [self._decide(one, near[n], scales) for n, one in enumerate(asked)]
+        decided = [self._decide(one, near[n], scales) for n, one in enumerate(asked)]
+        for n, skipped in _skipped(asked, found).items():
+            decided[n] = self._look_again(asked[n], decided[n], skipped)
+        return decided
 
     def verify(self, conn: Connection, demographics: Demographics, member_id: str) -> Match:
         """Whether demographics that came back are really this member's; `Refusal` when the member is unknown."""
@@ -223,6 +229,17 @@ class Resolver:
         unusable = masked(asked.query.demographics, card, asked.standard)
         return Decided(self._match(outcome, scales, unusable), own_key)
 
+    def _look_again(self, asked: _Asked, decided: Decided, skipped: Collection[int]) -> Decided:
+        """Nobody is certain by weight while all who share the name and the birth date are too many to look at."""
+        match = decided.match
+        keys = list(person_keys(asked.standard, self.rules.nicknames))
+        hashes = zip(keys, self._keys.hashes(keys, asked.query.payer), strict=True)
+        unseen = all(hashed in skipped for (kind, _), hashed in hashes if kind in ("birth_given", "birth_family"))
+        if match.member_id is None or match.rule != disposition.BY_WEIGHT or not unseen:
+            return replace(decided, skipped=len(skipped))
+        doubt = replace(match, disposition=Disposition.REVIEW, reason="identity.ambiguous", member_id=None)
+        return Decided(replace(doubt, confidence=None), None, len(skipped))
+
     def _match(self, outcome: Outcome, scales: Scales | None, unusable: tuple[str, ...] = ()) -> Match:
         return Match(
             disposition=outcome.disposition,
@@ -253,6 +270,17 @@ def resolve_member(
     written: `identity.store.save_evidence(conn, [match])` keeps it. Who asks often keeps a `Resolver` instead.
     """
     return Resolver(vault, tables or default_tables()).resolve(conn, query, purpose=purpose)
+
+
+def _skipped(asked: Sequence[_Asked], found: Found) -> dict[int, set[int]]:
+    """By the place of the query the hashes of its keys that too many share."""
+    skipped: dict[int, set[int]] = defaultdict(set)
+    if found.skipped:
+        owners = [(n, hashed) for n, one in enumerate(asked) for hashed in one.hashes]
+        for place in found.skipped:
+            n, hashed = owners[place - 1]
+            skipped[n].add(hashed)
+    return skipped
 
 
 def _as_asked(plain: Known, query: Query, indexed: Indexed, ruling: str | None) -> Known:

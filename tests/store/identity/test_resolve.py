@@ -1,5 +1,6 @@
 """Resolving against the store: one query and many decide alike; people's rulings are honored."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -238,3 +239,26 @@ def test_the_door_cannot_change_people(database, susan):
     counted = {"guess_try", "guess_tally"}
     assert {r["table_name"] for r in rights} == {"review_case", "case_exchange", "evidence", "guess_alarm"} | counted
     assert {r["privilege_type"] for r in rights if r["table_name"] not in counted} == {"INSERT"}
+
+
+def test_a_namesake_among_too_many_to_look_at_is_nobody_certain(database):
+    crowd = [
+        a_row(
+            a_person("Susan", ssn4=f"{n:04d}", phone=f"513-960-{n:04d}", address=None),
+            a_coverage(f"W30000{n:04d}", subscriber_id=f"W3000{n:04d}"),
+            row=n,
+        )
+        for n in range(1, 230)
+    ]
+    asked = a_query(crowd[7].demographics)
+    found = []
+    for largest in (500, 200):
+        with database.operator.transaction() as conn:
+            upsert_enrollments(conn, VAULT, crowd)
+            rules = replace(default_rules(), largest_block=largest)
+            found.append(Resolver(VAULT, rules).decide_many(conn, [asked], purpose="")[0])
+    looked, unseen = found
+    assert looked.skipped == 0
+    assert unseen.skipped >= 2
+    assert (looked.match.disposition, looked.match.rule) == (Disposition.CERTAIN, "P")
+    assert (unseen.match.disposition, unseen.match.reason) == (Disposition.REVIEW, "identity.ambiguous")

@@ -47,11 +47,14 @@ class Questions:
 
 @dataclass(slots=True)
 class MatchReport:
-    """What a run did: how many queries, how many of each state, how many were answered by a run that was cut off."""
+    """What a run did: how many queries, how many of each state, how many were answered by a run that was cut off, and
+    how many had a key that too many people share to look at.
+    """
 
     run_id: str
     queries: int = 0
     resumed: int = 0
+    crowded: int = 0
     states: Counter[str] = field(default_factory=Counter)
 
 
@@ -96,17 +99,26 @@ def match_queries(floor: Floor, questions: Questions, *, tell: Callable[[bytes],
         )
         run_id, done = store.begin_run(conn, new_id("j"), digest=digest, by=questions.by)
         report = MatchReport(run_id)
-        for queries, counted, lines, again in _answers(floor, questions, run_id, done):
-            report.queries += queries
-            report.states.update(counted)
-            report.resumed += queries if again else 0
-            tell(lines)
+        for part in _answers(floor, questions, run_id, done):
+            number = part.states.total()
+            report.queries += number
+            report.states.update(part.states)
+            report.resumed += number if part.again else 0
+            report.crowded += part.crowded
+            tell(part.lines)
         with conn.transaction():
             store.end_run(conn, run_id, report.queries)
     return report
 
 
-_Answers = tuple[int, Counter[str], bytes, bool]
+@dataclass(frozen=True, slots=True)
+class _Answers:
+    """The answers of one chunk; `again` when a run before had them already."""
+
+    lines: bytes
+    states: Counter[str]
+    crowded: int = 0
+    again: bool = False
 
 
 def open_duckdb(path: Path, _: Floor) -> Engine:
@@ -138,7 +150,7 @@ def _match(piece: _Piece) -> _Answers:
         if not piece.rows:
             lines = lane.keys.unseal(store.kept_answers(conn, piece.run_id, piece.chunk), owner)
             states = Counter(orjson.loads(line)["state"] for line in lines.splitlines())
-            return states.total(), states, lines, True
+            return _Answers(lines, states, again=True)
         rows = [as_row(piece.header, cells, is_query=True) for cells in piece.rows]
         queries = [read_query(row, payer=lane.questions.payer) for row in rows]
         decided = lane.resolver.decide_many(
@@ -147,7 +159,8 @@ def _match(piece: _Piece) -> _Answers:
         save_new_evidence(conn, [one.match for one in decided])
         lines = b"".join([_line(row["query_id"], one) for row, one in zip(rows, decided, strict=True)])
         store.keep_answers(conn, piece.run_id, piece.chunk, lane.keys.seal(lines, owner))
-    return len(rows), Counter(one.match.disposition.value for one in decided), lines, False
+    states = Counter(one.match.disposition.value for one in decided)
+    return _Answers(lines, states, crowded=sum(one.skipped > 0 for one in decided))
 
 
 def _line(query_id: str, decided: Decided) -> bytes:
