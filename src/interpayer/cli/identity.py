@@ -106,8 +106,11 @@ def match(  # noqa: PLR0913 -- an option each
             shown.at(told)
 
         floor = floor_of(session)
+        with tools.database.transaction() as conn:
+            tables = tools.resolver.tables_at(conn)
         questions = Questions(
             *(file, payer or tools.entity.identifier, actor.id, purpose),
+            tables=tables,
             engine=_engine(engine, floor, ends),
             lanes=processes,
         )
