@@ -93,14 +93,15 @@ def desk(town: Town, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]
 
 
 def _fill(one: Installation, folder: Path) -> None:
-    """The same people at every payer; who is enrolled twice has the same phone both times."""
+    """The same people at every payer; who is enrolled twice has two numbers on one card."""
     rows = []
+    twice = {"asking": TWICE_HERE, "asked": TWICE_THERE}.get(one.name)
     for human in EVERYBODY:
         wish = opted_in("asked", member_id=number(human, "asked")) if human is STANDING and one.name == "asking" else {}
-        rows.append(human.row(number(human, one.name), phone=_phone(human), **wish))
-    twice = {"asking": TWICE_HERE, "asked": TWICE_THERE}.get(one.name)
+        card = {"subscriber_id": _card(one.name)["value"]} if human is twice else {}
+        rows.append(human.row(number(human, one.name), phone=_phone(human), **wish, **card))
     if twice:
-        rows.append(twice.row(f"{one.name}-2000", phone=_phone(twice)))
+        rows.append(twice.row(f"{one.name}-2000", phone=_phone(twice), subscriber_id=_card(one.name)["value"]))
     enroll(one, folder, rows)
     if one.name == "asking":
         return
@@ -115,20 +116,27 @@ def _phone(human: Human) -> str:
     return f"402555{2000 + EVERYBODY.index(human)}"
 
 
+def _card(payer: str) -> dict[str, str]:
+    """The number of a card that several members share."""
+    return {"type": "subscriber_id", "value": f"{payer}-770077", "issuer": payer}
+
+
 def _begin_doubtful(desk: Desk) -> None:
     """Here one person is our member twice; there another one is, and the card names neither."""
     for member_number in (number(TWICE_HERE, "asking"), "asking-2000"):
         allow(desk.asking, member_id_of(desk.town, desk.asking, member_number), "asked")
     ours = TWICE_HERE.asked({"asked": number(TWICE_HERE, "asked")}) | {"phones": [_phone(TWICE_HERE)]}
+    ours["external_identifiers"].append(_card("asking"))
     desk.begun["twice here"] = ask(desk.asking, "asked", ours)
     desk.begun["twice here, again"] = ask(desk.asking, "asked", ours)
     allow(desk.asking, desk.member(TWICE_THERE), "asked")
-    desk.begun["twice there"] = _ask_with_a_foreign_card(desk)
+    desk.begun["twice there"] = _ask_with_a_shared_card(desk)
 
 
-def _ask_with_a_foreign_card(desk: Desk) -> str:
-    cards = {"asked": "asked-9999", "asking": number(TWICE_THERE, "asking")}
-    return ask(desk.asking, "asked", TWICE_THERE.asked(cards))
+def _ask_with_a_shared_card(desk: Desk) -> str:
+    theirs = TWICE_THERE.asked({"asking": number(TWICE_THERE, "asking")})
+    theirs["external_identifiers"].append(_card("asked"))
+    return ask(desk.asking, "asked", theirs)
 
 
 def test_the_same_key_and_body_are_the_same_exchange_and_another_body_is_refused(desk: Desk) -> None:
@@ -174,6 +182,7 @@ def test_a_doubt_about_our_own_member_waits_for_a_person_and_then_goes_on_by_its
     found = settled(desk.asking, exchange_id)
     assert (found["state"], found["reason"]) == ("in_review", "identity.ambiguous")
     assert counterpart(desk.asked, found) == [], "nobody was asked before it was clear who is meant"
+    assert settled(desk.asking, desk.begun["twice here, again"])["state"] == "in_review"
     (case,) = desk.open_cases(desk.asking, exchange_id)
     chosen = desk.member(TWICE_HERE)
     ruling = {**SAME, "member_id": chosen}
@@ -194,7 +203,7 @@ def test_a_doubt_at_the_other_payer_is_decided_there_and_found_on_the_next_reque
     chosen = member_id_of(desk.town, desk.asked, "asked-2000")
     status, decided = desk.asked.api("POST", f"/cases/{case['id']}/decision", {**SAME, "member_id": chosen})
     assert (status, decided["answered_on_next_request"]) == (200, [theirs["exchange"]])
-    again = settled(desk.asking, _ask_with_a_foreign_card(desk))
+    again = settled(desk.asking, _ask_with_a_shared_card(desk))
     assert again["state"] == "completed"
     (theirs,) = counterpart(desk.asked, again)
     assert theirs["member"]["id"] == chosen
