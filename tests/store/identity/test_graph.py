@@ -3,7 +3,15 @@
 import pytest
 
 from interpayer.identity.enrollment import upsert_enrollments
-from interpayer.identity.graph import Grounds, lineage, merge_members, person_members, split_members, survivor
+from interpayer.identity.graph import (
+    Grounds,
+    lineage,
+    merge_as_told,
+    merge_members,
+    person_members,
+    split_members,
+    survivor,
+)
 from interpayer.model.reason import Refusal
 from interpayer.system.keys import Vault
 from tests.support.people import a_coverage, a_person, a_row
@@ -80,6 +88,19 @@ def test_that_they_are_two_holds_against_a_merge_over_others(conn, members):
     assert together(conn, a) == {a}
     merge_members(conn, a, b, grounds=ANN)
     assert together(conn, a) == {a, b, c}, "who names the two themselves judges anew"
+
+
+def test_a_feed_never_overrules_a_person(conn, members):
+    a, b, c, *_ = members
+    feed = Grounds("feed", "merged_into", source="enrollment")
+    assert merge_as_told(conn, a, b, grounds=feed)
+    assert not merge_as_told(conn, b, a, grounds=feed), "the same every night is nothing new"
+    split_members(conn, a, b, grounds=BOB)
+    assert merge_as_told(conn, c, b, grounds=feed)
+    for one, into in ((a, b), (a, c), (c, a)):
+        assert not merge_as_told(conn, one, into, grounds=feed)
+    assert (together(conn, a), together(conn, b)) == ({a}, {b, c})
+    assert {edge.source for edge in lineage(conn, c) if edge.decision == "same"} == {"enrollment"}
 
 
 def test_everything_that_was_judged_can_be_read(conn, members):

@@ -28,6 +28,7 @@ from interpayer.system.database import Connection, Database
 CHUNK = 4_000
 # Who says that two rows are one person, where the file does.
 LOADER = "identity load"
+_MERGED = graph.Grounds(LOADER, "merged_into", source="enrollment")
 # Above so many new members the database looks its tables over, so that it plans for what they are now.
 SMALL = 10_000
 # A row of faults more than these is only counted.
@@ -188,8 +189,8 @@ def _merge(conn: Connection, keeping: Keeping, payer: str, merges: list[tuple[st
         if not one or not other:
             continue
         gone, stays = _last(survivors, people[one]), _last(survivors, people[other])
-        if gone != stays:
-            graph.link_members(conn, one, other, person=LOADER, reason="merged_into")
+        # what a person judged to be two people stays two, however often the file says otherwise
+        if gone != stays and graph.merge_as_told(conn, one, other, grounds=_MERGED):
             survivors[gone] = stays
             done += 1
     return done

@@ -61,11 +61,31 @@ def merge_members(conn: Connection, member_id: str, into: str, *, grounds: Groun
     if one == other:
         raise Refusal("request.wrong_state", "these members are one person already")
     groups = _groups(conn, (one, other))
-    _refuse_contradiction(conn, groups[one], groups[other], pair=(member_id, into))
-    _supersede(conn, member_id, into, decision="different", grounds=grounds)
+    parted = _judged_two(conn, groups[one], groups[other])
+    against = [pair for pair in parted if set(pair) != {member_id, into}]
+    if against:
+        named = ", ".join(f"{first} and {second}" for first, second in against)
+        raise Refusal("request.wrong_state", f"judged to be two people: {named}")
+    if parted:
+        _supersede(conn, member_id, into, decision="different", grounds=grounds)
     _judge(conn, member_id, into, decision="same", grounds=grounds)
     _set_person(conn, groups[one], other)
     return tuple(sorted((*groups[one], *groups[other])))
+
+
+def merge_as_told(conn: Connection, member_id: str, into: str, *, grounds: Grounds) -> bool:
+    """As `merge_members`, for a feed that says the same every night: False where there is nothing to do, or where a
+    person judged members of the two to be two people. A feed never overrules a person."""
+    people = _people(conn, member_id, into)
+    one, other = people[member_id], people[into]
+    if one == other:
+        return False
+    groups = _groups(conn, (one, other))
+    if _judged_two(conn, groups[one], groups[other]):
+        return False
+    _judge(conn, member_id, into, decision="same", grounds=grounds)
+    _set_person(conn, groups[one], other)
+    return True
 
 
 def split_members(conn: Connection, member_id: str, other: str | None, *, grounds: Grounds) -> Parted:
@@ -196,11 +216,8 @@ def _groups(conn: Connection, person_ids: Sequence[str]) -> dict[str, list[str]]
     return {row["person_id"]: row["members"] for row in rows}
 
 
-def _refuse_contradiction(
-    conn: Connection, ones: Sequence[str], others: Sequence[str], *, pair: tuple[str, str]
-) -> None:
-    """A person who judged other members of the two to be two people must be answered first; the pair itself may be
-    judged anew."""
+def _judged_two(conn: Connection, ones: Sequence[str], others: Sequence[str]) -> list[tuple[str, str]]:
+    """The pairs across two persons that a person judged to be two people."""
     judged = conn.execute(
         """
         select subject, member_id from identity.judgement
@@ -210,10 +227,7 @@ def _refuse_contradiction(
         """,
         {"ones": list(ones), "others": list(others)},
     )
-    against = [row for row in judged if {row["subject"], row["member_id"]} != set(pair)]
-    if against:
-        named = ", ".join(f"{row['subject']} and {row['member_id']}" for row in against)
-        raise Refusal("request.wrong_state", f"judged to be two people: {named}")
+    return [(row["subject"], row["member_id"]) for row in judged]
 
 
 def _set_person(conn: Connection, members: Collection[str], person_id: str) -> None:
