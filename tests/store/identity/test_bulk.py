@@ -17,17 +17,21 @@ from interpayer.identity.bulk.match import Questions, match_queries
 from interpayer.identity.bulk.rebuild import make_index
 from interpayer.identity.enrollment import upsert_enrollments
 from interpayer.identity.evidence import as_document
+from interpayer.identity.holding import Profile
 from interpayer.identity.index.candidates import Sought
 from interpayer.identity.index.keys import IndexKeys
 from interpayer.identity.index.store import begin_counting, find_near, state, sweep_near
 from interpayer.identity.resolve import Resolver, default_tables, resolve_member
 from interpayer.identity.standardize import standardize
-from interpayer.identity.store import evidence
+from interpayer.identity.store import evidence, seal_profile
 from interpayer.model.reason import Fault, Refusal
 from interpayer.simulation.population.mixes import MIXES
 from interpayer.simulation.population.roster import Plan
 from interpayer.simulation.population.writing import write_population
+from interpayer.system.database import connect
 from interpayer.system.keys import Vault
+from interpayer.system.migrate import migrate
+from tests.support.people import PAYER as PAYER_OF_ROWS
 from tests.support.people import a_coverage, a_query, a_row
 
 VAULT = Vault(b"k" * 32, "test")
@@ -244,3 +248,22 @@ def test_before_anybody_is_loaded_nobody_is_found(database):
     with database.door.transaction() as conn:
         found = Resolver(VAULT, default_tables()).resolve_many(conn, queries)
     assert {match.reason for match in found} == {"identity.not_enrolled"}
+
+
+def test_after_the_upgrade_that_brings_the_index_nobody_is_overlooked(make_database):
+    database = make_database(template=None)
+    with connect(database.url("owner"), autocommit=True) as conn:
+        migrate(conn, upto=110)
+        member_id, profile = "m-1", Profile(a_row().demographics, (a_row().coverage,), DAY)
+        conn.execute(
+            "insert into identity.member (member_id, person_id, payer, unique_id, sealed, digest, as_of) "
+            "values (%s, %s, %s, 'u-1', %s, '', %s)",
+            [member_id, member_id, PAYER_OF_ROWS, seal_profile(VAULT, profile, member_id), DAY],
+        )
+        migrate(conn)
+    query, resolver = a_query(coverage=a_coverage()), Resolver(VAULT, default_tables())
+    with database.door.transaction() as conn, pytest.raises(Fault, match=r"system\.index_stale"):
+        resolver.resolve(conn, query)
+    make_index(Floor(database.url("operator"), "interpayer_operator", VAULT), lanes=1)
+    with database.door.transaction() as conn:
+        assert resolver.resolve(conn, query).member_id == member_id

@@ -68,3 +68,6 @@ revoke all on function identity.new_member_numbers(int) from public;
 -- A load of members for matching is a load as the others are.
 alter table operations.load drop constraint load_kind_check;
 alter table operations.load add constraint load_kind_check check (kind in ('fhir', 'enrollments', 'identity'));
+
+-- Members that were here before have no keys yet: nobody is matched until `interpayer identity index` made them.
+insert into identity.index_state (form) select '' where exists (select 1 from identity.member);
