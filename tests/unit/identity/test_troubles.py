@@ -73,6 +73,7 @@ ALONE = [
     Trouble("twin", a_person("Theodora", phone=PHONE), NO_CARD, "none", "her twin is not enrolled"),
     Trouble("twin", a_person("Theodora", ssn4="9021"), FAMILY_CARD, "none", "her twin, with digits of her own"),
     Trouble("twin", a_person("Theodora"), CARD, "review", "her number and day of birth, but not her name"),
+    Trouble("twin", a_person("Susana"), CARD, "certain", "a slip that is nobody's name here"),
     Trouble("twin", a_person("Joan", phone=PHONE), NO_CARD, "none", "a name of her own"),
     Trouble("namesake", a_person(born="1980-11-30", address=NEW_HOME), NO_CARD, "none", "the same name elsewhere"),
     Trouble("namesake", a_person(born="1975-02-17", phone=PHONE), NO_CARD, "none", "her daughter of one name"),
@@ -146,6 +147,12 @@ def test_a_short_form_that_is_a_common_name_may_be_a_sisters():
     assert decided(a_person("Betty"), FAMILY_CARD, [elizabeth]).disposition.value == "review"
     own = held(a_person("Elizabeth", ssn4=SSN), FAMILY_CARD)
     assert decided(a_person("Betty", ssn4=SSN), NO_CARD, [own]).member_id == "m-1"
+
+
+def test_a_slip_that_makes_a_common_name_may_be_a_twin_with_the_others_card():
+    christina = held(a_person("Christina"), CARD)
+    assert decided(a_person("Christine"), CARD, [christina]).reason == "identity.conflict_name"
+    assert decided(a_person("Christima"), CARD, [christina]).member_id == "m-1"
 
 
 def test_a_person_enrolled_twice_is_one_person():

@@ -13,6 +13,7 @@ _OWN_IDS = ("unique_id", "member_id", "ssn4")
 # First and last name and a birth date can be two people's, however rare the name; one of these has to join them.
 _JOINING = (*_OWN_IDS, "middle", "subscriber_id", "address", "postal_code", "phone", "email")
 _SAME_NAME = (Grade.EQUAL, Grade.SPELLED, Grade.KNOWN)
+_ALTERED = (Grade.TYPO, Grade.NEAR, Grade.CUT)
 _OTHER_NAME = (Grade.DIFFERENT, Grade.NEAR)
 _OTHER_DAY = (Grade.DIFFERENT, Grade.NEAR)
 _AGAINST = (Grade.DIFFERENT, Grade.TYPO, Grade.NEAR)
@@ -58,16 +59,20 @@ def bar(weighed: Weighed, limits: Limits) -> str | None:
 
 
 def name_in_doubt(weighed: Weighed, limits: Limits) -> str | None:
-    """The reason when a short or altered first name may as well be a relative's own, and no id of one's own agrees."""
-    given = weighed.grades["given"]
-    if given is Grade.EQUAL or has_own_id(weighed.grades):
+    """The reason when a short or altered first name may as well be a relative's own."""
+    given, weight = weighed.grades["given"], weighed.weights.get("given", 0.0)
+    if given is Grade.EQUAL:
         return None
+    if has_own_id(weighed.grades):
+        # A slip that makes another common name of it may be a twin with the other's card.
+        is_other = given in _ALTERED and weight < 0 and not _has_two_ids(weighed.grades)
+        return "identity.conflict_name" if is_other else None
     if given is Grade.MIDDLE or weighed.grades["middle"] is Grade.DIFFERENT:
         return "identity.weak"
     # A twin of the same spelling is nobody, and one of the same initial that is enrolled is seen in the margin.
     if given in (Grade.SPELLED, Grade.INITIAL):
         return None
-    return None if weighed.weights.get("given", 0.0) >= limits.altered else "identity.weak"
+    return None if weight >= limits.altered else "identity.weak"
 
 
 def joined(weighed: Weighed) -> float:

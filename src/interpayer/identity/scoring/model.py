@@ -25,12 +25,14 @@ class LevelModel:
     """How often this level comes up for one person (m) and for two people taken at random (u).
 
     `spread` is for a value that was altered: in how many ways it could have come out. With it, an altered name that
-    is itself a common name counts for little, and one that nobody has counts for much.
+    is itself a common name counts for little, and one that nobody has counts for much. `either`: the record held may
+    be the altered one as well as the request.
     """
 
     m: float
     u: float
     spread: float | None = None
+    either: bool = False
 
     @property
     def weight(self) -> float:
@@ -121,7 +123,12 @@ def _weight(name: str, ledger: str, grade: Grade, *, levels: Mapping[Grade, Leve
 
 
 def _read_level(name: str, row: Mapping[str, Any]) -> LevelModel:
-    level = LevelModel(float(row["m"]), float(row["u"]), float(row["spread"]) if "spread" in row else None)
+    level = LevelModel(
+        float(row["m"]),
+        float(row["u"]),
+        float(row["spread"]) if "spread" in row else None,
+        bool(row.get("either", False)),
+    )
     if not (0 < level.m <= 1 and 0 < level.u <= 1) or (level.spread is not None and level.spread < 1):
         raise ValueError(f"model: {name} has a value that is no probability")
     return level

@@ -113,13 +113,15 @@ def _by_frequency(
     # How often this very value comes from this very person, against how often it comes from anybody.
     if level.spread is None:
         return min(log2(level.m / share), part.highest)
-    # As an altered name, one that hardly any member has is nobody's own.
-    heard = min(share, model.unheard) if share * frequencies.population < _HEARD else share
     other = _commonest(frequencies, part.field, known) or share
-    altered = level.m / level.spread
+    people, altered = frequencies.population, level.m / level.spread
+    # As an altered name, one that hardly any member has is nobody's own.
+    one, two = (min(s, model.unheard) if s * people < _HEARD else s for s in (share, other))
+    odds = altered / (one + altered * other)
+    if level.either:
+        odds = max(odds, altered / (two + altered * share))
     # The very name would be worth so much; what is only like it is never worth more.
-    exact = part.levels[_EQUAL].m / other
-    return min(log2(min(altered / (heard + altered * other), exact)), part.highest)
+    return min(log2(min(odds, part.levels[_EQUAL].m / other)), part.highest)
 
 
 def _together(shared: list[float], model: Model, *, population: int) -> float:
