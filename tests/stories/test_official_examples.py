@@ -132,7 +132,7 @@ def test_our_answer_has_the_shape_of_the_official_answer(meeting: Meeting) -> No
         (lambda p: p["parameter"].pop(0), 422, "required"),
         (lambda p: p["parameter"].pop(2), 422, "required"),
         (lambda p: p["parameter"][0]["resource"].pop("birthDate"), 422, "invalid"),
-        (lambda p: p["parameter"][0]["resource"].update(birthDate="1974-12-26"), 422, "not-found"),
+        (lambda p: p["parameter"][0]["resource"].update(birthDate="1951-03-08"), 422, "not-found"),
         (lambda p: p["parameter"][1]["resource"]["identifier"][0].update(value="DH99999999"), 422, "not-found"),
     ],
     ids=["closed", "twice", "no consent", "no patient", "no attestation", "no birth date", "other day", "other card"],
