@@ -124,13 +124,19 @@ def _is_through(scene: ScratchDatabase, root: str) -> bool:
     return len(runs) == 2 and all(run["status"] == "done" for run in runs)
 
 
+def _at_work(scene: ScratchDatabase, executor: str) -> bool:
+    statement = "select 1 from engine.workflow_status where executor_id = %s and status = 'PENDING' limit 1"
+    with scene.owner.transaction() as conn:
+        return conn.execute(statement, (executor,)).fetchone() is not None
+
+
 def test_the_living_worker_takes_over_what_the_dead_one_had(scene: ScratchDatabase) -> None:
     with WorkerProcess(scene.url("worker"), "s1") as first, WorkerProcess(scene.url("worker"), "s2") as second:
         first.ready()
         second.ready()
         for number in range(24):
             accept(scene.door, "drill_slow", f"x-{number}")
-        time.sleep(0.5)
+        wait_until(lambda: _at_work(scene, "s1"))
         first.kill()
         wait_until(all_done(scene.door, 24))
     recovered = told(scene.worker, "recovered")
