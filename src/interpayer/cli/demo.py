@@ -140,7 +140,7 @@ def _dies_in_the_middle(stage: Stage) -> None:
     for name in ("worker-1", "doors", "database"):
         stage.old.kill(name)
     _say(f"kill -9: worker, doors and database of {stage.old.title} are gone. The new plan waits:")
-    time.sleep(2)
+    time.sleep(1)
     _print_states(stage.new)
     stage.old.start()
     _say(f"{stage.old.title} is back; the work goes on by itself.")

@@ -23,7 +23,7 @@ class RetryPolicy:
     hold_s: float = 5.0
     """A thread is never held longer than this by waiting inside one run."""
     rounds: int = 5_000
-    round_base_s: float = 5.0
+    round_base_s: float = 2.0
     round_cap_s: float = 600.0
     budget_s: float = 7 * 86_400.0
     """Rounds end this long after the first one."""
