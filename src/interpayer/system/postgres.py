@@ -40,6 +40,7 @@ from interpayer.system.programs import DEFAULT_VERSION, find_programs, reachable
 from interpayer.system.tuning import write_settings
 
 POLL_S = 0.05
+STOP_S = 60.0
 
 
 class ServerRunning(Exception):
@@ -116,17 +117,29 @@ class EmbeddedPostgres:
         self._see_to_database()
 
     def stop(self) -> None:
-        """A fast stop: transactions in flight are rolled back, the data are written; waits until it is done."""
+        """A fast stop: transactions in flight are rolled back, the data are written; waits until it is done.
+
+        One that takes longer than a minute becomes an immediate stop: the next start recovers, and loses nothing.
+        """
         server, self._server = self._server, None
         if server is not None and server.poll() is None:
             with suppress(ProcessLookupError):
                 server.send_signal(signal.SIGINT)
-            server.wait()
+            self._wait_or_quit(server)
         if self._watchdog is not None:
             dismiss(self._watchdog)
             self._watchdog = None
         _remove_outside_socket_folder(self._home)
         self._let_go()
+
+    def _wait_or_quit(self, server: "subprocess.Popen[bytes]") -> None:
+        try:
+            server.wait(STOP_S)
+        except subprocess.TimeoutExpired:
+            self._say(f"PostgreSQL did not stop within {STOP_S:.0f} s; stopping it at once")
+            with suppress(ProcessLookupError):
+                server.send_signal(signal.SIGQUIT)
+            server.wait()
 
     def run(self, until: threading.Event, *, ready: Callable[[], None] = lambda: None) -> None:
         """Keep the server up until told otherwise; when it dies, it is started again with growing pauses."""

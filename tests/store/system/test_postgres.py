@@ -433,6 +433,24 @@ def test_a_killed_server_is_started_again_and_its_data_are_there(home) -> None:
     assert server.status().state == "stopped"
 
 
+def test_a_stop_that_takes_too_long_becomes_an_immediate_one(home, monkeypatch) -> None:
+    monkeypatch.setattr("interpayer.system.postgres.STOP_S", 0.5)
+    said: list[str] = []
+    server = EmbeddedPostgres(home, "nobody", tuning=TUNING, say=said.append)
+    server.start()
+    server.wait_ready()
+    with connect(server.url("owner")) as conn:
+        conn.execute("create table kept as select 7 as n")
+    with connect(server.url("owner")) as conn:
+        row = conn.execute("select pid from pg_stat_activity where backend_type = 'checkpointer'").fetchone()
+    assert row is not None
+    os.kill(row["pid"], signal.SIGSTOP)
+    server.stop()
+    assert any("did not stop" in line for line in said)
+    with EmbeddedPostgres(home, "nobody", tuning=TUNING) as again, connect(again.url("owner")) as conn:
+        assert conn.execute("select n from kept").fetchone() == {"n": 7}
+
+
 def test_a_server_that_cannot_start_says_why(home) -> None:
     with pytest.raises(ServerFailed, match="shared_buffers"):
         EmbeddedPostgres(home, "nobody", tuning=TUNING | {"shared_buffers": "1kB"}).__enter__()
