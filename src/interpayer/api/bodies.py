@@ -166,8 +166,8 @@ class Assignment(Closed):
 class CaseRuling(Closed):
     """What a steward decided: the same person (then which), a different one, or not decidable."""
 
-    decision: Literal[DECISIONS]  # type: ignore[valid-type]
-    reason: Literal[RULING_REASONS]  # type: ignore[valid-type]
+    decision: Literal[DECISIONS]  # type: ignore[valid-type]  # the words stand in one place, for the command line too
+    reason: Literal[RULING_REASONS]  # type: ignore[valid-type]  # the words stand in one place, for the command line too
     member_id: Id | None = None
     note: Line | None = Field(None, description="kept with the case, not on the ledger")
 
@@ -175,14 +175,14 @@ class CaseRuling(Closed):
 class CaseUndoing(Closed):
     """Why the decision of a case is taken back."""
 
-    reason: Literal[UNDO_REASONS]  # type: ignore[valid-type]
+    reason: Literal[UNDO_REASONS]  # type: ignore[valid-type]  # the words stand in one place, for the command line too
 
 
 class Merging(Closed):
     """Two members are one person: `into` is the member that survives."""
 
     into: Id
-    reason: Literal[MERGE_REASONS]  # type: ignore[valid-type]
+    reason: Literal[MERGE_REASONS]  # type: ignore[valid-type]  # the words stand in one place, for the command line too
     confidence: float = Field(1.0, gt=0, le=1, description="how sure the person is, 0 to 1")
     since: Day | None = Field(None, description="from when on it is true; today when left out")
 
@@ -191,7 +191,7 @@ class Splitting(Closed):
     """Two members were joined wrongly; `other` names the second one where the first was joined with several."""
 
     other: Id | None = None
-    reason: Literal[SPLIT_REASONS]  # type: ignore[valid-type]
+    reason: Literal[SPLIT_REASONS]  # type: ignore[valid-type]  # the words stand in one place, for the command line too
 
 
 class SoughtId(Closed):
@@ -208,7 +208,7 @@ class NewLink(Closed):
     kind: Literal["patient", "MB", "other"]
     value: Line
     issuer: Line
-    reason: Literal[LINK_REASONS]  # type: ignore[valid-type]
+    reason: Literal[LINK_REASONS]  # type: ignore[valid-type]  # the words stand in one place, for the command line too
     confidence: float = Field(1.0, gt=0, le=1)
     effective_from: Day | None = None
     effective_to: Day | None = None
@@ -220,7 +220,7 @@ class LinkEnding(Closed):
     kind: Literal["patient", "MB", "other"]
     value: Line
     issuer: Line
-    reason: Literal[LINK_REASONS]  # type: ignore[valid-type]
+    reason: Literal[LINK_REASONS]  # type: ignore[valid-type]  # the words stand in one place, for the command line too
     ended_on: Day | None = Field(None, description="it was true until then; left out: it was never true")
 
 
