@@ -29,7 +29,7 @@ class FhirFiles:
         """The name of the file or folder."""
         return self.path.name
 
-    def fetch(self) -> Iterator[Found]:
+    def read(self) -> Iterator[Found]:
         """Every resource below the path, file by file in the order of their names."""
         return read_path(self.path)
 
@@ -80,11 +80,11 @@ def _read_whole(opened: BinaryIO, file: str) -> Iterator[Found]:
 
 def _unfold(resource: dict[str, Any] | None, raw: bytes, file: str, position: int) -> Iterator[Found]:
     if resource is None:
-        yield Found(None, raw, file, position, INVALID)
+        yield _unreadable(raw, file, position)
     elif resource["resourceType"] == "Bundle":
         yield from _unfold_bundle(resource, file)
     else:
-        yield Found(resource, raw, file, position)
+        yield Found(resource["resourceType"], resource, raw, file, position, local_id(resource))
 
 
 def _unfold_bundle(bundle: dict[str, Any], file: str) -> Iterator[Found]:
@@ -95,13 +95,24 @@ def _unfold_bundle(bundle: dict[str, Any], file: str) -> Iterator[Found]:
         resource = entry.get("resource")
         if not isinstance(resource, dict) or not isinstance(resource.get("resourceType"), str):
             if resource is not None:
-                yield Found(None, orjson.dumps(resource), file, position, INVALID)
+                yield _unreadable(orjson.dumps(resource), file, position)
             continue
         # The bytes are the entry as it came; only the parsed form gets local references.
         raw = orjson.dumps(resource)
         if "id" not in resource and (named := local.get(str(entry.get("fullUrl")))):
             resource["id"] = named.partition("/")[2]
-        yield Found(cast("dict[str, Any]", _localize(resource, local)), raw, file, position)
+        local_form = cast("dict[str, Any]", _localize(resource, local))
+        yield Found(resource["resourceType"], local_form, raw, file, position, local_id(resource))
+
+
+def local_id(resource: dict[str, Any]) -> str:
+    """The resource's own id at the source; empty when it has none."""
+    found = resource.get("id")
+    return found if isinstance(found, str) else ""
+
+
+def _unreadable(raw: bytes, file: str, position: int) -> Found:
+    return Found("", None, raw, file, position, problem=INVALID, detail="is no JSON, or no resource with a type")
 
 
 def _full_url(entry: dict[str, Any]) -> tuple[str, str] | None:

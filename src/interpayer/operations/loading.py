@@ -133,10 +133,10 @@ def _take_in(run: _Load, conn: Connection, batch: Sequence[Found], *, is_last_ca
         available_at=begin_load(conn),
     )
     outlines: list[Outline] = []
-    quarantined = [_unreadable(found, arrival) for found in batch if found.resource is None]
+    quarantined = [_unreadable(found, arrival) for found in batch if found.content is None]
     for found in batch:
-        if found.resource is not None:
-            one = outline(found.resource, found.raw, arrival)
+        if found.content is not None:
+            one = outline(found.content, found.raw, arrival)
             if one.needs_owner and not is_last_call:
                 run.late.append(found)
             else:
@@ -183,8 +183,8 @@ def _unreadable(found: Found, arrival: Arrival) -> Quarantined:
 
 def _resources(path: Path, types: Sequence[str]) -> Iterator[dict[str, Any]]:
     for found in read_path(path):
-        if found.resource is not None and found.resource["resourceType"] in types:
-            yield found.resource
+        if found.content is not None and found.content["resourceType"] in types:
+            yield found.content
 
 
 def _batches(items: Iterable[_Item]) -> Iterator[list[_Item]]:

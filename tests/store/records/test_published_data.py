@@ -26,10 +26,10 @@ REFERENCE = re.compile(rb'"reference":"[A-Za-z]+/[^"]+"')
 def load_all(database: ScratchDatabase, folder: Path) -> tuple[dict[str, str], Counter[str]]:
     """Load a folder with a member for each Patient; the members, and what became of the resources."""
     found = list(read_path(folder))
-    outcome = Counter("unreadable" for one in found if one.resource is None)
+    outcome = Counter("unreadable" for one in found if one.content is None)
     with database.worker.transaction() as conn:
         arrival = an_arrival(at=begin_load(conn))
-        outlines = [outline(one.resource, one.raw, arrival) for one in found if one.resource is not None]
+        outlines = [outline(one.content, one.raw, arrival) for one in found if one.content is not None]
         members = {patient: f"m-{patient}" for one in outlines for patient in one.patients}
         for one in outlines:
             broken = [issue.rule for issue in check(one.resource)]
@@ -56,8 +56,8 @@ def test_synthea_comes_out_as_it_went_in(database: ScratchDatabase, test_data: P
     with database.worker.transaction() as conn:
         blocks = list(export_lines(conn, CODEC, Selection(list(members.values()), now().date())))
         originals = Counter(row["original"] for m in members.values() for row in store.records_of(conn, CODEC, m))
-    went_in = [one for one in read_path(folder) if one.resource is not None]
-    told = Counter(essence(one.resource) for one in went_in if one.resource)
+    went_in = [one for one in read_path(folder) if one.content is not None]
+    told = Counter(essence(one.content) for one in went_in if one.content)
     shown = Counter(essence(orjson.loads(line)) for block in blocks for line in plain_of(block).splitlines())
     assert not shown - told
     # Shared resources to which no record refers stay at home.
@@ -82,7 +82,7 @@ def test_cms_claims_come_out_without_a_price_and_whole_otherwise(database: Scrat
         word in line for line in lines for word in (b'"currency"', b'"Money"', b'"total"', b'"benefitBalance"')
     )
     shown = {json["meta"]["source"].partition("#")[0]: json for json in map(orjson.loads, lines)}
-    claims = [one.resource for one in read_path(folder) if one.resource and "item" in one.resource]
+    claims = [one.content for one in read_path(folder) if one.content and "item" in one.content]
     seen = 0
     for claim in claims:
         released = shown.get(f"{OURS}/ExplanationOfBenefit/{local_id_of(claim)}")

@@ -42,8 +42,8 @@ def test_a_folder_is_read_in_order_with_its_subfolders_and_gzip(tmp_path: Path) 
     write(tmp_path, "a/two.json.gz", b"\xef\xbb\xbf" + json.dumps(a_patient("2")).encode())
     write(tmp_path, "README.md", b"# not data")
     source = FhirFiles(tmp_path)
-    assert [f.resource and f.resource["id"] for f in source.fetch()] == ["1", "2", "3"]
-    assert [f.file for f in source.fetch()] == ["a/one.json", "a/two.json.gz", "b.ndjson.gz"]
+    assert [f.content and f.content["id"] for f in source.read()] == ["1", "2", "3"]
+    assert [f.file for f in source.read()] == ["a/one.json", "a/two.json.gz", "b.ndjson.gz"]
     assert set(ADAPTERS) == {"fhir_files"}
 
 
@@ -59,9 +59,9 @@ def test_a_bundle_gives_its_entries_with_local_references(tmp_path: Path, kind: 
         ],
     }  # fmt: skip
     patient, encounter, broken = read_path(write(tmp_path, "b.json", bundle))
-    assert patient.resource == {"resourceType": "Patient", "id": "0c3151bd-1cbf-4d64-b04d-cd9187a4c6e0"}
-    assert encounter.resource is not None
-    assert encounter.resource["subject"] == {"reference": f"Patient/{patient.resource['id']}"}
+    assert patient.content == {"resourceType": "Patient", "id": "0c3151bd-1cbf-4d64-b04d-cd9187a4c6e0"}
+    assert encounter.content is not None
+    assert encounter.content["subject"] == {"reference": f"Patient/{patient.content['id']}"}
     assert orjson.loads(encounter.raw) == seen
     assert broken.problem == "record.invalid"
 

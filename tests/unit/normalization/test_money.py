@@ -106,9 +106,9 @@ def test_no_currency_is_left_in_what_cms_and_carin_publish(test_data: Any) -> No
     folders = [test_data / "sample-data" / "fhir" / name for name in ("cms-bfd-v3", "ig-examples")]
     seen = 0
     for found in (found for folder in folders for found in read_path(folder)):
-        if found.resource is None or b'"currency"' not in found.raw:
+        if found.content is None or b'"currency"' not in found.raw:
             continue
-        stripped, removed = strip_money(found.resource)
+        stripped, removed = strip_money(found.content)
         seen += 1
         assert removed
         assert "currency" not in str(stripped), found.file

@@ -55,12 +55,12 @@ def test_no_value_of_the_resource_is_in_the_words() -> None:
 def test_nothing_that_others_published_as_r4_is_refused(test_data: Any) -> None:
     folders = ["cms-bfd-v3", "ig-examples", "synthea-bulk-10"]
     found = [one for name in folders for one in read_path(test_data / "sample-data" / "fhir" / name)]
-    resources = [one for one in found if one.resource is not None]
+    resources = [one for one in found if one.content is not None]
     assert len(resources) > 7000
-    assert [(one.file, check(one.resource)) for one in resources if one.resource and check(one.resource)] == []
+    assert [(one.file, check(one.content)) for one in resources if one.content and check(one.content)] == []
 
 
 def test_claims_of_an_older_fhir_version_are_refused(test_data: Any) -> None:
     (old, *_) = read_path(test_data / "sample-data" / "fhir" / "cms-ab2d" / "EOB-500.ndjson.gz")
-    assert old.resource is not None
-    assert {issue.path for issue in check(old.resource)} >= {"use", "created", "insurer", "outcome"}
+    assert old.content is not None
+    assert {issue.path for issue in check(old.content)} >= {"use", "created", "insurer", "outcome"}

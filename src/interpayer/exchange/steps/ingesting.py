@@ -52,7 +52,7 @@ def note_ids(tools: Tools, conn: Connection, batch_id: str, place: int) -> int:
     arrival, _ = _arrival(tools, conn, batch_id)
     count = 0
     for chunk in _chunks(_found(tools, batch_id, place)):
-        aliases = [outline(f.resource, f.raw, arrival).alias for f in chunk if f.resource is not None]
+        aliases = [outline(f.content, f.raw, arrival).alias for f in chunk if f.content is not None]
         records_store.save_aliases(conn, arrival.source, aliases)
         count += len(aliases)
     return count
@@ -83,7 +83,7 @@ def reconcile(tools: Tools, conn: Connection, batch_id: str, places: Sequence[in
     verified: dict[str, JSON] = {}
     for place in places:
         for found in _found(tools, batch_id, place):
-            resource = found.resource
+            resource = found.content
             if (
                 resource is not None
                 and resource.get("resourceType") == "Patient"
@@ -134,12 +134,12 @@ def deliver_one(tools: Tools, conn: Connection, exchange_id: str) -> str:
 def _canonical(
     tools: Tools, conn: Connection, chunk: Sequence[Found], *, arrival: Arrival, expected: _Expected
 ) -> tuple[list[Record], list[Quarantined]]:
-    outlines = [outline(f.resource, f.raw, arrival) for f in chunk if f.resource is not None]
+    outlines = [outline(f.content, f.raw, arrival) for f in chunk if f.content is not None]
     aliases = records_store.aliases(conn, arrival.source, {r for o in outlines for r in o.references})
     owners = records_store.owners(conn, targets(outlines, arrival, aliases))
     known = Known(members=expected.members, aliases=aliases, owners=owners)
     records: list[Record] = []
-    quarantined = [_unreadable(f, arrival) for f in chunk if f.resource is None]
+    quarantined = [_unreadable(f, arrival) for f in chunk if f.content is None]
     for one in outlines:
         broken = [issue.rule for issue in check(one.resource)]
         made = canonicalize(one, _for_member(arrival, one, expected), known, broken=broken)
