@@ -15,6 +15,7 @@ class Found:
     FHIR resource itself. Decimals inside a FHIR resource are ``orjson.Fragment``: written again, they keep their digits
     (72.50 stays 72.50). ``file`` and ``position`` (from 1) name a place and never a person; ``key`` is the source's own
     stable id of the record, if it has one. ``detail`` says in words where and what is wrong, and never a value.
+    The problem ``record.out_of_scope`` means: recognized, sound, and not ours to map (an eligibility inquiry).
     """
 
     entity: str

@@ -152,6 +152,8 @@ source.invalid | The source's data are invalid. | See the rejected records. | af
 source.stale | The source's data are older than agreed. | Check the feed. | later | plan
 record.invalid | The record breaks the contract. | Correct it at its source. | after_change | plan
 record.unmapped | A code has no mapping. | Extend the map. | after_change | plan
+record.out_of_scope | The record is of a kind that no mapping reads, or that is left out by declaration. | Nothing to do, or declare a mapping for it. | after_change | plan
+record.unsupported_version | The record is of a version or release that is not read here. | Send it in a version that is. | after_change | plan
 record.withheld | The record is not released. | Nothing to do. | no | plan
 record.duplicate | The record is known already. | Nothing to do. | no | plan
 record.conflict | Two sources contradict each other. | See both values. | after_change | plan
