@@ -1,0 +1,1 @@
+"""FHIRPath of FHIR R4, compiled to Python once and evaluated on parsed JSON."""
