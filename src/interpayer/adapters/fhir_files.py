@@ -7,15 +7,17 @@ from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 import orjson
-from isal import igzip
 
 from interpayer.adapters.base import Found
+from interpayer.adapters.files import files_below, read_files
 
 LINE_SUFFIXES = (".ndjson", ".jsonl")
-SUFFIXES = (*LINE_SUFFIXES, ".json")
+PATTERNS = ("*.ndjson", "*.jsonl", "*.json")
 INVALID = "record.invalid"
 # Longer than any resource we have seen by far; a longer "line" is no NDJSON.
 LONGEST_LINE = 64 * 1024 * 1024
+# A Bundle or a single resource is held in memory.
+LARGEST_WHOLE = 256 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,19 +38,13 @@ class FhirFiles:
 
 def read_path(path: Path) -> Iterator[Found]:
     """Every resource of a file or folder; files that are no FHIR by their name are passed over."""
-    files = (
-        [path]
-        if path.is_file()
-        else sorted(p for p in path.rglob("*") if p.is_file() and _plain_name(p).endswith(SUFFIXES))
-    )
-    for file in files:
-        name = str(file.relative_to(path)) if file != path else file.name
-        with _open(file) as opened:
-            yield from (
-                read_lines(_lines(opened), name)
-                if _plain_name(file).endswith(LINE_SUFFIXES)
-                else _read_whole(opened, name)
-            )
+    return read_files(files_below(path, PATTERNS), read_opened)
+
+
+def read_opened(opened: BinaryIO, file: str) -> Iterator[Found]:
+    """The resources of one opened file: NDJSON by its name, else one Bundle or resource."""
+    is_lines = file.lower().removesuffix(".gz").endswith(LINE_SUFFIXES)
+    return read_lines(_lines(opened), file) if is_lines else _read_whole(opened, file)
 
 
 def read_lines(lines: Iterable[bytes], file: str) -> Iterator[Found]:
@@ -74,7 +70,11 @@ def _refuse(constant: str) -> object:
 
 
 def _read_whole(opened: BinaryIO, file: str) -> Iterator[Found]:
-    raw = opened.read().removeprefix(b"\xef\xbb\xbf").strip()
+    raw = opened.read(LARGEST_WHOLE + 1).removeprefix(b"\xef\xbb\xbf").strip()
+    if len(raw) > LARGEST_WHOLE:
+        detail = "is larger than is read as one piece: send it as NDJSON"
+        yield Found("", None, b"", file, 1, problem="source.invalid", detail=detail)
+        return
     yield from _unfold(parse(raw), raw, file, 1)
 
 
@@ -140,13 +140,3 @@ def _lines(opened: BinaryIO) -> Iterator[bytes]:
     """Line by line; what is longer than any line may be comes in pieces that are no JSON, so it is reported."""
     while line := opened.readline(LONGEST_LINE):
         yield line
-
-
-def _open(file: Path) -> BinaryIO:
-    if not file.name.endswith(".gz"):
-        return file.open("rb")
-    return cast("BinaryIO", igzip.open(file, "rb"))  # type: ignore[no-untyped-call]
-
-
-def _plain_name(file: Path) -> str:
-    return file.name.removesuffix(".gz").lower()

@@ -1,0 +1,245 @@
+"""One source, declared in one YAML file (docs/reference/sources/declaration.md): read, checked, nothing opened.
+
+What is wrong is said as `Refusal(request.malformed)` with the place in the file and what would work, never a value.
+"""
+
+import hashlib
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, NoReturn
+
+import yaml
+
+from interpayer.model.reason import Refusal
+
+KINDS = ("fhir_files", "fhir_server", "x12", "hl7v2", "tables", "documents")
+KEYS = (
+    "source", "kind", "where", "essential", "entities", "members", "types", "maps", "time_zone", "as_of",
+    "fresh_within", "limits",
+)  # fmt: skip
+ENVIRONMENT = "env:"
+# Values under these names are secrets: only the name of an environment variable may stand in the file.
+SECRETS = frozenset({"password", "secret", "token", "key", "database", "client_secret"})
+_NAME = re.compile(r"^[a-z0-9][a-z0-9-]{0,62}$")
+_TYPE = re.compile(r"^[A-Z][A-Za-z]{2,63}$")
+_SPAN = re.compile(r"^(\d{1,6})\s*(s|m|h|d)$")
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+_EMPTY: Mapping[str, Any] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class EntityRule:
+    """What becomes of one kind of record: mappings that read it, or why it is left out; `options` are the reader's."""
+
+    mappings: tuple[str, ...] = ()
+    out_of_scope: str = ""
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Members:
+    """By which identifier of our member the source knows the person; no system means: by our own member number."""
+
+    system: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How fast the source may be asked, and how long one member's question may take."""
+
+    per_second: float = 5.0
+    at_once: int = 2
+    budget_s: float = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Declaration:
+    """A declared source. `folder` is where relative paths begin; `version` changes when the declaration does."""
+
+    name: str
+    kind: str
+    where: Mapping[str, Any]
+    folder: Path
+    version: str
+    essential: bool = False
+    entities: Mapping[str, EntityRule] = field(default_factory=dict)
+    members: Members = Members()
+    types: tuple[str, ...] = ()
+    maps: Path | None = None
+    time_zone: str = "UTC"
+    as_of: str = ""
+    fresh_within: timedelta | None = None
+    limits: Limits = Limits()
+
+    @property
+    def is_live(self) -> bool:
+        """True when the source is asked while an answer is made; false when its files are loaded ahead."""
+        return self.kind == "fhir_server" or (self.kind == "tables" and "database" in self.where)
+
+    @property
+    def path(self) -> Path:
+        """The file or folder of a source of files."""
+        return self.folder / str(self.where["path"])
+
+
+class _Strict(yaml.SafeLoader):
+    """YAML in which a key that stands twice is an error and a date stays text."""
+
+
+def _mapping(loader: _Strict, node: yaml.MappingNode) -> dict[Any, Any]:
+    keys = [loader.construct_object(key) for key, _ in node.value]
+    twice = {str(key) for key in keys if keys.count(key) > 1}
+    if twice:
+        raise yaml.constructor.ConstructorError(None, None, f"`{min(twice)}` stands twice", node.start_mark)
+    return {key: loader.construct_object(value, deep=True) for key, (_, value) in zip(keys, node.value, strict=True)}
+
+
+_Strict.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping)
+_Strict.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in found if tag != "tag:yaml.org,2002:timestamp"]
+    for first, found in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+
+
+def read_declaration(path: Path) -> Declaration:
+    """The source that this file declares. Raises Refusal(request.malformed), FileNotFoundError."""
+    return parse_declaration(path.read_bytes(), folder=path.absolute().parent, file=path.name)
+
+
+def parse_declaration(raw: bytes, *, folder: Path, file: str) -> Declaration:
+    """The declared source; relative paths in it begin at `folder`. Raises Refusal(request.malformed)."""
+    try:
+        content = yaml.load(raw, Loader=_Strict)  # noqa: S506  a SafeLoader that is stricter
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f" at line {mark.line + 1}" if mark is not None else ""
+        raise Refusal(
+            "request.malformed", f"{file} is no YAML{line}: {getattr(error, 'problem', None) or ''}"
+        ) from None
+    reading = _Reading(file)
+    if not isinstance(content, dict):
+        reading.fail("", "must hold keys and values")
+    return reading.declaration(content, folder, hashlib.sha256(raw).hexdigest()[:12])
+
+
+class _Reading:
+    """Reads one declaration; every complaint names the file and the place."""
+
+    def __init__(self, file: str) -> None:
+        self._file = file
+
+    def fail(self, place: str, what: str) -> NoReturn:
+        """Refuse the declaration."""
+        raise Refusal("request.malformed", f"{self._file}{f', `{place}`' if place else ''}: {what}")
+
+    def declaration(self, raw: Mapping[Any, Any], folder: Path, version: str) -> Declaration:
+        """The declaration in these keys and values."""
+        self._known(raw, KEYS, "")
+        kind = raw.get("kind")
+        if kind not in KINDS:
+            self.fail("kind", f"must be one of {', '.join(KINDS)}")
+        where = self._where(raw.get("where"), str(kind))
+        return Declaration(
+            name=self._text(raw, "source", lambda text: bool(_NAME.match(text)), "small letters, digits and '-'"),
+            kind=str(kind),
+            where=where,
+            folder=folder,
+            version=version,
+            essential=self._yes_or_no(raw.get("essential", False), "essential"),
+            entities=self._entities(raw.get("entities", {})),
+            members=self._members(raw.get("members", {})),
+            types=self._types(raw.get("types", [])),
+            maps=folder / self._plain_text(raw["maps"], "maps") if "maps" in raw else None,
+            time_zone=self._plain_text(raw.get("time_zone", "UTC"), "time_zone"),
+            as_of=self._plain_text(raw.get("as_of", ""), "as_of"),
+            fresh_within=self._span(raw["fresh_within"], "fresh_within") if "fresh_within" in raw else None,
+            limits=self._limits(raw.get("limits", {})),
+        )
+
+    def _where(self, raw: Any, kind: str) -> Mapping[str, Any]:
+        wanted = {"fhir_server": ("url",), "tables": ("path", "database")}.get(kind, ("path",))
+        if not isinstance(raw, dict) or sum(name in raw for name in wanted) != 1:
+            self.fail("where", f"must name {' or '.join(wanted)}")
+        if "url" in raw and not str(raw["url"]).startswith("https://"):
+            self.fail("where.url", "must begin with https://")
+        self._no_secrets(raw, "where")
+        return MappingProxyType(raw)
+
+    def _no_secrets(self, raw: Mapping[Any, Any], place: str) -> None:
+        for name, value in raw.items():
+            if isinstance(value, dict):
+                self._no_secrets(value, f"{place}.{name}")
+            elif name in SECRETS and not (isinstance(value, str) and value.startswith(ENVIRONMENT)):
+                self.fail(f"{place}.{name}", f"is a secret: write {ENVIRONMENT}NAME and set that environment variable")
+
+    def _entities(self, raw: Any) -> Mapping[str, EntityRule]:
+        if not isinstance(raw, dict):
+            self.fail("entities", "must map each entity to its rule")
+        return MappingProxyType({str(name): self._entity(rule, f"entities.{name}") for name, rule in raw.items()})
+
+    def _entity(self, raw: Any, place: str) -> EntityRule:
+        if isinstance(raw, str):
+            return EntityRule(mappings=(raw,))
+        if not isinstance(raw, dict):
+            self.fail(place, "must be the name of a mapping, or keys and values")
+        named = raw.get("mapping", [])
+        mappings = [named] if isinstance(named, str) else named
+        if not isinstance(mappings, list) or not all(isinstance(name, str) for name in mappings):
+            self.fail(f"{place}.mapping", "must be the name of a mapping, or a list of names")
+        reason = self._plain_text(raw.get("out_of_scope", ""), f"{place}.out_of_scope")
+        if mappings and reason:
+            self.fail(place, "is either mapped or out of scope")
+        options = {str(key): value for key, value in raw.items() if key not in ("mapping", "out_of_scope")}
+        return EntityRule(tuple(mappings), reason, MappingProxyType(options))
+
+    def _members(self, raw: Any) -> Members:
+        if not isinstance(raw, dict):
+            self.fail("members", "must hold `system`, or nothing")
+        self._known(raw, ("system",), "members")
+        return Members(self._plain_text(raw.get("system", ""), "members.system"))
+
+    def _types(self, raw: Any) -> tuple[str, ...]:
+        if not isinstance(raw, list) or not all(isinstance(name, str) and _TYPE.match(name) for name in raw):
+            self.fail("types", "must be a list of FHIR resource types")
+        return tuple(raw)
+
+    def _limits(self, raw: Any) -> Limits:
+        if not isinstance(raw, dict):
+            self.fail("limits", "must hold per_second, at_once or budget_s")
+        self._known(raw, ("per_second", "at_once", "budget_s"), "limits")
+        for name, value in raw.items():
+            if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
+                self.fail(f"limits.{name}", "must be a number above 0")
+        per_second, budget_s = float(raw.get("per_second", 5.0)), float(raw.get("budget_s", 10.0))
+        return Limits(per_second, max(1, int(raw.get("at_once", 2))), budget_s)
+
+    def _span(self, raw: Any, place: str) -> timedelta:
+        found = _SPAN.match(str(raw))
+        if found is None:
+            self.fail(place, "must be a number with its unit: 90s, 15m, 12h or 1d")
+        return timedelta(**{_UNITS[found[2]]: int(found[1])})
+
+    def _text(self, raw: Mapping[Any, Any], key: str, fits: Callable[[str], bool], words: str) -> str:
+        value = raw.get(key)
+        if not isinstance(value, str) or not fits(value):
+            self.fail(key, f"is required: {words}")
+        return value
+
+    def _plain_text(self, raw: Any, place: str) -> str:
+        if not isinstance(raw, str):
+            self.fail(place, "must be text")
+        return raw
+
+    def _yes_or_no(self, raw: Any, place: str) -> bool:
+        if not isinstance(raw, bool):
+            self.fail(place, "must be true or false")
+        return raw
+
+    def _known(self, raw: Mapping[Any, Any], known: tuple[str, ...], place: str) -> None:
+        strange = sorted(str(key) for key in raw if key not in known)
+        if strange:
+            self.fail(place, f"`{strange[0]}` is unknown; known are {', '.join(known)}")
