@@ -18,9 +18,11 @@ from interpayer.model.reason import Refusal
 
 KINDS = ("fhir_files", "fhir_server", "x12", "hl7v2", "tables", "documents")
 KEYS = (
-    "source", "kind", "where", "essential", "entities", "members", "types", "maps", "time_zone", "as_of",
+    "source", "kind", "where", "essential", "role", "entities", "members", "types", "maps", "time_zone", "as_of",
     "fresh_within", "limits",
 )  # fmt: skip
+# What kind of knowledge a source has; decides which of two contradicting sources is believed.
+ROLES = ("enrollment", "claims", "clinical", "documents")
 ENVIRONMENT = "env:"
 # Values under these names are secrets: only the name of an environment variable may stand in the file.
 SECRETS = frozenset({"password", "secret", "token", "key", "database", "client_secret"})
@@ -28,7 +30,11 @@ _NAME = re.compile(r"^[a-z0-9][a-z0-9-]{0,62}$")
 _TYPE = re.compile(r"^[A-Z][A-Za-z]{2,63}$")
 _SPAN = re.compile(r"^(\d{1,6})\s*(s|m|h|d)$")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
-_EMPTY: Mapping[str, Any] = MappingProxyType({})
+_ROLE_OF_ENTITY = {"x12.834": "enrollment", "Coverage": "enrollment", "ExplanationOfBenefit": "claims"}
+_ROLE_OF_KIND = {
+    "fhir_files": "clinical", "fhir_server": "clinical", "x12": "claims", "hl7v2": "clinical", "tables": "claims",
+    "documents": "documents",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +43,7 @@ class EntityRule:
 
     mappings: tuple[str, ...] = ()
     out_of_scope: str = ""
+    role: str = ""
     options: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -66,6 +73,7 @@ class Declaration:
     folder: Path
     version: str
     essential: bool = False
+    role: str = ""
     entities: Mapping[str, EntityRule] = field(default_factory=dict)
     members: Members = Members()
     types: tuple[str, ...] = ()
@@ -84,6 +92,12 @@ class Declaration:
     def path(self) -> Path:
         """The file or folder of a source of files."""
         return self.folder / str(self.where["path"])
+
+    def role_of(self, entity: str) -> str:
+        """What kind of knowledge these records are: as declared, else what their form is used for."""
+        rule = self.entities.get(entity)
+        declared = (rule.role if rule is not None else "") or self.role
+        return declared or _ROLE_OF_ENTITY.get(entity) or _ROLE_OF_KIND[self.kind]
 
 
 class _Strict(yaml.SafeLoader):
@@ -150,6 +164,7 @@ class _Reading:
             folder=folder,
             version=version,
             essential=self._yes_or_no(raw.get("essential", False), "essential"),
+            role=self._role(raw, ""),
             entities=self._entities(raw.get("entities", {})),
             members=self._members(raw.get("members", {})),
             types=self._types(raw.get("types", [])),
@@ -193,8 +208,14 @@ class _Reading:
         reason = self._plain_text(raw.get("out_of_scope", ""), f"{place}.out_of_scope")
         if mappings and reason:
             self.fail(place, "is either mapped or out of scope")
-        options = {str(key): value for key, value in raw.items() if key not in ("mapping", "out_of_scope")}
-        return EntityRule(tuple(mappings), reason, MappingProxyType(options))
+        options = {str(key): value for key, value in raw.items() if key not in ("mapping", "out_of_scope", "role")}
+        return EntityRule(tuple(mappings), reason, self._role(raw, f"{place}."), MappingProxyType(options))
+
+    def _role(self, raw: Mapping[Any, Any], place: str) -> str:
+        role = raw.get("role", "")
+        if role not in ("", *ROLES):
+            self.fail(f"{place}role", f"must be one of {', '.join(ROLES)}")
+        return str(role)
 
     def _members(self, raw: Any) -> Members:
         if not isinstance(raw, dict):

@@ -8,7 +8,6 @@ from typing import Any
 import orjson
 import pytest
 
-from interpayer.adapters.catalog import ADAPTERS
 from interpayer.adapters.fhir_files import FhirFiles, parse, read_lines, read_path
 
 
@@ -44,7 +43,6 @@ def test_a_folder_is_read_in_order_with_its_subfolders_and_gzip(tmp_path: Path) 
     source = FhirFiles(tmp_path)
     assert [f.content and f.content["id"] for f in source.read()] == ["1", "2", "3"]
     assert [f.file for f in source.read()] == ["a/one.json", "a/two.json.gz", "b.ndjson.gz"]
-    assert set(ADAPTERS) == {"fhir_files"}
 
 
 @pytest.mark.parametrize("kind", ["collection", "searchset", "transaction"])
