@@ -14,6 +14,25 @@ class Origin:
     source: str
     exchange_id: str | None = None
     sender: str | None = None
+    # What kind of knowledge the source has (enrollment, claims, clinical, documents); decides between contradictions.
+    role: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """By what the same thing is recognized when another source tells of it, and which things it says it replaces.
+
+    ``identifiers`` mean one thing only, whoever uses them; ``systems`` are what they are unique in. ``likeness`` is
+    what the thing itself says (a day, a code).
+    """
+
+    identifiers: tuple[str, ...] = ()
+    likeness: tuple[str, ...] = ()
+    replaces: tuple[str, ...] = ()
+    systems: tuple[str, ...] = ()
+
+
+NO_MARKS = Marks()
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +62,8 @@ class Record:
     pa_ends_on: date | None = None
     # Our own record, come back through somebody else.
     is_echo: bool = False
+    # Of our own sources' records only: what another payer says of its own stays apart.
+    marks: Marks = NO_MARKS
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,15 +6,24 @@
 
 import hashlib
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 import orjson
 
-from interpayer.model.record import Origin, Quarantined, Record
-from interpayer.normalization.merge import Identity, content_digest, identity_of, local_id_of, source_uri, write_instant
+from interpayer.model.record import NO_MARKS, Origin, Quarantined, Record
+from interpayer.normalization.merge import (
+    Identity,
+    content_digest,
+    fed_id,
+    identity_of,
+    local_id_of,
+    source_uri,
+    write_instant,
+)
 from interpayer.normalization.payload import PayloadRules, Prepared, prepare
+from interpayer.normalization.recognition import marks_of
 from interpayer.normalization.references import SHARED_TYPES, LocalRef, Resource, patients_of, references_of, rewrite
 
 INVALID = "record.invalid"
@@ -27,7 +36,11 @@ CLOCK_SKEW = timedelta(minutes=5)
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """One load or one partner's answer: where its local ids belong, who we are, and when it became available here."""
+    """One load or one partner's answer: where its local ids belong, who we are, and when it became available here.
+
+    ``feed`` names one of our own sources, whose ids are its own: claim 1 of two sources are two records of ours.
+    ``role`` is what kind of knowledge that source has (``model.record.Origin``).
+    """
 
     source: str
     our_author: str
@@ -37,6 +50,8 @@ class Arrival:
     exchange_id: str | None = None
     sender: str | None = None
     rules: PayloadRules = field(default_factory=PayloadRules)
+    feed: str = ""
+    role: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +92,7 @@ def outline(resource: Resource, raw: bytes, arrival: Arrival) -> Outline:
     """Who the resource is, whose, and what it refers to. The resource must have a ``resourceType``."""
     resource_type = str(resource["resourceType"])
     identity = identity_of(resource, sender=_sender(arrival), trusts_source=not arrival.own)
+    identity = replace(identity, original_id=fed_id(arrival.feed, identity.original_id))
     return Outline(
         resource=resource,
         raw=raw,
@@ -144,9 +160,7 @@ def _record(outline: Outline, arrival: Arrival, known: Known, member_id: str | N
         id=outline.record_id,
         type=outline.type,
         member_id=member_id,
-        origin=Origin(
-            outline.identity.author, outline.identity.original_id, arrival.source, arrival.exchange_id, arrival.sender
-        ),
+        origin=_origin(outline, arrival),
         original=outline.raw,
         released=orjson.dumps(released) if released is not None else None,
         excluded=excluded,
@@ -162,7 +176,15 @@ def _record(outline: Outline, arrival: Arrival, known: Known, member_id: str | N
         pa_changed_on=prepared.pa_changed_on,
         pa_ends_on=prepared.pa_ends_on,
         is_echo=is_echo,
+        marks=marks_of(released) if arrival.own and released is not None else NO_MARKS,
     )
+
+
+def _origin(outline: Outline, arrival: Arrival) -> Origin:
+    """A feed goes by its name; without one, by the namespace of its ids."""
+    source = arrival.feed or arrival.source
+    who = outline.identity.author, outline.identity.original_id
+    return Origin(*who, source, arrival.exchange_id, arrival.sender, arrival.role)
 
 
 def _release(outline: Outline, arrival: Arrival, prepared: Prepared, member_id: str | None) -> Resource | None:
@@ -225,7 +247,8 @@ def _tail(target: Any) -> str:
 
 def _record_id(ref: LocalRef, arrival: Arrival, aliases: Mapping[LocalRef, str]) -> str:
     """By alias, else as the sender's own record; a reference to what never comes stays stable this way."""
-    return aliases.get(ref) or arrival.record_id(_sender(arrival), *ref)
+    kind, local_id = ref
+    return aliases.get(ref) or arrival.record_id(_sender(arrival), kind, fed_id(arrival.feed, local_id))
 
 
 def _sender(arrival: Arrival) -> str:

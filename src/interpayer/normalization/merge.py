@@ -57,6 +57,14 @@ def local_id_of(resource: Mapping[str, Any]) -> str:
     return f"c-{hashlib.sha256(orjson.dumps(resource, option=orjson.OPT_SORT_KEYS)).hexdigest()[:40]}"
 
 
+def fed_id(feed: str, local_id: str) -> str:
+    """A source's own id among all our sources' ids: still a FHIR id, the same every time."""
+    if not feed:
+        return local_id
+    joined = f"{feed}.{local_id}"
+    return joined if _FHIR_ID.match(joined) else f"f-{hashlib.sha256(joined.encode()).hexdigest()[:40]}"
+
+
 def source_uri(identity: Identity, resource_type: str) -> str:
     """The ``meta.source`` that carries an identity to the next payer."""
     version = f"#{write_instant(identity.updated_at)}" if identity.updated_at else ""
