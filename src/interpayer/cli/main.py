@@ -37,6 +37,7 @@ NOUNS: dict[str, str] = {
     "audit": "The ledger: what happened, in words, and its proof.",
     "identity": "Who is meant: load members, match queries, say why.",
     "load": "Members from the enrollment feed, records from FHIR files.",
+    "source": "The systems that hold this plan's data: check, read, load, judge.",
     "access": "People and systems, roles, tokens, login.",
     "db": "The database: run, migrate, back up, restore.",
     "serve": "Open the doors.",

@@ -1,0 +1,57 @@
+"""`interpayer source`: the systems that hold this plan's data, each declared in one file."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from interpayer.adapters.declaration import read_declaration
+from interpayer.cli import output
+from interpayer.cli.output import AsJson
+from interpayer.operations.sourcing.building import open_declared
+from interpayer.operations.sourcing.reading import Reading, read_into
+from interpayer.system.clock import now
+
+HELP = """The systems that hold this plan's data, each declared in one file (docs/reference/sources/declaration.md).
+
+    interpayer source check SOURCE.yaml              (can it be used, and what does it promise?)
+    interpayer source read SOURCE.yaml --out DIR     (what comes of it; needs no server, changes nothing)
+    interpayer source load SOURCE.yaml               (take it in)
+"""
+app = typer.Typer(help=HELP, no_args_is_help=True)
+
+SHOWN = 10
+Declared = Annotated[Path, typer.Argument(metavar="SOURCE.yaml", help="The declaration of the source.")]
+Packages = Annotated[Path | None, typer.Option(help="Folder of FHIR packages to check against; default: the setting.")]
+
+
+@app.command()
+def read(
+    context: typer.Context,
+    source: Declared,
+    *,
+    out: Annotated[Path, typer.Option(help="Folder for NDJSON by type, lineage, what was kept apart, account.json.")],
+    as_json: AsJson = False,
+) -> None:
+    """Read, map and check everything that the source has, into files. Exit 3: some records are kept apart."""
+    with output.failures(), output.progress("records") as shown:
+        declaration = read_declaration(source)
+        opened = open_declared(declaration)
+        reading = Reading(opened.refinery, opened.source.read(), now(), opened.passed_over)
+        account = read_into(out, reading, progress=shown.at)
+    content = account.as_json()
+    if as_json:
+        output.tell_json("source-read/1", {"account": content})
+    else:
+        output.tell_fields({"source": account.source, **account.numbers(), "resources": content["resources"]})
+        for row in content["reasons"]["quarantined"][:SHOWN]:
+            output.say(f"{row['records']} {row['entity']} kept apart: {row['detail']}")
+    raise typer.Exit(output.DONE if account.is_whole else output.PARTIAL)
+
+
+@app.command()
+def check(source: Declared) -> None:
+    """Whether the declaration can be used: nothing is read yet."""
+    with output.failures():
+        opened = open_declared(read_declaration(source))
+    output.tell_fields({"source": opened.source.name, "kind": opened.refinery.declaration.kind})

@@ -1,0 +1,103 @@
+"""The account of a read: every record is mapped, quarantined or out of scope, and each for a reason."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+from interpayer.exchange.sources.refining import MAPPED, OUT_OF_SCOPE, QUARANTINED, Refined
+
+STATES = (MAPPED, QUARANTINED, OUT_OF_SCOPE)
+# So many different words are told apart; the rest is counted together.
+MOST_WORDS = 500
+OTHER = "other words"
+
+
+@dataclass(slots=True)
+class Account:
+    """What a source said, in numbers; holds no record and no value of one."""
+
+    source: str
+    kind: str
+    declaration: str
+    read: int = 0
+    partly: int = 0
+    states: Counter[str] = field(default_factory=Counter)
+    entities: Counter[tuple[str, str]] = field(default_factory=Counter)
+    files: Counter[tuple[str, str]] = field(default_factory=Counter)
+    reasons: Counter[tuple[str, str, str, str]] = field(default_factory=Counter)
+    resources: Counter[str] = field(default_factory=Counter)
+    rejected: Counter[str] = field(default_factory=Counter)
+    unmapped: Counter[str] = field(default_factory=Counter)
+    not_evaluated: Counter[str] = field(default_factory=Counter)
+    mappings: Counter[str] = field(default_factory=Counter)
+
+    def add(self, refined: Refined) -> None:
+        """Count one record in."""
+        found = refined.found
+        entity = found.entity or "unreadable"
+        self.read += 1
+        self.states[refined.state] += 1
+        self.entities[entity, refined.state] += 1
+        self.files[found.file, refined.state] += 1
+        self.partly += bool(refined.kept and refined.rejected)
+        if refined.state != MAPPED:
+            self._count_reason(refined, entity)
+        for kept in refined.kept:
+            self.resources[str(kept.resource["resourceType"])] += 1
+            if kept.stamp.mapping:
+                self.mappings[kept.stamp.mapping] += 1
+        self.rejected.update(one.type or "record" for one in refined.rejected)
+        for word in refined.unmapped:
+            _count(self.unmapped, word)
+        for word in refined.not_evaluated:
+            _count(self.not_evaluated, word)
+
+    @property
+    def is_whole(self) -> bool:
+        """True when nothing was quarantined."""
+        return not self.states[QUARANTINED]
+
+    def numbers(self) -> dict[str, int]:
+        """Records: read = mapped + quarantined + out_of_scope; of the quarantined, how many went on `partly`."""
+        return {"read": self.read, **{state: self.states[state] for state in STATES}, "partly": self.partly}
+
+    def as_json(self) -> dict[str, Any]:
+        """The account as `account.json` has it."""
+        return {
+            "schema": "source-account/1",
+            "source": self.source,
+            "kind": self.kind,
+            "declaration": self.declaration,
+            **self.numbers(),
+            "resources": dict(sorted(self.resources.items())),
+            "rejected": dict(sorted(self.rejected.items())),
+            "reasons": {state: self._reasons(state) for state in (QUARANTINED, OUT_OF_SCOPE)},
+            "entities": _by_name(self.entities, "entity"),
+            "files": _by_name(self.files, "file"),
+            "mappings": dict(sorted(self.mappings.items())),
+            "unmapped": dict(self.unmapped.most_common()),
+            "not_evaluated": dict(self.not_evaluated.most_common()),
+        }
+
+    def _count_reason(self, refined: Refined, entity: str) -> None:
+        key = (refined.state, entity, refined.reason, refined.detail)
+        if key not in self.reasons and len(self.reasons) >= MOST_WORDS:
+            key = (refined.state, entity, refined.reason, OTHER)
+        self.reasons[key] += 1
+
+    def _reasons(self, wanted: str) -> list[dict[str, Any]]:
+        return [
+            {"entity": entity, "reason": reason, "detail": detail, "records": count}
+            for (state, entity, reason, detail), count in self.reasons.most_common()
+            if state == wanted
+        ]
+
+
+def _count(counter: Counter[str], word: str) -> None:
+    counter[word if word in counter or len(counter) < MOST_WORDS else OTHER] += 1
+
+
+def _by_name(counted: Counter[tuple[str, str]], what: str) -> list[dict[str, Any]]:
+    names = dict.fromkeys(name for name, _ in counted)
+    rows = ({state: counted[name, state] for state in STATES} for name in names)
+    return [{what: name, "read": sum(row.values()), **row} for name, row in zip(names, rows, strict=True)]

@@ -1,0 +1,219 @@
+"""One record of a source becomes FHIR resources that passed the check, or is kept apart, or is left out: never lost."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import orjson
+
+from interpayer.adapters.base import Found
+from interpayer.adapters.declaration import Declaration
+from interpayer.exchange.sources.versions import other_release
+
+MAPPED, QUARANTINED, OUT_OF_SCOPE = "mapped", "quarantined", "out_of_scope"
+LEFT_OUT = "record.out_of_scope"
+INVALID = "record.invalid"
+UNSUPPORTED = "record.unsupported_version"
+# An error of any of these keeps a resource apart; warnings and information do not.
+ERRORS = frozenset({"error", "fatal"})
+
+
+@dataclass(frozen=True, slots=True)
+class Flaw:
+    """What is wrong with a resource: FHIRPath, code and words, never a value."""
+
+    path: str
+    code: str
+    text: str
+    severity: str = "error"
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What a check said; what it could not evaluate is named, never silent."""
+
+    flaws: tuple[Flaw, ...] = ()
+    not_evaluated: tuple[str, ...] = ()
+
+    @property
+    def errors(self) -> tuple[Flaw, ...]:
+        """The flaws that keep the resource apart."""
+        return tuple(flaw for flaw in self.flaws if flaw.severity in ERRORS)
+
+
+@dataclass(frozen=True, slots=True)
+class Mapped:
+    """What a mapping made of one record, and the codes that it has no translation for."""
+
+    resources: Sequence[dict[str, Any]]
+    unmapped: Sequence[str] = ()
+
+
+class Rules(Protocol):
+    """A compiled mapping, as the pipeline sees it."""
+
+    @property
+    def name(self) -> str:
+        """`id@version`: which rules, with the hash of their content."""
+
+    def apply(self, found: Found) -> Mapped:
+        """The resources in this record. Raises MappingBroken when the rules cannot be applied to it."""
+
+
+class MappingBroken(Exception):
+    """A mapping cannot be applied to a record; the words say where, and no value."""
+
+
+class Check(Protocol):
+    """Whether a resource may become a record."""
+
+    def __call__(self, resource: Mapping[str, Any]) -> Checked:
+        """What is wrong with it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """Where a resource came from: the record of the source, and the rules that made it (empty: taken as it was)."""
+
+    source: str
+    entity: str
+    file: str
+    position: int
+    key: str
+    mapping: str
+    role: str
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A resource that passed, the bytes that are kept of it, and its stamp."""
+
+    resource: dict[str, Any]
+    raw: bytes
+    stamp: Stamp
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """A resource, or a whole record, that is kept apart: why, and what is wrong with it."""
+
+    reason: str
+    type: str
+    raw: bytes
+    stamp: Stamp
+    flaws: tuple[Flaw, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Refined:
+    """What became of one record."""
+
+    state: str
+    found: Found
+    kept: tuple[Kept, ...] = ()
+    rejected: tuple[Rejected, ...] = ()
+    reason: str = ""
+    detail: str = ""
+    unmapped: tuple[str, ...] = ()
+    not_evaluated: tuple[str, ...] = field(default=())
+
+
+@dataclass(frozen=True, slots=True)
+class Refinery:
+    """A declared source with the mappings for its entities (entity to rules; None: taken as it is) and the check."""
+
+    declaration: Declaration
+    rules: Mapping[str, Sequence[Rules]]
+    check: Check
+
+    def refine(self, found: Found) -> Refined:
+        """What becomes of this record."""
+        if found.problem == LEFT_OUT:
+            return Refined(OUT_OF_SCOPE, found, reason=LEFT_OUT, detail=found.detail)
+        rule = self.declaration.entities.get(found.entity)
+        if rule is not None and rule.out_of_scope:
+            return Refined(OUT_OF_SCOPE, found, reason=LEFT_OUT, detail=rule.out_of_scope)
+        if found.content is None:
+            return self._rejected(found, found.problem or INVALID, found.detail)
+        rules = self.rules.get(found.entity, ())
+        if rules:
+            return self._mapped(found, rules)
+        if "resourceType" in found.content:
+            return self._as_it_is(found, found.content)
+        return Refined(OUT_OF_SCOPE, found, reason=LEFT_OUT, detail=f"no mapping reads {found.entity}")
+
+    def refine_all(self, read: Iterator[Found]) -> Iterator[Refined]:
+        """Every record, one by one."""
+        return map(self.refine, read)
+
+    def _as_it_is(self, found: Found, resource: dict[str, Any]) -> Refined:
+        return self._sorted(found, [(resource, found.raw, self._stamp(found, ""))], unmapped=())
+
+    def _mapped(self, found: Found, rules: Sequence[Rules]) -> Refined:
+        made: list[tuple[dict[str, Any], bytes, Stamp]] = []
+        unmapped: list[str] = []
+        for one in rules:
+            try:
+                mapped = one.apply(found)
+            except MappingBroken as error:
+                return self._rejected(found, INVALID, f"{one.name}: {error}")
+            stamp = self._stamp(found, one.name)
+            made += [(resource, orjson.dumps(resource), stamp) for resource in mapped.resources]
+            unmapped += mapped.unmapped
+        if not made:
+            detail = f"{', '.join(one.name.partition('@')[0] for one in rules)} makes nothing of it"
+            return Refined(OUT_OF_SCOPE, found, reason=LEFT_OUT, detail=detail, unmapped=tuple(unmapped))
+        return self._sorted(found, made, unmapped=tuple(unmapped))
+
+    def _sorted(
+        self, found: Found, made: Sequence[tuple[dict[str, Any], bytes, Stamp]], *, unmapped: tuple[str, ...]
+    ) -> Refined:
+        kept: list[Kept] = []
+        rejected: list[Rejected] = []
+        not_evaluated: dict[str, None] = {}
+        for resource, raw, stamp in made:
+            if release := other_release(resource):
+                flaws = (Flaw("", "version", release),)
+                rejected.append(Rejected(UNSUPPORTED, str(resource["resourceType"]), raw, stamp, flaws))
+                continue
+            checked = self.check(resource)
+            not_evaluated |= dict.fromkeys(checked.not_evaluated)
+            if errors := checked.errors:
+                rejected.append(Rejected(INVALID, str(resource.get("resourceType")), raw, stamp, errors))
+            else:
+                kept.append(Kept(resource, raw, stamp))
+        return Refined(
+            QUARANTINED if rejected else MAPPED,
+            found,
+            tuple(kept),
+            tuple(rejected),
+            reason=rejected[0].reason if rejected else "",
+            detail=_rules_broken(rejected),
+            unmapped=unmapped,
+            not_evaluated=tuple(not_evaluated),
+        )
+
+    def _rejected(self, found: Found, reason: str, detail: str) -> Refined:
+        flaws = (Flaw("", "structure", detail or "cannot be read"),)
+        whole = Rejected(reason, "", found.raw, self._stamp(found, ""), flaws)
+        return Refined(QUARANTINED, found, rejected=(whole,), reason=reason, detail=detail)
+
+    def _stamp(self, found: Found, mapping: str) -> Stamp:
+        role = self.declaration.role_of(found.entity)
+        return Stamp(self.declaration.name, found.entity, found.file, found.position, found.key, mapping, role)
+
+
+def _rules_broken(rejected: Sequence[Rejected]) -> str:
+    """Types, rules and places, without the numbers of list entries: the same trouble reads the same."""
+    told = {f"{one.type}: {_words(flaw)}": None for one in rejected for flaw in one.flaws}
+    return "; ".join(list(told)[:5])
+
+
+def _words(flaw: Flaw) -> str:
+    return f"{flaw.code}{_place(flaw.path)}" if flaw.path else flaw.text
+
+
+def _place(path: str) -> str:
+    head, *rest = path.split("[")
+    plain = head + "".join(part.partition("]")[2] for part in rest)
+    return f" at {plain}" if plain else ""
