@@ -61,7 +61,7 @@ class Invariants:
     """The invariants of one package set; compiles each expression once for each context."""
 
     def __init__(self, model: TypeModel, member_of: Callable[[str], Membership | None] = lambda _: None) -> None:
-        """`member_of` gives for a value set's url the test of a code, Coding or CodeableConcept; None if not at hand."""
+        """`member_of` gives for a value set the test of a code, Coding or CodeableConcept; None if not at hand."""
         self._model = model
         self._member_of = member_of
         self._compiled: dict[tuple[str, str], Compiled | str] = {}
