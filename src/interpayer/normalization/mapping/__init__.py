@@ -1,0 +1,1 @@
+"""Mappings as data: read, checked, compiled to one function each, explained (docs/reference/mapping-language.md)."""
