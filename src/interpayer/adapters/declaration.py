@@ -18,8 +18,8 @@ from interpayer.model.reason import Refusal
 
 KINDS = ("fhir_files", "fhir_server", "x12", "hl7v2", "tables", "documents")
 KEYS = (
-    "source", "kind", "where", "essential", "role", "entities", "members", "types", "maps", "time_zone", "as_of",
-    "fresh_within", "limits",
+    "source", "kind", "where", "essential", "role", "entities", "members", "types", "maps", "context", "time_zone",
+    "as_of", "fresh_within", "limits",
 )  # fmt: skip
 # What kind of knowledge a source has; decides which of two contradicting sources is believed.
 ROLES = ("enrollment", "claims", "clinical", "documents")
@@ -65,19 +65,21 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Declaration:
-    """A declared source. `folder` is where relative paths begin; `version` changes when the declaration does."""
+    """A declared source. `folder` is where relative paths begin; `version` changes with the text of the declaration."""
 
     name: str
     kind: str
     where: Mapping[str, Any]
     folder: Path
     version: str
+    text: str = field(repr=False)
     essential: bool = False
     role: str = ""
     entities: Mapping[str, EntityRule] = field(default_factory=dict)
     members: Members = Members()
     types: tuple[str, ...] = ()
     maps: Path | None = None
+    context: Mapping[str, str] = field(default_factory=dict)
     time_zone: str = "UTC"
     as_of: str = ""
     fresh_within: timedelta | None = None
@@ -137,7 +139,7 @@ def parse_declaration(raw: bytes, *, folder: Path, file: str) -> Declaration:
     reading = _Reading(file)
     if not isinstance(content, dict):
         reading.fail("", "must hold keys and values")
-    return reading.declaration(content, folder, hashlib.sha256(raw).hexdigest()[:12])
+    return reading.declaration(content, folder, raw.decode())
 
 
 class _Reading:
@@ -150,7 +152,7 @@ class _Reading:
         """Refuse the declaration."""
         raise Refusal("request.malformed", f"{self._file}{f', `{place}`' if place else ''}: {what}")
 
-    def declaration(self, raw: Mapping[Any, Any], folder: Path, version: str) -> Declaration:
+    def declaration(self, raw: Mapping[Any, Any], folder: Path, text: str) -> Declaration:
         """The declaration in these keys and values."""
         self._known(raw, KEYS, "")
         kind = raw.get("kind")
@@ -162,13 +164,15 @@ class _Reading:
             kind=str(kind),
             where=where,
             folder=folder,
-            version=version,
+            version=hashlib.sha256(text.encode()).hexdigest()[:12],
+            text=text,
             essential=self._yes_or_no(raw.get("essential", False), "essential"),
             role=self._role(raw, ""),
             entities=self._entities(raw.get("entities", {})),
             members=self._members(raw.get("members", {})),
             types=self._types(raw.get("types", [])),
             maps=folder / self._plain_text(raw["maps"], "maps") if "maps" in raw else None,
+            context=self._context(raw.get("context", {})),
             time_zone=self._plain_text(raw.get("time_zone", "UTC"), "time_zone"),
             as_of=self._plain_text(raw.get("as_of", ""), "as_of"),
             fresh_within=self._span(raw["fresh_within"], "fresh_within") if "fresh_within" in raw else None,
@@ -222,6 +226,11 @@ class _Reading:
             self.fail("members", "must hold `system`, or nothing")
         self._known(raw, ("system",), "members")
         return Members(self._plain_text(raw.get("system", ""), "members.system"))
+
+    def _context(self, raw: Any) -> Mapping[str, str]:
+        if not isinstance(raw, dict) or not all(isinstance(value, str | int) for value in raw.values()):
+            self.fail("context", "must map names to texts")
+        return MappingProxyType({str(name): str(value) for name, value in raw.items()})
 
     def _types(self, raw: Any) -> tuple[str, ...]:
         if not isinstance(raw, list) or not all(isinstance(name, str) and _TYPE.match(name) for name in raw):
