@@ -122,7 +122,9 @@ class _Splitter:
     def _take_junk(self) -> str:
         """Everything before the next possible ISA; all that is held when there is none."""
         at = self.held.find("ISA", 1)
-        while at >= 0 and read_isa(self.held[at : at + LONGEST_ISA]) is None and at + LONGEST_ISA < len(self.held):
+        while at >= 0 and (self.is_over or at + LONGEST_ISA < len(self.held)):
+            if read_isa(self.held[at : at + LONGEST_ISA]):
+                break
             at = self.held.find("ISA", at + 1)
         cut = at if at >= 0 else len(self.held) if self.is_over else max(len(self.held) - LONGEST_ISA, 1)
         junk, self.held = self.held[:cut], self.held[cut:]
@@ -143,8 +145,7 @@ class _Splitter:
         elif self.is_over or len(self.held) > LONGEST_SEGMENT:
             rest, self.held = self.held, ""
             self.delimiters = None
-            if rest.strip(BLANK):
-                yield Junk(rest, "a segment without an end", ends_interchange=True)
+            yield from _unended(rest)
         if not self.is_over:
             self._read()
 
@@ -160,12 +161,25 @@ class _Splitter:
     def _find_segment(self, tag: str, delimiters: Delimiters) -> int | None:
         at = self.held.find(tag)
         while at >= 0:
-            before = self.held[max(at - 3, 0) : at].rstrip(LINE_ENDS)
-            begins = not before or before.endswith(delimiters.segment)
+            before = self.held[max(at - 3, 0) : at]
+            begins = (
+                not before.strip(LINE_ENDS)
+                or before.endswith(delimiters.segment)
+                or (before.rstrip(LINE_ENDS).endswith(delimiters.segment))
+            )
             if begins and (tag == "IEA" or read_isa(self.held[at : at + LONGEST_ISA])):
                 return at
             at = self.held.find(tag, at + 1)
         return None
+
+
+def _unended(rest: str) -> Iterator[Piece]:
+    """The last segment of a file may lack its end when it is the trailer; anything else was cut off."""
+    text = rest.strip(BLANK)
+    if text.startswith("IEA") and len(text) < LONGEST_ISA:
+        yield Run([text])
+    elif text:
+        yield Junk(text, "a segment without an end", ends_interchange=True)
 
 
 def _segments(text: str, terminator: str) -> list[str]:
