@@ -157,6 +157,7 @@ record.unsupported_version | The record is of a version or release that is not r
 record.withheld | The record is not released. | Nothing to do. | no | plan
 record.duplicate | The record is known already. | Nothing to do. | no | plan
 record.conflict | Two sources contradict each other. | See both values. | after_change | plan
+record.replaced | A later claim takes its place. | Nothing to do. | no | plan
 record.echo | Our own record came back. | Nothing to do. | no | plan
 record.foreign_member | The record belongs to a person who was not asked for. | Tell the partner's contact. | no | partner
 record.unattributed | The record names no member, nor a record of one. | Tell the partner's contact. | no | partner

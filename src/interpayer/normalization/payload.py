@@ -59,7 +59,7 @@ def prepare(resource: Resource, *, rules: PayloadRules, has_money: bool = True) 
         removed={} if excluded else removed,
         service_from=span.first,
         service_to=span.last,
-        status=_status(resource),
+        status=status_of(resource),
         pa_changed_on=authorization.changed_on if authorization else None,
         pa_ends_on=authorization.ends_on if authorization else None,
     )
@@ -75,7 +75,8 @@ def _exclusion(resource: Resource, authorization: str | None, rules: PayloadRule
     return authorization if authorization and not switched_off[authorization] else None
 
 
-def _status(resource: Mapping[str, Any]) -> str | None:
+def status_of(resource: Mapping[str, Any]) -> str | None:
+    """The status that the resource gives itself, whatever its element is called; None when it gives none."""
     for key in _STATUS_KEYS:
         value = resource.get(key)
         if isinstance(value, str):

@@ -23,7 +23,7 @@ _COLUMNS = {
     "sender": "text", "exchange_id": "text", "digest": "text", "excluded": "text", "removed": "text",
     "service_from": "date", "service_to": "date", "status": "text", "pa_changed_on": "date", "pa_ends_on": "date",
     "refs": "text[]", "available_at": "timestamptz", "updated_at": "timestamptz", "decided_at": "timestamptz",
-    "is_direct": "boolean", "local_id": "text", "outcome": "text", "pack_id": "int8", "start": "int4",
+    "is_direct": "boolean", "role": "text", "local_id": "text", "outcome": "text", "pack_id": "int8", "start": "int4",
     "length": "int4", "original_pack": "int8", "original_start": "int4", "original_length": "int4",
 }  # fmt: skip
 _NAMES = ", ".join(_COLUMNS)
@@ -33,10 +33,10 @@ _TEMPORARY = "create temporary table if not exists incoming_record ({}) on commi
 _INSERT = """
 insert into records.record (id, type, member_id, author, original_id, source, sender, exchange_id, digest, excluded,
     removed, service_from, service_to, status, pa_changed_on, pa_ends_on, refs, available_at, updated_at,
-    decided_at, is_direct, pack_id, start, length, original_pack, original_start, original_length)
+    decided_at, is_direct, role, pack_id, start, length, original_pack, original_start, original_length)
 select id, type, member_id, author, original_id, source, sender, exchange_id, digest, excluded,
     removed::jsonb, service_from, service_to, status, pa_changed_on, pa_ends_on, refs, available_at, updated_at,
-    decided_at, is_direct, pack_id, start, length, original_pack, original_start, original_length
+    decided_at, is_direct, role, pack_id, start, length, original_pack, original_start, original_length
 from incoming_record where outcome = 'new' order by id on conflict (id) do nothing returning id
 """
 _SUPERSEDE = """
@@ -51,7 +51,9 @@ update records.record r set member_id = i.member_id, source = i.source, sender =
     exchange_id = i.exchange_id, digest = i.digest, excluded = i.excluded, removed = i.removed::jsonb,
     service_from = i.service_from, service_to = i.service_to, status = i.status, pa_changed_on = i.pa_changed_on,
     pa_ends_on = i.pa_ends_on, refs = i.refs, available_at = i.available_at, updated_at = i.updated_at,
-    decided_at = i.decided_at, is_direct = i.is_direct, pack_id = i.pack_id, start = i.start, length = i.length,
+    decided_at = i.decided_at, is_direct = i.is_direct, role = i.role,
+    pack_id = i.pack_id, start = i.start, length = i.length,
+    own_pack_id = null, own_start = null, own_length = null, own_refs = null,
     original_pack = i.original_pack, original_start = i.original_start, original_length = i.original_length,
     version = r.version + 1, quarantined_at = null
 from incoming_record i where i.id = r.id and i.outcome = 'changed'
@@ -90,6 +92,8 @@ class SaveReport:
     excluded: Mapping[str, int] = field(default_factory=dict)
     removed: Mapping[str, int] = field(default_factory=dict)
     types: Mapping[str, int] = field(default_factory=dict)
+    # The records whose content is what this batch brought.
+    written: frozenset[str] = frozenset()
 
 
 def begin_load(conn: Connection) -> datetime:
@@ -130,6 +134,7 @@ def save_records(conn: Connection, codec: Codec, records: Sequence[Record]) -> S
         excluded=Counter(record.excluded for record in records if record.excluded),
         removed=removed,
         types=Counter(record.type for record in records),
+        written=frozenset(record.id for record, outcome in outcomes if outcome.is_content),
     )
 
 
@@ -167,7 +172,7 @@ def _save_round(conn: Connection, codec: Codec, records: list[Record]) -> list[t
 
 def _held(conn: Connection, record_ids: list[str]) -> dict[str, Held]:
     rows = conn.execute(
-        "select id, digest, refs, member_id, source, updated_at, decided_at, is_direct "
+        "select id, digest, coalesce(own_refs, refs) as refs, member_id, source, updated_at, decided_at, is_direct "
         "from records.record where id = any(%s) order by id for update",
         (record_ids,),
     )
@@ -204,7 +209,7 @@ def _row(record: Record, outcome: Outcome, place: tuple[int | None, ...]) -> tup
         origin.exchange_id, record.digest, record.excluded, orjson.dumps(record.removed).decode(),
         record.service_from, record.service_to, record.status, record.pa_changed_on, record.pa_ends_on,
         list(record.references), record.available_at, record.updated_at, decided_at(record), is_direct(record),
-        record.local_id, outcome.value, *place,
+        origin.role, record.local_id, outcome.value, *place,
     )  # fmt: skip
 
 

@@ -16,6 +16,8 @@ RELEASED, ORIGINAL = "released", "original"
 LARGEST = 256 * 1024
 # Pack, start and length of the released form, then of the original.
 Place: TypeAlias = tuple[int | None, ...]
+# Record, member, type and the body of a record that belongs to a member.
+Line: TypeAlias = tuple[str, str, str, bytes]
 NOWHERE: Place = (None, None, None, None, None, None)
 
 
@@ -62,6 +64,20 @@ def save_bodies(conn: Connection, codec: Codec, records: Sequence[Record]) -> di
         )
         for record_id, (released, original) in slices.items()
     }
+
+
+def save_united(conn: Connection, codec: Codec, lines: Sequence[Line]) -> dict[str, Place]:
+    """Keep what goes out of records that are made of several; where each lies (pack, start, length)."""
+    packs: dict[tuple[str, str], list[_Filling]] = {}
+    places: dict[str, tuple[_Filling, int, int]] = {}
+    for record_id, member_id, kind, body in lines:
+        filling = packs.setdefault((member_id, kind), [])
+        if not filling or filling[-1].length + len(body) + 1 > LARGEST:
+            filling.append(_Filling(member_id, RELEASED, kind))
+        places[record_id] = filling[-1], filling[-1].add(body + b"\n"), len(body) + 1
+    filled = [pack for group in packs.values() for pack in group]
+    ids = {id(pack): pack_id for pack, pack_id in zip(filled, _save(conn, codec, filled), strict=True)}
+    return {record_id: (ids[id(pack)], start, length) for record_id, (pack, start, length) in places.items()}
 
 
 def _save(conn: Connection, codec: Codec, packs: Sequence[_Filling]) -> list[int]:

@@ -79,6 +79,7 @@ def counts(conn: Connection, member_id: str) -> dict[str, int]:
     """How many records of each type this member has."""
     rows = conn.execute(
         "select type, count(*) as n from records.record where member_id = %s and quarantined_at is null "
+        "and joined_to is null and replaced_by is null "
         "group by type order by type",
         (member_id,),
     )

@@ -1,0 +1,108 @@
+"""By what records of our own sources are recognized in each other: marks as keyed hashes, and who shares them."""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+from uuid import UUID
+
+from interpayer.model.record import NO_MARKS, Record
+from interpayer.system.database import Connection
+from interpayer.system.keys import Vault
+
+ZONE = "records.marks"
+IDENTIFIER, LIKENESS, SYSTEM, REPLACES = "i", "l", "s", "r"
+
+# Everybody who shares a mark, directly or through others; and who was joined before.
+_REACHED = """
+with recursive reached(id) as (
+    select unnest(%(ids)s::text[])
+    union
+    select o.record_id from reached t
+    join records.mark m on m.record_id = t.id and m.kind in ('i', 'l')
+    join records.mark o on o.key = m.key and o.kind = m.kind
+), linked(id) as (
+    select id from reached
+    union select r.joined_to from records.record r join reached t on t.id = r.id where r.joined_to is not null
+    union select r.id from records.record r join reached t on r.joined_to = t.id
+    union select o.id from records.record r join reached t on t.id = r.id
+        join records.record o on o.joined_to = r.joined_to
+)
+select m.record_id as id, m.kind, m.key::text as key from linked l join records.mark m on m.record_id = l.id
+where m.kind <> 'r'
+"""
+# Who takes the place of whom, as far as these records are concerned.
+_REPLACED = """
+select distinct o.record_id as former, r.record_id as later, f.decided_at as former_at, l.decided_at as later_at
+from records.mark r join records.mark o on o.key = r.key and o.kind = 'i' and o.record_id <> r.record_id
+join records.record f on f.id = o.record_id join records.record l on l.id = r.record_id
+where r.kind = 'r' and (r.record_id = any(%(ids)s) or o.record_id = any(%(ids)s))
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Marked:
+    """The marks of one record, as keys."""
+
+    identifiers: frozenset[str]
+    likeness: frozenset[str]
+    systems: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Replacement:
+    """A record that says it takes the place of another."""
+
+    former: str
+    later: str
+
+
+def save_marks(conn: Connection, vault: Vault, records: Sequence[Record]) -> None:
+    """Keep by what these records are recognized, in place of what was known of them."""
+    conn.execute("delete from records.mark where record_id = any(%s)", ([record.id for record in records],))
+    rows = list(_rows(vault.zone_key(ZONE), records))
+    if rows:
+        with conn.cursor().copy(b"copy records.mark (key, kind, record_id) from stdin (format binary)") as copy:
+            copy.set_types(["uuid", "text", "text"])
+            for row in rows:
+                copy.write_row(row)
+
+
+def reached(conn: Connection, record_ids: Collection[str]) -> dict[str, Marked]:
+    """These records and everybody who shares a mark with one of them or stands joined with one, with their marks."""
+    found: dict[str, dict[str, set[str]]] = {}
+    for row in conn.execute(_REACHED.encode(), {"ids": list(record_ids)}):
+        found.setdefault(row["id"], {}).setdefault(row["kind"], set()).add(row["key"])
+    return {record_id: _marked(kinds) for record_id, kinds in found.items()}
+
+
+def replacements(conn: Connection, record_ids: Collection[str]) -> list[Replacement]:
+    """Who takes the place of whom. Of two that name each other, the later word counts."""
+    rows = conn.execute(_REPLACED.encode(), {"ids": list(record_ids)}).fetchall()
+    said = {(row["former"], row["later"]) for row in rows}
+    return [
+        Replacement(row["former"], row["later"])
+        for row in rows
+        if (row["later"], row["former"]) not in said
+        or (row["former_at"], row["former"]) < (row["later_at"], row["later"])
+    ]
+
+
+def _rows(key: bytes, records: Iterable[Record]) -> Iterator[tuple[UUID, str, str]]:
+    for record in records:
+        if record.member_id is None or record.marks == NO_MARKS:
+            continue
+        marks = record.marks
+        by_kind: Mapping[str, tuple[str, ...]] = {
+            IDENTIFIER: marks.identifiers, LIKENESS: marks.likeness, SYSTEM: marks.systems, REPLACES: marks.replaces,
+        }  # fmt: skip
+        for kind, texts in by_kind.items():
+            # what replaces is looked for among the identifiers
+            space = IDENTIFIER if kind == REPLACES else kind
+            prefix = f"{record.member_id}\n{record.type}\n{space}\n"
+            for text in dict.fromkeys(texts):
+                digest = blake2b((prefix + text).encode(), key=key, digest_size=16).digest()
+                yield UUID(bytes=digest), kind, record.id
+
+
+def _marked(kinds: Mapping[str, set[str]]) -> Marked:
+    return Marked(*(frozenset(kinds.get(kind, ())) for kind in (IDENTIFIER, LIKENESS, SYSTEM)))
