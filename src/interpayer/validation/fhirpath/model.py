@@ -12,6 +12,7 @@ PRIMITIVES = {
     "time": "", "base64Binary": "", "xhtml": "", "code": "string", "id": "string", "markdown": "string",
     "canonical": "uri", "url": "uri", "oid": "uri", "uuid": "uri", "positiveInt": "integer", "unsignedInt": "integer",
 }  # fmt: skip
+_FHIR_TYPE = "http://hl7.org/fhir/StructureDefinition/structuredefinition-fhir-type"
 _SYSTEM = "http://hl7.org/fhirpath/System."
 _SYSTEM_TYPES = {"String": "string", "Boolean": "boolean", "Integer": "integer", "Decimal": "decimal", "Date": "date",
                  "DateTime": "dateTime", "Time": "time", "Quantity": "Quantity"}  # fmt: skip
@@ -102,6 +103,9 @@ def _member(element: Definition, last: str, parents: set[str]) -> Member:
 def type_code(type_of_element: Definition) -> str:
     """FHIR's name of an element's type; the System types of ids and values become FHIR's primitives."""
     code = str(type_of_element.get("code", ""))
+    named = (one.get("valueUrl") for one in type_of_element.get("extension", ()) if one.get("url") == _FHIR_TYPE)
+    if name := next(named, None):
+        return str(name)
     return _SYSTEM_TYPES.get(code.removeprefix(_SYSTEM), "string") if code.startswith(_SYSTEM) else code
 
 

@@ -64,7 +64,7 @@ def _equality(node: Operation, scope: Scope) -> Truth:
     if _is_of(left, _MOMENTS) and _is_of(right, _MOMENTS | STRING):
         text = f"compare_dates({left.text}, {right.text})"
         return Truth(f"{text} == 0", f"{text} in (-1, 1)")
-    if isinstance(node.right, Literal) and _is_of(left, _PLAIN):
+    if isinstance(node.right, Literal) and _is_of(left, _PLAIN) and (left.types == BOOLEAN) == (right.types == BOOLEAN):
         if left.is_sure:
             return Truth(f"{left.text} == {right.text}", f"{left.text} != {right.text}", is_sure=True)
         return Truth(f"{left.text} == {right.text}", f"{left.text} not in (None, {right.text})")

@@ -1,6 +1,6 @@
 """What compiled expressions call: members that are hard to reach, and walks over whole resources."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from interpayer.validation.fhirpath.model import PRIMITIVES, TypeModel
@@ -182,8 +182,7 @@ class Walker:
             if key == "resourceType":
                 continue
             if key.startswith("_"):
-                # The object beside a primitive counts only where the primitive itself has no value.
-                yield from ((each, "Element") for each in _valueless(node.get(key[1:]), value))
+                yield from _besides(node.get(key[1:]), value)
             else:
                 child_kind = kinds.get(key, "")
                 items = value if isinstance(value, list) else (value,)
@@ -204,8 +203,11 @@ def _marked(child: Any, kind: str) -> Any:
     return word
 
 
-def _valueless(values: Any, besides: Any) -> Collection[Any]:
-    if not isinstance(besides, list):
-        return [besides] if values is None and besides is not None else []
-    there = values if isinstance(values, list) else []
-    return [each for i, each in enumerate(besides) if each is not None and (i >= len(there) or there[i] is None)]
+def _besides(values: Any, besides: Any) -> Iterator[tuple[Any, str]]:
+    """The objects beside primitives stand for those without a value; of the others only their extensions count."""
+    given = values if isinstance(values, list) else [values]
+    for position, each in enumerate(besides if isinstance(besides, list) else [besides]):
+        if isinstance(each, dict) and (position >= len(given) or given[position] is None):
+            yield each, "Element"
+        elif isinstance(each, dict):
+            yield from ((one, "Extension") for one in each.get("extension") or ())
