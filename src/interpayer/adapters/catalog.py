@@ -1,13 +1,17 @@
 """The adapters there are, listed by hand: nothing registers itself."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+
+import httpx2
 
 from interpayer.adapters.base import Found, LiveSource, Source
 from interpayer.adapters.declaration import Declaration
 from interpayer.adapters.fhir_files import PATTERNS as FHIR_PATTERNS
 from interpayer.adapters.fhir_files import read_opened
+from interpayer.adapters.fhir_server.server import FhirServer
+from interpayer.adapters.fhir_server.tokens import Sign
 from interpayer.adapters.files import Reader, files_below, fits, read_files
 from interpayer.model.reason import Refusal
 
@@ -52,15 +56,37 @@ class FileSource:
         return (str(pattern),) if pattern else self.kind.patterns
 
 
-def open_source(declaration: Declaration) -> Source:
-    """The source of this declaration. Raises FileNotFoundError when its path is not there."""
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What adapters call out with: a client that trusts the given authority (PEM; None: the machine's), our assertion
+    (client id, audience), and the environment variables that hold secrets.
+    """
+
+    http: Callable[[Path | None], httpx2.Client]
+    sign: Sign
+    environ: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+
+def open_live(declaration: Declaration, means: Means) -> LiveSource:
+    """The live source of this declaration. Keep it: it holds connections, tokens and what the source promised."""
+    if declaration.kind == "fhir_server":
+        return _open_fhir_server(declaration, means)
+    raise Refusal("request.malformed", f"`kind`: {declaration.kind} is not asked while an answer is made")
+
+
+def _open_fhir_server(declaration: Declaration, means: Means) -> FhirServer:
+    authority = declaration.where.get("ca")
+    ca = declaration.folder / str(authority) if authority else None
+    return FhirServer(declaration, means.http(ca), means.sign)
+
+
+def open_source(declaration: Declaration, means: Means) -> Source:
+    """The source of this declaration, to be read as a whole. Raises FileNotFoundError when its path is not there."""
+    if declaration.kind == "fhir_server":
+        return _open_fhir_server(declaration, means)
     kind = FILE_KINDS.get(declaration.kind)
     if kind is None:
         raise Refusal("request.malformed", f"`kind`: {declaration.kind} cannot be read here")
     if not declaration.path.exists():
         raise FileNotFoundError(None, "", str(declaration.path))
     return FileSource(declaration, kind)
-
-
-ADAPTERS: Mapping[str, Callable[[Declaration], Source]] = dict.fromkeys(FILE_KINDS, open_source)
-LIVE: Mapping[str, Callable[[Declaration], LiveSource]] = {}

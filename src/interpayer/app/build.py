@@ -1,5 +1,6 @@
 """From settings to tools. Nothing connects, listens or runs before it is asked to."""
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -8,7 +9,9 @@ from typing import Any
 import httpx2
 import yaml
 
+from interpayer.adapters.catalog import Means
 from interpayer.audit.ledger import Ledger
+from interpayer.exchange.sources.workshop import Workshop
 from interpayer.exchange.tools import Tools
 from interpayer.identity.learning.adopting import TablesInForce
 from interpayer.identity.resolve import Resolver, default_tables
@@ -17,9 +20,10 @@ from interpayer.model.reason import Refusal
 from interpayer.operations.store import releases_held
 from interpayer.partners import directory
 from interpayer.partners.client import PartnerClient, PartnerClients, Target
-from interpayer.partners.signer import Signer, load_or_create_signer
+from interpayer.partners.signer import Claims, Signer, load_or_create_signer
 from interpayer.policy.bundle import Bundle, load_bundle
 from interpayer.records.codec import Codec
+from interpayer.system.clock import now
 from interpayer.system.database import Database, role_url
 from interpayer.system.keys import SigningKey, Vault, load_or_create_kek
 from interpayer.system.objects import ObjectStore
@@ -40,6 +44,7 @@ class Application:
     signer: Signer
     objects: ObjectStore
     bundle: Bundle
+    workshop: Workshop
     _tools: dict[str, Tools] = field(default_factory=dict)
     _tables: TablesInForce = field(default_factory=TablesInForce)
     _clients: list[PartnerClients] = field(default_factory=list)
@@ -61,6 +66,7 @@ class Application:
                 environment=self.settings.environment,
                 call=_caller(database, self._client_of, self.settings.base_url),
                 releases_held=releases_held,
+                workshop=self.workshop,
             )
         return self._tools[role]
 
@@ -93,7 +99,18 @@ def build(settings: Settings) -> Application:
         signer=signer,
         objects=ObjectStore(settings.object_store),
         bundle=load_bundle(),
+        workshop=workshop_of(settings),
     )
+
+
+def workshop_of(settings: Settings) -> Workshop:
+    """What reads this plan's sources; nothing is opened, and no key looked at, before a source needs it."""
+
+    def sign(client_id: str, audience: str) -> str:
+        signer = load_or_create_signer(settings.home / "keys" / "signing")
+        return signer.assertion(Claims(client_id, audience, now()))
+
+    return Workshop(Means(lambda ca: outbound(settings, ca=ca), sign, os.environ))
 
 
 def read_entity(path: Path | None) -> LegalEntity:
@@ -143,9 +160,9 @@ def _caller(
     return call
 
 
-def outbound(settings: Settings) -> httpx2.Client:
-    """Calls to partners show our client certificate and trust the authorities under home, or the machine's."""
+def outbound(settings: Settings, *, ca: Path | None = None) -> httpx2.Client:
+    """Calls out show our client certificate and trust `ca`, else the authorities under home, else the machine's."""
     folder = settings.home / "tls"
-    certificate, key, ca = folder / "client.crt", folder / "client.key", folder / "ca.crt"
+    certificate, key, ours = folder / "client.crt", folder / "client.key", folder / "ca.crt"
     shown = (certificate, key) if certificate.exists() and key.exists() else None
-    return outbound_client(settings, certificate=shown, ca=ca if ca.exists() else None)
+    return outbound_client(settings, certificate=shown, ca=ca or (ours if ours.exists() else None))

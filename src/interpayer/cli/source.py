@@ -5,10 +5,12 @@ from typing import Annotated
 
 import typer
 
+from interpayer.adapters.catalog import FileSource
 from interpayer.adapters.declaration import read_declaration
+from interpayer.app.build import workshop_of
 from interpayer.cli import output
 from interpayer.cli.output import AsJson
-from interpayer.operations.sourcing.building import open_declared
+from interpayer.cli.session import session_of
 from interpayer.operations.sourcing.reading import Reading, read_into
 from interpayer.system.clock import now
 
@@ -36,8 +38,10 @@ def read(
     """Read, map and check everything that the source has, into files. Exit 3: some records are kept apart."""
     with output.failures(), output.progress("records") as shown:
         declaration = read_declaration(source)
-        opened = open_declared(declaration)
-        reading = Reading(opened.refinery, opened.source.read(), now(), opened.passed_over)
+        workshop = workshop_of(session_of(context).settings)
+        opened = workshop.source(declaration)
+        passed_over = tuple(opened.passed_over()) if isinstance(opened, FileSource) else ()
+        reading = Reading(workshop.refinery(declaration), opened.read(), now(), passed_over)
         account = read_into(out, reading, progress=shown.at)
     content = account.as_json()
     if as_json:
@@ -50,8 +54,9 @@ def read(
 
 
 @app.command()
-def check(source: Declared) -> None:
+def check(context: typer.Context, source: Declared) -> None:
     """Whether the declaration can be used: nothing is read yet."""
     with output.failures():
-        opened = open_declared(read_declaration(source))
-    output.tell_fields({"source": opened.source.name, "kind": opened.refinery.declaration.kind})
+        declaration = read_declaration(source)
+        workshop_of(session_of(context).settings).source(declaration)
+    output.tell_fields({"source": declaration.name, "kind": declaration.kind})

@@ -5,11 +5,12 @@ import json
 from pathlib import Path
 from typing import Any
 
+from interpayer.adapters.catalog import FileSource
 from interpayer.adapters.declaration import parse_declaration
 from interpayer.exchange.sources.account import Account
-from interpayer.operations.sourcing.building import open_declared
 from interpayer.operations.sourcing.reading import Reading, read_into
 from interpayer.system.clock import now
+from tests.support.sources import a_workshop
 
 PATIENT = '{"resourceType":"Patient","id":"1","multipleBirthInteger":2.50}'
 DECLARED = "source: mine\nkind: fhir_files\nwhere: {path: in}\nentities: {Basic: {out_of_scope: nobody reads it}}"
@@ -20,13 +21,20 @@ def lines(path: Path) -> list[Any]:
     return [json.loads(line) for line in path.read_text().splitlines()]
 
 
+def a_reading(folder: Path) -> Reading:
+    declaration = parse_declaration(DECLARED.encode(), folder=folder, file="S.yaml")
+    workshop = a_workshop()
+    source = workshop.source(declaration)
+    assert isinstance(source, FileSource)
+    return Reading(workshop.refinery(declaration), source.read(), now(), tuple(source.passed_over()))
+
+
 def read(tmp_path: Path, **files: str) -> tuple[Account, Path]:
     (tmp_path / "in").mkdir()
     for name, text in files.items():
         (tmp_path / "in" / f"{name}.ndjson").write_text(text)
     (tmp_path / "in" / "notes.txt").write_text("not read")
-    opened = open_declared(parse_declaration(DECLARED.encode(), folder=tmp_path, file="S.yaml"))
-    reading = Reading(opened.refinery, opened.source.read(), now(), opened.passed_over)
+    reading = a_reading(tmp_path)
     return read_into(tmp_path / "out", reading), tmp_path / "out"
 
 
@@ -62,8 +70,7 @@ def test_a_damaged_file_does_not_end_the_read(tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "a.ndjson.gz").write_bytes(b"no gzip at all")
     (tmp_path / "in" / "b.ndjson").write_text(PATIENT)
-    opened = open_declared(parse_declaration(DECLARED.encode(), folder=tmp_path, file="S.yaml"))
-    account = read_into(tmp_path / "out", Reading(opened.refinery, opened.source.read(), now()))
+    account = read_into(tmp_path / "out", a_reading(tmp_path))
     assert account.numbers() == {"read": 2, "mapped": 1, "quarantined": 1, "out_of_scope": 0, "partly": 0}
     assert account.as_json()["reasons"]["quarantined"][0]["reason"] == "source.invalid"
     assert not account.is_whole

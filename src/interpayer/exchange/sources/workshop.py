@@ -1,0 +1,39 @@
+"""What it takes to read sources, kept between questions: opened live sources, compiled mappings, compiled profiles."""
+
+import threading
+
+from interpayer.adapters.base import LiveSource, Source
+from interpayer.adapters.catalog import Means, open_live, open_source
+from interpayer.adapters.declaration import Declaration
+from interpayer.exchange.sources.checking import built_in
+from interpayer.exchange.sources.refining import Refinery
+
+
+class Workshop:
+    """Sources and refineries by declaration. Safe between threads; a changed declaration gets new ones."""
+
+    def __init__(self, means: Means) -> None:
+        self._means = means
+        self._making = threading.Lock()
+        self._live: dict[tuple[str, str], LiveSource] = {}
+        self._refineries: dict[tuple[str, str], Refinery] = {}
+
+    def source(self, declaration: Declaration) -> Source:
+        """The source, to be read as a whole. Raises FileNotFoundError, Refusal."""
+        return open_source(declaration, self._means)
+
+    def live(self, declaration: Declaration) -> LiveSource:
+        """The source, to be asked for one member. Raises Refusal when its kind is not."""
+        key = declaration.name, declaration.version
+        with self._making:
+            if key not in self._live:
+                self._live[key] = open_live(declaration, self._means)
+            return self._live[key]
+
+    def refinery(self, declaration: Declaration) -> Refinery:
+        """What makes resources of the source's records. Raises Refusal when a mapping is not there or not sound."""
+        key = declaration.name, declaration.version
+        with self._making:
+            if key not in self._refineries:
+                self._refineries[key] = Refinery(declaration, {}, built_in)
+            return self._refineries[key]
