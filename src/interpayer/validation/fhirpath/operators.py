@@ -6,6 +6,7 @@ from interpayer.validation.fhirpath.syntax import Literal, Node, Operation
 
 _ORDER = {"<": ("(-1,)", "(0, 1)"), "<=": ("(-1, 0)", "(1,)"), ">": ("(1,)", "(-1, 0)"), ">=": ("(0, 1)", "(-1,)")}
 _MOMENTS = frozenset({"date", "dateTime", "instant", "time"})
+_WORDS = frozenset({"string", "code", "id", "markdown", "uri", "url", "canonical", "oid", "uuid"})
 _PLAIN = frozenset(PRIMITIVES.keys() - _MOMENTS)
 
 
@@ -58,6 +59,8 @@ def _logic(operator: str, left: Truth, right: Truth) -> Truth:
 
 def _equality(node: Operation, scope: Scope) -> Truth:
     left, right = scope.value(node.left), scope.value(node.right)
+    if left.is_many and isinstance(node.right, Literal) and _is_of(left, _WORDS):
+        return Truth(f"{left.as_list} == [{right.text}]", f"{left.as_list} not in ([], [{right.text}])")
     if left.is_many or right.is_many:
         text = f"equal({left.as_list}, {right.as_list})"
         return Truth(f"{text} is True", f"{text} is False")
