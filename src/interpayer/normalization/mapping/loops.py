@@ -1,0 +1,62 @@
+"""Code of `foreach`: over a list of the record, or over numbered columns as if they were one."""
+
+from interpayer.normalization.mapping.emission import Code, Name, Scope
+from interpayer.normalization.mapping.language import Foreach, Numbered, Path
+
+
+def open_loop(code: Code, foreach: Foreach, scope: Scope) -> Scope:
+    """Begin the loop; what follows in `code` is inside it. The scope in it knows the entry by its name."""
+    if isinstance(foreach.over, Numbered):
+        return _numbered(code, foreach.name, foreach.over, scope)
+    return _listed(code, foreach.name, foreach.over, scope)
+
+
+def _listed(code: Code, name: str, over: Path, scope: Scope) -> Scope:
+    known = scope.names.get(over.root)
+    start, steps = (f"get({over.root!r})", over.steps) if known is None else (known.local, over.steps)
+    item = code.local("i")
+    entries = f"every({start}, {code.bind('S', steps)})"
+    loop = _head(code, item, entries)
+    code.add(f"o{item[1:]} = {item} if {item}.__class__ is dict else {{}}")
+    inside = scope.inner(loop=loop)
+    inside.define(name, Name(item))
+    return inside
+
+
+def _numbered(code: Code, name: str, over: Numbered, scope: Scope) -> Scope:
+    numbers = range(over.first, over.last + 1)
+    rows = tuple(
+        (n, *(template.rpartition(".")[2].replace("{n}", str(n)) for _, template in over.columns)) for n in numbers
+    )
+    n, columns = code.local("n"), [code.local("c") for _ in over.columns]
+    loop = _head(code, ", ".join([n, *columns]), code.bind("C", rows))
+    fields = {"n": (n, "")}
+    for (field, template), column in zip(over.columns, columns, strict=True):
+        fields[field] = (column, _reader(template, scope))
+    inside = scope.inner(loop=loop)
+    inside.define(name, Name("", fields))
+    return inside
+
+
+def _reader(template: str, scope: Scope) -> str:
+    """`CODE{n}` is a column of the record, `line.CODE{n}` one of an entry."""
+    root, dot, _ = template.rpartition(".")
+    if not dot:
+        return "get({})"
+    known = scope.names.get(root)
+    return (
+        f"o{known.local[1:]}.get({{}})"
+        if known is not None and known.local.startswith("i")
+        else f"get({root!r}, {{{{}}}}).get({{}})"
+    )
+
+
+def _head(code: Code, target: str, entries: str) -> str:
+    if not code.is_traced:
+        code.add(f"for {target} in {entries}:")
+        code.depth += 1
+        return ""
+    loop = code.local("j")
+    code.add(f"for {loop}, ({target}) in enumerate({entries}):")
+    code.depth += 1
+    return loop
