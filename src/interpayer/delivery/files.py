@@ -232,7 +232,7 @@ def mark_fetched(conn: Connection, file_id: str) -> bool:
     """A file was fetched whole; True when with it every output file of its job was."""
     conn.execute("update delivery.file set fetched_at = coalesce(fetched_at, %s) where id = %s", (now(), file_id))
     row = conn.execute(
-        "select bool_and(fetched_at is not null) as whole from delivery.file where kind = 'output' and lines > 0 "
+        "select bool_and(fetched_at is not null) as whole from delivery.file where kind <> 'error' and lines > 0 "
         "and job_id = (select job_id from delivery.file where id = %s)",
         (file_id,),
     ).fetchone()

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 from interpayer.adapters.base import Found
 from interpayer.adapters.fhir_files import read_path
+from interpayer.exchange.merging import keep
 from interpayer.exchange.tools import Tools
 from interpayer.exchange.transitions import Actor
 from interpayer.identity import store as identity_store
@@ -21,7 +22,7 @@ from interpayer.model.record import Quarantined, Record
 from interpayer.normalization.intake import Arrival, Known, Outline, canonicalize, outline, targets
 from interpayer.operations import patients, store
 from interpayer.records import store as records_store
-from interpayer.records.loading import SaveReport, begin_load, save_records
+from interpayer.records.loading import SaveReport, begin_load
 from interpayer.system.clock import now
 from interpayer.system.database import Connection
 from interpayer.system.ids import new_id
@@ -149,7 +150,7 @@ def _take_in(run: _Load, conn: Connection, batch: Sequence[Found], *, is_last_ca
             quarantined.append(made)
         else:
             records += made
-    run.report.add(save_records(conn, tools.codec, records))
+    run.report.add(keep(tools, conn, records).report)
     run.report.quarantined.update(records_store.quarantine(conn, tools.codec, quarantined))
 
 

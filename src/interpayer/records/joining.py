@@ -10,6 +10,7 @@ import orjson
 from interpayer.records.codec import Codec
 from interpayer.records.keys import known_keys
 from interpayer.records.packs import read_packs, save_united
+from interpayer.records.removals import tell_removed
 from interpayer.system.database import Connection
 from interpayer.system.keys import seal, unseal
 
@@ -35,16 +36,6 @@ update records.record r set pack_id = own_pack_id, start = own_start, length = o
     service_to = v.service_to, status = v.status, available_at = %s
 from unnest(%s::text[], %s::date[], %s::date[], %s::text[]) as v(id, service_from, service_to, status)
 where r.id = v.id and own_pack_id is not null
-"""
-# Who had it before may still have it; what nobody could fetch yet is not told.
-_REMOVE = """
-insert into records.removal (record_id, member_id, type, reason, replaced_by, available_from, removed_at)
-select r.id, r.member_id, r.type, v.reason, v.replaced_by, f.first_at, %(at)s
-from unnest(%(ids)s::text[], %(reasons)s::text[], %(by)s::text[]) as v(id, reason, replaced_by)
-join records.record r on r.id = v.id
-cross join lateral (select min(a.received_at) as first_at from records.arrival a where a.record_id = r.id) f
-where f.first_at < %(at)s and r.member_id is not null
-on conflict (record_id) do update set reason = excluded.reason, replaced_by = excluded.replaced_by
 """
 
 
@@ -145,7 +136,7 @@ def join(conn: Connection, leader_of: Mapping[str, str | None], *, at: datetime)
         "else r.available_at end from unnest(%s::text[], %s::text[]) as v(id, leader) where r.id = v.id",
         (at, list(leader_of), list(leader_of.values())),
     )
-    _tell_removed(conn, leader_of, reason="record.duplicate", at=at)
+    tell_removed(conn, leader_of, reason="record.duplicate", at=at)
 
 
 def replace_with(conn: Connection, later_of: Mapping[str, str | None], *, at: datetime) -> None:
@@ -157,7 +148,7 @@ def replace_with(conn: Connection, later_of: Mapping[str, str | None], *, at: da
         "else r.available_at end from unnest(%s::text[], %s::text[]) as v(id, later) where r.id = v.id",
         (at, list(later_of), list(later_of.values())),
     )
-    _tell_removed(conn, later_of, reason="record.replaced", at=at)
+    tell_removed(conn, later_of, reason="record.replaced", at=at)
 
 
 def replaced_by(conn: Connection, record_ids: Collection[str]) -> dict[str, str]:
@@ -230,42 +221,6 @@ def contradictions(conn: Connection, codec: Codec, member_id: str) -> list[dict[
         | {"told": orjson.loads(unseal(key, row["sealed"], context=_context(row["record_id"])))}
         for row in rows
     ]
-
-
-def removals(
-    conn: Connection,
-    member_ids: Collection[str],
-    *,
-    since: datetime,
-    until: datetime | None,
-    types: Sequence[str] | None,
-) -> dict[str, list[tuple[str, str]]]:
-    """Per member, the (type, id) that could be fetched before ``since`` and were removed after it."""
-    rows = conn.execute(
-        "select member_id, type, record_id from records.removal where member_id = any(%(members)s) "
-        "and removed_at > %(since)s and available_from <= %(since)s "
-        "and (%(until)s::timestamptz is null or removed_at <= %(until)s) "
-        "and (%(types)s::text[] is null or type = any(%(types)s)) order by member_id, type, record_id",
-        {"members": list(member_ids), "since": since, "until": until, "types": list(types) if types else None},
-    )
-    found: dict[str, list[tuple[str, str]]] = {}
-    for row in rows:
-        found.setdefault(row["member_id"], []).append((row["type"], row["record_id"]))
-    return found
-
-
-def _tell_removed(conn: Connection, instead: Mapping[str, str | None], *, reason: str, at: datetime) -> None:
-    gone = {record_id: other for record_id, other in instead.items() if other is not None}
-    back = [record_id for record_id, other in instead.items() if other is None]
-    conn.execute(
-        _REMOVE.encode(),
-        {"ids": list(gone), "reasons": [reason] * len(gone), "by": list(gone.values()), "at": at},
-    )
-    conn.execute(
-        "delete from records.removal d using records.record r where d.record_id = any(%s) and r.id = d.record_id "
-        "and r.joined_to is null and r.replaced_by is null",
-        (back,),
-    )
 
 
 def _read(row: Mapping[str, Any]) -> Standing:

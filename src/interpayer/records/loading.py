@@ -55,7 +55,7 @@ update records.record r set member_id = i.member_id, source = i.source, sender =
     pack_id = i.pack_id, start = i.start, length = i.length,
     own_pack_id = null, own_start = null, own_length = null, own_refs = null,
     original_pack = i.original_pack, original_start = i.original_start, original_length = i.original_length,
-    version = r.version + 1, quarantined_at = null
+    version = r.version + 1, quarantined_at = null, removed_at = null
 from incoming_record i where i.id = r.id and i.outcome = 'changed'
 """
 # Said again, it is as young as this. Our own feed's last word counts anyway, and reloads should write nothing.
@@ -65,11 +65,12 @@ from incoming_record i
 where i.id = r.id and i.outcome = 'same' and i.sender is not null
     and (i.decided_at, i.is_direct) > (r.decided_at, r.is_direct)
 """
-# A recalled record is served again when another exchange brings the same content.
+# A recalled or removed record is served again when another exchange brings the same content.
 _REVIVE = """
-update records.record r set quarantined_at = null, exchange_id = i.exchange_id, sender = i.sender, source = i.source
+update records.record r set quarantined_at = null, removed_at = null, exchange_id = i.exchange_id,
+    sender = i.sender, source = i.source
 from incoming_record i
-where i.id = r.id and i.outcome = 'same' and r.quarantined_at is not null
+where i.id = r.id and i.outcome = 'same' and (r.quarantined_at is not null or r.removed_at is not null)
     and r.exchange_id is distinct from i.exchange_id
 """
 _ARRIVE = """

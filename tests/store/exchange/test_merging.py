@@ -18,6 +18,7 @@ from interpayer.records import joining, store
 from interpayer.records.codec import plain_of
 from interpayer.records.export import Selection, export_lines
 from interpayer.records.loading import begin_load
+from interpayer.records.removals import removals
 from interpayer.system.database import Connection
 from tests.support.databases import ScratchDatabase
 from tests.support.records import raw_of
@@ -55,6 +56,10 @@ def told(tools: Tools, source: str, *resources: Resource) -> Kept:
 def goes(tools: Tools, conn: Connection, since: datetime | None = None) -> list[Resource]:
     selection = Selection(member_ids=("m-1",), as_of=TODAY, since=since)
     return [orjson.loads(n) for b in export_lines(conn, tools.codec, selection) for n in plain_of(b).splitlines()]
+
+
+def removed(conn: Connection, since: datetime | None, **asked: Any) -> dict[str, list[tuple[str, str]]]:
+    return removals(conn, Selection(member_ids=("m-1",), as_of=TODAY, since=since, **asked))
 
 
 def out(tools: Tools) -> list[Resource]:
@@ -154,8 +159,8 @@ def test_a_twin_that_was_out_is_told_as_removed_and_references_follow(tools: Too
     (claim,) = [r for r in sent if r["resourceType"] == "ExplanationOfBenefit"]
     assert claim["insurance"][0]["coverage"]["reference"] == f"Coverage/{coverage['id']}"
     with tools.database.transaction() as conn:
-        gone = joining.removals(conn, ["m-1"], since=since, until=None, types=None)
-        assert joining.removals(conn, ["m-1"], since=datetime(2020, 1, 1, tzinfo=UTC), until=None, types=None) == {}
+        gone = removed(conn, since)
+        assert removed(conn, datetime(2020, 1, 1, tzinfo=UTC)) == {} == removed(conn, None)
         assert [r["id"] for r in goes(tools, conn, since=since)] == [claim["id"]]
     assert gone == {"m-1": [("Coverage", (two - {coverage["id"]}).pop())]}
 
@@ -188,8 +193,9 @@ def test_what_was_out_before_the_adjustment_is_told_as_removed(tools: Tools) -> 
         since = begin_load(conn)
     told(tools, "csv", a_claim("78", prior="77", status="cancelled"))
     with tools.database.transaction() as conn:
-        gone = joining.removals(conn, ["m-1"], since=since, until=None, types=None)
-        assert joining.removals(conn, ["m-1"], since=since, until=None, types=("Coverage",)) == {}
+        gone = removed(conn, since)
+        assert removed(conn, since, types=("Coverage",)) == {}
+        assert removed(conn, since, service_from=date(2025, 4, 1)) == {}, "what never went is not told as removed"
     assert gone == {"m-1": [("ExplanationOfBenefit", former["id"])]}
     (reversal,) = out(tools)
     assert reversal["status"] == "cancelled"

@@ -7,6 +7,7 @@ import orjson
 
 from interpayer.delivery import ndjson
 from interpayer.delivery import store as delivery_store
+from interpayer.delivery.deletions import deletion_lines
 from interpayer.delivery.files import member_share
 from interpayer.delivery.parts import open_parts
 from interpayer.delivery.withdrawal import WITHDRAWN, WITHDRAWN_TEXT, drop_member
@@ -30,6 +31,7 @@ from interpayer.model.exchange import State
 from interpayer.model.reason import Fault
 from interpayer.records.export import withheld as withheld_counts
 from interpayer.records.loading import export_horizon
+from interpayer.records.removals import removals
 from interpayer.system.clock import now
 from interpayer.system.database import Connection
 
@@ -85,7 +87,10 @@ def _written(tools: Tools, job_id: str) -> int:
         exchange_of = batch_store.job_members(conn, job_id)
         selection = selection_of(tools, list(exchange_of), asked, until=horizon)
         blocks = lines_of(tools, conn, selection, exchange_of)
-        written = ndjson.write_files(conn, open_parts(conn, tools.objects, tools.vault, job_id=job_id), blocks)
+        parts = open_parts(conn, tools.objects, tools.vault, job_id=job_id)
+        written = ndjson.write_files(conn, parts, blocks)
+        # what was there before and no longer stands (Bulk Data 2.0, 4.3: deleted)
+        written += ndjson.write_files(conn, parts, deletion_lines(removals(conn, selection)), kind="deleted")
         # files of an earlier try keep the moment up to which they are whole
         known = delivery_store.known_job(conn, job_id).detail.get("transaction_time")
         delivery_store.set_detail(conn, job_id, {"transaction_time": known or horizon.isoformat(), WAITS_FOR: None})

@@ -8,6 +8,8 @@ alter table records.record
     add column joined_to text,
     -- The later claim that takes its place. Null: it stands.
     add column replaced_by text,
+    -- When its author took it back (a partner's deleted[]).
+    add column removed_at timestamptz,
     -- What its own source says, where what goes out (pack_id ...) is made of several; null: the same.
     add column own_pack_id bigint,
     add column own_start integer,
@@ -54,7 +56,7 @@ create index removal_member on records.removal (member_id, removed_at);
 create or replace function records.goes(r records.record, as_of date, service_from date) returns boolean
 language sql immutable parallel safe return
     r.pack_id is not null and r.quarantined_at is null and r.joined_to is null and r.replaced_by is null
-    and records.in_window(r, as_of, service_from);
+    and r.removed_at is null and records.in_window(r, as_of, service_from);
 
 -- What each source was asked for each exchange, and what became of it: the plan of an answer, and its account.
 create table exchange.source_asked (
