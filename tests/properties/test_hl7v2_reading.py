@@ -6,7 +6,7 @@ from io import BytesIO
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from interpayer.adapters.hl7v2.parsing import read_segments
+from interpayer.adapters.hl7v2.parsing import SegmentReader, read_segments
 from interpayer.adapters.hl7v2.reading import read_hl7v2
 
 HEAD = "MSH|^~\\&|A|B|||20260101||ADT^A01|1|P|2.5"
@@ -79,6 +79,14 @@ def test_how_messages_are_packed_does_not_matter(count: int, end: str, framed: b
     raw = "".join(f"\x0b{one}\x1c\r" if framed else one for one in messages).encode()
     found = list(read_hl7v2(BytesIO(raw), "feed"))
     assert [one.content["PID"] for one in found if one.content] == [{"3": [{"1": str(n)}]} for n in range(count)]
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.tuples(st.sampled_from(["|^~\\&", "|~^\\&", "#*!$%"]), TEXT), min_size=1, max_size=5))
+def test_what_is_remembered_of_earlier_messages_changes_nothing(heads: list[tuple[str, str]]) -> None:
+    texts = [f"MSH{marks}\rZZZ{marks[0]}{text}{marks[0]}{text}" for marks, text in heads]
+    reader = SegmentReader()
+    assert [reader.read(text) for text in texts] == [read_segments(text) for text in texts]
 
 
 def test_memory_does_not_grow_with_the_stream() -> None:

@@ -41,16 +41,17 @@ def read_text(raw: bytes) -> tuple[str, str]:
     encoding = _NAMED.get(named)
     if encoding is None:
         raise UnreadableCharacters("MSH-18 names a character set that is not known here")
-    remark = ""
-    if encoding == "":
-        encoding, remark = _assumed(raw)
-    try:
-        text = raw.decode(encoding)
-    except UnicodeDecodeError:
-        raise UnreadableCharacters("holds bytes that the character set of MSH-18 does not have") from None
+    text, remark = _assumed(raw) if encoding == "" else (_decoded(raw, encoding), "")
     if "\ufffd" in text:
         raise UnreadableCharacters("holds characters that were already lost")
     return text, remark
+
+
+def _decoded(raw: bytes, encoding: str) -> str:
+    try:
+        return raw.decode(encoding)
+    except UnicodeDecodeError:
+        raise UnreadableCharacters("holds bytes that the character set of MSH-18 does not have") from None
 
 
 def _declared(raw: bytes) -> str:
@@ -67,9 +68,8 @@ def _declared(raw: bytes) -> str:
 
 
 def _assumed(raw: bytes) -> tuple[str, str]:
-    """What undeclared bytes are: UTF-8 when they can be, else Latin-1, which is said."""
+    """Undeclared bytes: UTF-8 when they can be, else Latin-1, which is said."""
     try:
-        raw.decode("utf-8")
+        return raw.decode("utf-8"), ""
     except UnicodeDecodeError:
-        return "iso8859-1", "names no character set and is no UTF-8: read as ISO 8859-1"
-    return "utf-8", ""
+        return raw.decode("iso8859-1"), "names no character set and is no UTF-8: read as ISO 8859-1"

@@ -4,7 +4,6 @@ HL7 v2.8.2 chapter 2, section 2.10.3 (batches); MLLP release 1 (frames of VT ...
 """
 
 import codecs
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
@@ -15,12 +14,11 @@ LONGEST_MESSAGE = 32 * 1024 * 1024
 CHUNK = 256 * 1024
 # A start that is cut by the end of a chunk is found again: byte order mark, name, separator.
 _OVERLAP = 8
-_START = re.compile(
-    rb"(?:\A|(?<=[\r\n\x0b\x1c]))(?:\xef\xbb\xbf)?"
-    rb"(?:(?:MSH|FHS|BHS)(?=[^0-9A-Za-z\s])|(?:BTS|FTS)(?=[^0-9A-Za-z]))"
-)
+_NAMES = (b"MSH", b"FHS", b"BHS", b"BTS", b"FTS")
+_HEADERS = (b"MSH", b"FHS", b"BHS")
 _FRAME_START, _FRAME_END = b"\x0b", b"\x1c"
 _BLANK = b" \t\r\n\x00\x1a"
+_LINE_ENDS = b"\r\n\x0b\x1c"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +46,12 @@ def _pieces(opened: BinaryIO) -> Iterator[tuple[bytes, bool]]:
     for chunk in chunks:
         buffer += chunk
         begin = 0
-        for found in _START.finditer(buffer, scanned):
-            if found.start() > begin:
-                yield bytes(buffer[begin : found.start()]), False
-            begin = found.start()
+        for start in _starts(buffer, scanned):
+            if start > begin:
+                yield bytes(buffer[begin:start]), False
+            begin = start
         del buffer[:begin]
-        # The start at the very beginning of the buffer is its own, not the next one.
-        scanned = max(1, len(buffer) - _OVERLAP)
+        scanned = max(0, len(buffer) - _OVERLAP)
         if len(buffer) > LONGEST_MESSAGE:
             yield bytes(buffer[:CHUNK]), True
             buffer, scanned = _skip(chunks)
@@ -62,16 +59,37 @@ def _pieces(opened: BinaryIO) -> Iterator[tuple[bytes, bool]]:
         yield bytes(buffer), False
 
 
+def _starts(buffer: bytearray, scanned: int) -> list[int]:
+    """Where a header or trailer begins a line, from a place on; with its byte order mark."""
+    found = []
+    for name in _NAMES:
+        place = buffer.find(name, scanned)
+        while place >= 0:
+            if (start := _start_of(buffer, place)) is not None:
+                found.append(start)
+            place = buffer.find(name, place + 3)
+    return sorted(found)
+
+
+def _start_of(buffer: bytearray, place: int) -> int | None:
+    """The beginning of the line, when this name really begins one."""
+    behind = buffer[place + 3 : place + 4]
+    if not behind or behind.isalnum() or (behind.isspace() and buffer[place : place + 3] in _HEADERS):
+        return None
+    start = place - 3 if buffer[max(0, place - 3) : place] == BOM else place
+    return start if start == 0 or buffer[start - 1] in _LINE_ENDS else None
+
+
 def _skip(chunks: Iterator[bytes]) -> tuple[bytearray, int]:
     """Pass over the rest of what is too long; the buffer begins again at the next start."""
     tail = bytearray()
     for chunk in chunks:
         tail += chunk
-        # The look behind the start needs one byte before it.
-        if found := _START.search(tail, 1):
-            return tail[found.start() :], 1
+        # What begins the tail may be the middle of a line.
+        if found := [start for start in _starts(tail, 1) if start > 0]:
+            return tail[found[0] :], 0
         del tail[: -2 * _OVERLAP]
-    return bytearray(), 1
+    return bytearray(), 0
 
 
 def _chunks(opened: BinaryIO) -> Iterator[bytes]:

@@ -5,8 +5,9 @@ subcomponents as ``"4_2"``. What is empty is absent; the explicit null (two quot
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TypeAlias
 
 Repetition: TypeAlias = dict[str, str | None]
@@ -14,9 +15,10 @@ Segment: TypeAlias = dict[str, list[Repetition]]
 
 # More fields than any message has; a message of separators only would cost memory out of proportion.
 MOST_PARTS = 200_000
-_NUMBERS = tuple(str(number) for number in range(1025))
+# How many fields are remembered, and how long they may be.
+MOST_KNOWN, LONGEST_KNOWN = 10_000, 256
+_NUMBERS = tuple(str(number) for number in range(1, 1025))
 _NULL = '""'
-_SEGMENT = re.compile(r"^[A-Z][A-Z0-9]{2}$")
 _BREAKS = re.compile(r"\r\n|\r|\n")
 _HEX = re.compile(r"^X((?:[0-9A-Fa-f]{2})+)$")
 _LINE_BREAKS = re.compile(r"^\.(?:br|sp\+?\d*)$")
@@ -42,27 +44,57 @@ class Marks:
 def read_marks(text: str) -> Marks:
     """The delimiters of this message. Raises Damaged."""
     field = text[3:4]
-    declared = text[4:].split(field, 1)[0] if field else ""
+    declared = _BREAKS.split(text[4:], maxsplit=1)[0].split(field, 1)[0] if field and not field.isspace() else ""
     found = (field + declared + "^~\\&"[len(declared) :])[:5] if 1 <= len(declared) <= 5 else ""
     if len(found) != 5 or len(set(found)) != 5 or not all(mark.isprintable() and not mark.isalnum() for mark in found):
         raise Damaged("MSH: declares no usable delimiters")
     return Marks(found[0], found[1], found[2], found[3], found[4], declared[4:5])
 
 
+class SegmentReader:
+    """Reads the messages of one stream.
+
+    A feed repeats itself (wards, physicians, codes, the same person), so what the text of a field means is remembered
+    for a while. Records share those lists: nobody may change them.
+    """
+
+    def __init__(self) -> None:
+        self._marks: Marks | None = None
+        self._known: dict[str, list[Repetition]] = {}
+
+    def read(self, text: str) -> list[tuple[str, Segment]]:
+        """Every segment with its name, in order. Raises Damaged, naming the segment by its number in the message."""
+        marks = read_marks(text)
+        if sum(map(text.count, (marks.field, marks.repetition, marks.component, marks.subcomponent))) > MOST_PARTS:
+            raise Damaged(f"MSH: more than {MOST_PARTS} parts in one message")
+        if marks != self._marks or len(self._known) > MOST_KNOWN:
+            self._marks, self._known = marks, {}
+        segments = []
+        number = 0
+        for line in _lines(text):
+            if not line or line.isspace():
+                continue
+            number += 1
+            name, _, rest = line.partition(marks.field)
+            if not _is_name(name):
+                raise Damaged(f"segment {number}: does not begin with the name of a segment")
+            read = _read_header(rest, marks) if name == "MSH" else _read_fields(rest, marks, self._known)
+            segments.append((name, read))
+        return segments
+
+
 def read_segments(text: str) -> list[tuple[str, Segment]]:
-    """Every segment with its name, in order. Raises Damaged, naming the segment by its number in the message."""
-    marks = read_marks(text)
-    if sum(map(text.count, (marks.field, marks.repetition, marks.component, marks.subcomponent))) > MOST_PARTS:
-        raise Damaged(f"MSH: more than {MOST_PARTS} parts in one message")
-    unescape = _unescaping(marks)
-    lines = [line for line in _lines(text) if line.strip()]
-    segments = []
-    for number, line in enumerate(lines, start=1):
-        name = line[:3]
-        if not _SEGMENT.match(name) or line[3:4] not in ("", marks.field):
-            raise Damaged(f"segment {number}: does not begin with the name of a segment")
-        segments.append((name, _read_segment(line, marks, unescape)))
-    return segments
+    """The segments of a single message. Raises Damaged."""
+    return SegmentReader().read(text)
+
+
+def read_header(text: str) -> Segment:
+    """The first segment alone: enough to know what kind of message this is. Raises Damaged."""
+    return _read_header(_BREAKS.split(text, maxsplit=1)[0][4:], read_marks(text))
+
+
+def _is_name(text: str) -> bool:
+    return len(text) == 3 and text.isascii() and text.isalnum() and text.isupper() and text[0].isalpha()
 
 
 def _lines(text: str) -> list[str]:
@@ -73,62 +105,81 @@ def _lines(text: str) -> list[str]:
     return [line.strip("\n") for line in text.split("\r")]
 
 
-def _read_segment(line: str, marks: Marks, unescape: Callable[[str], str]) -> Segment:
-    parts = line.split(marks.field)
-    begin = 1
+def _read_header(rest: str, marks: Marks) -> Segment:
+    """MSH: the field separator is its first field, and the delimiters in its second are no data."""
+    declared, _, fields = rest.partition(marks.field)
+    read: Segment = {"1": [{"1": marks.field}], "2": [{"1": declared}]}
+    return read | _read_fields(f"{marks.field}{marks.field}{fields}", marks, {})
+
+
+def _read_fields(rest: str, marks: Marks, known: dict[str, list[Repetition]]) -> Segment:
+    """The fields behind the name of a segment; what is not known yet is read and remembered."""
     fields: Segment = {}
-    if parts[0] == "MSH":
-        fields["1"], fields["2"] = [{"1": marks.field}], [{"1": parts[1]}]
-        parts.insert(1, "")
-        begin = 3
-    may_escape = marks.escape in line
-    for number in range(begin, len(parts)):
-        text = parts[number]
-        if not text or text.isspace():
+    for number, text in zip(_numbers(rest, marks), rest.split(marks.field), strict=False):
+        if not text:
             continue
-        if may_escape and marks.escape in text:
-            read = _read_field(text, marks, unescape)
-        else:
-            read = _read_field(text, marks, None)
-        if read:
-            fields[_number(number)] = read
+        found = known.get(text)
+        if found is None:
+            found = _read_field(text, marks)
+            if len(text) <= LONGEST_KNOWN:
+                known[text] = found
+        if found:
+            fields[number] = found
     return fields
 
 
-def _read_field(text: str, marks: Marks, unescape: Callable[[str], str] | None) -> list[Repetition]:
-    if marks.repetition not in text:
-        one = _read_repetition(text, marks, unescape)
-        return [one] if one else []
-    found = [_read_repetition(part, marks, unescape) for part in text.split(marks.repetition)]
-    return [one for one in found if one]
+def _read_field(text: str, marks: Marks) -> list[Repetition]:
+    numbers = _numbers(text, marks)
+    repetitions = text.split(marks.repetition)
+    if marks.escape in text or '"' in text:
+        return [one for part in repetitions if (one := _read_escaped(part, marks, numbers))]
+    if marks.subcomponent in text:
+        return [one for part in repetitions if (one := _read_nested(part, marks, numbers))]
+    return [one for part in repetitions if (one := _read_plain(part, marks, numbers))]
 
 
-def _read_repetition(text: str, marks: Marks, unescape: Callable[[str], str] | None) -> Repetition:
-    if marks.component not in text and marks.subcomponent not in text:
-        value = _value(text, unescape)
-        return {} if value == "" else {"1": value}
+def _numbers(text: str, marks: Marks) -> Sequence[str]:
+    """At least as many numbers as this text has parts."""
+    if len(text) < len(_NUMBERS):
+        return _NUMBERS
+    most = max(map(text.count, (marks.field, marks.component, marks.subcomponent)))
+    return _NUMBERS if most < len(_NUMBERS) else tuple(map(str, range(1, most + 2)))
+
+
+def _read_plain(text: str, marks: Marks, numbers: Sequence[str]) -> Repetition:
+    if marks.component not in text:
+        return {"1": value} if (value := text.strip()) else {}
+    parts = zip(numbers, text.split(marks.component), strict=False)
+    return {number: value for number, part in parts if part and (value := part.strip())}
+
+
+def _read_nested(text: str, marks: Marks, numbers: Sequence[str]) -> Repetition:
+    """A repetition with its subcomponents; nothing in it is escaped."""
     found: Repetition = {}
-    for number, part in enumerate(text.split(marks.component), start=1):
+    for number, part in zip(numbers, text.split(marks.component), strict=False):
         if not part:
             continue
-        name = _number(number)
-        if marks.subcomponent in part:
-            _read_subcomponents(found, name, part.split(marks.subcomponent), unescape)
-        elif (value := _value(part, unescape)) != "":
-            found[name] = value
+        if marks.subcomponent not in part:
+            if value := part.strip():
+                found[number] = value
+            continue
+        for inner, piece in zip(numbers, part.split(marks.subcomponent), strict=False):
+            if value := piece.strip():
+                found[number if inner == "1" else f"{number}_{inner}"] = value
     return found
 
 
-def _read_subcomponents(found: Repetition, name: str, parts: list[str], unescape: Callable[[str], str] | None) -> None:
-    for number, part in enumerate(parts, start=1):
-        if part and (value := _value(part, unescape)) != "":
-            found[name if number == 1 else f"{name}_{number}"] = value
+def _read_escaped(text: str, marks: Marks, numbers: Sequence[str]) -> Repetition:
+    """With escapes undone and nulls as None; what is left empty is left out."""
+    unescape = _unescaping(marks)
+    read = ((number, _value(part or "", unescape)) for number, part in _read_nested(text, marks, numbers).items())
+    return {number: value for number, value in read if value != ""}
 
 
-def _value(text: str, unescape: Callable[[str], str] | None) -> str | None:
+def _value(text: str, unescape: Callable[[str], str]) -> str | None:
     if text == _NULL:
         return None
-    return (text if unescape is None else unescape(text)).strip()
+    return unescape(text).strip()
 
 
 def _from_hex(digits: str) -> str:
@@ -139,10 +190,7 @@ def _from_hex(digits: str) -> str:
         return coded.decode("iso8859-1")
 
 
-def _number(number: int) -> str:
-    return _NUMBERS[number] if number < len(_NUMBERS) else str(number)
-
-
+@lru_cache(maxsize=8)
 def _unescaping(marks: Marks) -> Callable[[str], str]:
     """A function that undoes the escapes of this message; an escape that is not known stays as it came."""
     plain = {
@@ -166,4 +214,4 @@ def _unescaping(marks: Marks) -> Callable[[str], str]:
             return "\n"
         return "" if _LAYOUT.match(code) else found[0]
 
-    return lambda text: pattern.sub(undo, text)
+    return lambda text: pattern.sub(undo, text) if marks.escape in text else text

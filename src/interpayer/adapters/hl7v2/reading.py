@@ -4,14 +4,15 @@ Mapped are ADT, ORU, VXU and MDM; what else is recognized is given as out of sco
 """
 
 import re
-from collections.abc import Iterator, Sequence
-from typing import BinaryIO
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any, BinaryIO
 
 from interpayer.adapters.base import Found
 from interpayer.adapters.hl7v2.characters import UnreadableCharacters, read_text
 from interpayer.adapters.hl7v2.framing import Piece, split_stream
 from interpayer.adapters.hl7v2.grouping import declared_tables, group_segments, split_people
-from interpayer.adapters.hl7v2.parsing import Damaged, Segment, read_segments
+from interpayer.adapters.hl7v2.parsing import Damaged, Segment, SegmentReader, read_header
 
 INVALID, DAMAGED_FILE = "record.invalid", "source.invalid"
 OUT_OF_SCOPE, OTHER_VERSION = "record.out_of_scope", "record.unsupported_version"
@@ -20,13 +21,29 @@ _EVENT = re.compile(r"^[A-Z][A-Z0-9]{2}$")
 _COUNT = re.compile(r"\s*(\d{1,9})")
 
 
+@dataclass(frozen=True, slots=True)
+class _Header:
+    """What a message says of itself."""
+
+    kind: str
+    event: str
+    version: str
+    control_id: str
+
+    @property
+    def content(self) -> dict[str, Any]:
+        """The same as a mapping reads it."""
+        return {"type": self.kind, "event": self.event, "version": self.version, "control_id": self.control_id}
+
+
 def read_hl7v2(opened: BinaryIO, file: str) -> Iterator[Found]:
     """Every message of the stream in order; what cannot be read is given with its problem and its place."""
     position = in_batch = 0
+    reader = SegmentReader()
     for piece in split_stream(opened):
         if piece.name == "MSH":
             position, in_batch = position + 1, in_batch + 1
-            yield from _read_message(piece, file, position)
+            yield from _read_message(reader, piece, file, position)
         elif piece.name == "":
             yield _damaged_file(piece, file, max(position, 1), piece.damage)
         elif piece.name == "BHS":
@@ -35,65 +52,57 @@ def read_hl7v2(opened: BinaryIO, file: str) -> Iterator[Found]:
             yield _damaged_file(piece, file, max(position, 1), f"BTS-1 counts {said} messages, {in_batch} came")
 
 
-def _read_message(piece: Piece, file: str, position: int) -> Iterator[Found]:
+def _read_message(reader: SegmentReader, piece: Piece, file: str, position: int) -> Iterator[Found]:
     if piece.damage:
         yield Found("hl7v2", None, piece.raw, file, position, problem=INVALID, detail=f"MSH: {piece.damage}")
         return
-    entity = "hl7v2"
+    entity, found = "hl7v2", []
     try:
         text, remark = read_text(piece.raw)
-        segments = read_segments(text)
-        entity = f"hl7v2.{_kind(segments[0][1])[0]}"
-        found = list(_read_people(segments, piece, file, position))
+        header = _header(read_header(text))
+        entity = f"hl7v2.{header.kind}"
+        plain = Found(entity, None, piece.raw, file, position, key=header.control_id, detail=remark)
+        found = _read_people(header, text, plain, reader)
     except (Damaged, UnreadableCharacters) as error:
         yield Found(entity, None, piece.raw, file, position, problem=INVALID, detail=str(error))
         return
-    for one in found:
-        yield one if not remark or one.problem else _remarked(one, remark)
+    yield from found
 
 
-def _remarked(found: Found, remark: str) -> Found:
-    return Found(found.entity, found.content, found.raw, found.file, found.position, key=found.key, detail=remark)
-
-
-def _read_people(segments: Sequence[tuple[str, Segment]], piece: Piece, file: str, position: int) -> Iterator[Found]:
-    """One record for each person the message speaks of. Raises Damaged."""
-    head = segments[0][1]
-    kind, event, version = _kind(head)
-    key = _component(head, "10", "1")
-    reason = _left_out(kind, event, version)
-    if reason:
-        problem, words = reason
-        yield Found(f"hl7v2.{kind}", None, piece.raw, file, position, key=key, problem=problem, detail=words)
-        return
+def _read_people(header: _Header, text: str, found: Found, reader: SegmentReader) -> list[Found]:
+    """One record for each person the message speaks of; one without content for what is left out. Raises Damaged."""
+    if reason := _left_out(header):
+        return [replace(found, problem=reason[0], detail=reason[1])]
     tables = declared_tables()
-    structure = tables.mapped[kind]
-    for number, part in enumerate(split_people(segments, structure.splits), start=1):
-        content = {"type": kind, "event": event, "version": version, "control_id": key}
-        content |= group_segments(part, structure, tables.once)
-        own = key if number == 1 or not key else f"{key}#{number}"
-        if "PID" not in content:
+    structure = tables.mapped[header.kind]
+    people = []
+    for number, part in enumerate(split_people(reader.read(text), structure.splits), start=1):
+        grouped = group_segments(part, structure, tables.once)
+        if "PID" not in grouped:
             raise Damaged("PID: is missing, so nobody is named")
-        yield Found(f"hl7v2.{kind}", content, piece.raw, file, position, key=own)
+        key = found.key if number == 1 or not found.key else f"{found.key}#{number}"
+        people.append(replace(found, content=header.content | grouped, key=key))
+    return people
 
 
-def _left_out(kind: str, event: str, version: str) -> tuple[str, str] | None:
+def _left_out(header: _Header) -> tuple[str, str] | None:
     """(reason code, words) when this message is not ours to map."""
     tables = declared_tables()
-    if not version.startswith("2"):
+    if not header.version.startswith("2"):
         return OTHER_VERSION, "MSH-12: names no version 2"
-    if kind in tables.mapped:
-        words = tables.mapped[kind].events.get(event)
-        return (OUT_OF_SCOPE, f"{kind}^{event} {words}") if words else None
-    return OUT_OF_SCOPE, tables.out_of_scope.get(kind, "a message that is not known here")
+    if header.kind in tables.mapped:
+        words = tables.mapped[header.kind].events.get(header.event)
+        return (OUT_OF_SCOPE, f"{header.kind}^{header.event} {words}") if words else None
+    return OUT_OF_SCOPE, tables.out_of_scope.get(header.kind, "a message that is not known here")
 
 
-def _kind(head: Segment) -> tuple[str, str, str]:
-    """(message type, trigger event, version). Raises Damaged."""
+def _header(head: Segment) -> _Header:
+    """What MSH says. Raises Damaged."""
     kind, event = _component(head, "9", "1"), _component(head, "9", "2")
     if not _TYPE.match(kind):
         raise Damaged("MSH-9: names no type of message")
-    return kind, event if _EVENT.match(event) else "", _component(head, "12", "1") or "2"
+    known = event if _EVENT.match(event) else ""
+    return _Header(kind, known, _component(head, "12", "1") or "2", _component(head, "10", "1"))
 
 
 def _component(segment: Segment, field: str, component: str) -> str:
