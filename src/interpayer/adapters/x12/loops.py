@@ -72,6 +72,7 @@ class Grammar:
     record: str
     key: tuple[tuple[str, ...], ...]
     needs: tuple[tuple[str, ...], ...]
+    span: tuple[str, str] | None
     root: Loop
     has_levels: bool
 
@@ -107,6 +108,7 @@ def _grammar(table: Mapping[str, Any], elements: Mapping[str, Any]) -> Grammar:
         record=record,
         key=tuple(tuple(path.split(".")) for path in table["key"]),
         needs=tuple(tuple(path.split(".")) for path in table["needs"]),
+        span=(table["span"]["of"], table["span"]["by"]) if "span" in table else None,
         root=root.loop,
         has_levels=any(child.loop.is_level for child in root.children),
     )

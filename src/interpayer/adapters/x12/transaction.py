@@ -241,8 +241,21 @@ class Transaction:
         content = {"envelope": self.where.envelope, **self._frames[0].content}
         for one in self._frames[1:]:
             content[one.loop.name] = one.content
-        content[frame.loop.name] = frame.content
+        content[frame.loop.name] = {**frame.content, **self._span(frame.content)}
         return content
+
+    def _span(self, content: Elements) -> Elements:
+        """From which to which day the lines of a record reach: claims say it nowhere else (837P)."""
+        if self.grammar.span is None:
+            return {}
+        of, by = self.grammar.span
+        days = [day for line in content.get(of, ()) for day in line.get(by, ()) if f"{by[:3]}_from" in day]
+        if not days:
+            return {}
+        return {
+            "first_day": min(day[f"{by[:3]}_from"] for day in days),
+            "last_day": max(day[f"{by[:3]}_to"] for day in days),
+        }
 
     def _raw(self, texts: Sequence[str]) -> bytes:
         end = self.delimiters.segment
