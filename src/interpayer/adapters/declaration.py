@@ -49,7 +49,7 @@ class EntityRule:
 
 @dataclass(frozen=True, slots=True)
 class Members:
-    """By which identifier of our member the source knows the person; no system means: by our own member number."""
+    """Under which identifier system the source carries our member number; none means: under any."""
 
     system: str = ""
 

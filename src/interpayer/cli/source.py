@@ -11,6 +11,8 @@ from interpayer.app.build import workshop_of
 from interpayer.cli import output
 from interpayer.cli.output import AsJson
 from interpayer.cli.session import session_of
+from interpayer.cli.standalone import acting_alone
+from interpayer.operations.sourcing import loading
 from interpayer.operations.sourcing.reading import Reading, read_into
 from interpayer.system.clock import now
 
@@ -51,6 +53,35 @@ def read(
         for row in content["reasons"]["quarantined"][:SHOWN]:
             output.say(f"{row['records']} {row['entity']} kept apart: {row['detail']}")
     raise typer.Exit(output.DONE if account.is_whole else output.PARTIAL)
+
+
+@app.command()
+def load(
+    context: typer.Context,
+    source: Declared,
+    *,
+    as_members: Annotated[
+        bool, typer.Option(help="Make members out of Patients that no enrollment names (sample data).")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Take in everything that the source has; twice changes nothing. Exit 3: something is kept apart.
+
+    An 834 and a source with `role: enrollment` make members; what belongs to nobody of ours is kept apart.
+    """
+    with acting_alone(session_of(context), "load.fhir") as (tools, actor), output.progress("records") as shown:
+
+        def tell(what: str, count: int) -> None:
+            shown.at(count, what=what)
+
+        report = loading.load(tools, read_declaration(source), actor=actor, as_members=as_members, progress=tell)
+    if as_json:
+        output.tell_json("source-load/1", {"load": report.load_id, **report.counts()})
+    else:
+        output.tell_fields(
+            {"load": report.load_id, **{name.replace("_", " "): n for name, n in report.counts().items() if n}}
+        )
+    raise typer.Exit(output.PARTIAL if report.quarantined else output.DONE)
 
 
 @app.command()

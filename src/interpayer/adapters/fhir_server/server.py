@@ -107,7 +107,7 @@ class FhirServer:
         return list(people.values())
 
     def _named(self, named: tuple[str, str], until: datetime) -> Iterator[Found]:
-        query = {"identifier": "|".join(named), "_count": str(PAGE)}
+        query = {"identifier": "|".join(filter(None, named)), "_count": str(PAGE)}
         first = self._caller.post_search("Patient", query, until)
         for bundle in pages(self._caller, first, until):
             for one in found_in(bundle, "Patient", 0):

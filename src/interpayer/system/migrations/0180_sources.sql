@@ -29,3 +29,6 @@ create table sources.stamp (
     stamped_at timestamptz not null,
     primary key (record_id, source)
 );
+
+alter table operations.load drop constraint load_kind_check;
+alter table operations.load add constraint load_kind_check check (kind in ('enrollments', 'fhir', 'source'));

@@ -1,0 +1,165 @@
+"""Refined records of a source become records of ours: attributed to members, stamped, saved; what cannot is kept apart.
+
+The caller owns the transaction, and says who the source's patients are.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TypeAlias
+
+from interpayer.adapters.declaration import Declaration
+from interpayer.adapters.store import Stamped, save_stamps
+from interpayer.exchange.sources.refining import Flaw, Kept, Refined, Rejected
+from interpayer.exchange.tools import Tools
+from interpayer.identity import store as identity_store
+from interpayer.identity.reading import UMB_SYSTEM
+from interpayer.model.record import Quarantined, Record
+from interpayer.normalization.intake import Arrival, Known, Outline, canonicalize, outline, targets
+from interpayer.normalization.references import Resource
+from interpayer.records import store as records_store
+from interpayer.records.loading import SaveReport, save_records
+from interpayer.system.database import Connection
+
+MOST_RULES = 20
+ENROLLMENT = "enrollment"
+WhoIs: TypeAlias = Callable[[Connection, Sequence[Outline], Collection[str]], Mapping[str, str]]
+"""Patient ids of the source to member ids, for those that are members; the last argument: Patients of enrollments."""
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What is taken in together: from which source, when it became available, and for which exchange, if for one."""
+
+    declaration: Declaration
+    refined: Sequence[Refined]
+    at: datetime
+    exchange_id: str | None = None
+    # Nothing can come any more that says whose the rest is.
+    is_last: bool = True
+
+
+@dataclass(slots=True)
+class Taken:
+    """What became of a batch; `waiting` could not be attributed yet and was left for later."""
+
+    new: int = 0
+    same: int = 0
+    changed: int = 0
+    older: int = 0
+    types: Counter[str] = field(default_factory=Counter)
+    quarantined: Counter[str] = field(default_factory=Counter)
+    excluded: Counter[str] = field(default_factory=Counter)
+    removed: Counter[str] = field(default_factory=Counter)
+    record_ids: list[str] = field(default_factory=list)
+    member_ids: set[str] = field(default_factory=set)
+    written: set[str] = field(default_factory=set)
+    waiting: list[Refined] = field(default_factory=list)
+
+    def add(self, report: SaveReport, records: Sequence[Record]) -> None:
+        """Count saved records in."""
+        for name in ("new", "same", "changed", "older"):
+            setattr(self, name, getattr(self, name) + getattr(report, name))
+        self.types.update(report.types)
+        self.excluded.update(report.excluded)
+        self.removed.update(report.removed)
+        self.quarantined.update({"record.conflict": report.conflicts} if report.conflicts else {})
+        self.record_ids += [record.id for record in records]
+        self.member_ids |= {record.member_id for record in records if record.member_id}
+        self.written |= report.written
+
+
+@dataclass(frozen=True, slots=True)
+class _Ready:
+    refined: Refined
+    kept: Kept
+    outline: Outline
+    arrival: Arrival
+
+
+def take_in(tools: Tools, conn: Connection, batch: Batch, who_is: WhoIs) -> Taken:
+    """Take the batch in: first what names its patient, then what only its references can attribute."""
+    taken = Taken()
+    ready = [_ready(tools, batch, refined, kept) for refined in batch.refined for kept in refined.kept]
+    enrolled = {r.outline.local_id for r in ready if r.outline.type == "Patient" and r.arrival.role == ENROLLMENT}
+    members = who_is(conn, [one.outline for one in ready], enrolled)
+    waiting = {id(one.refined) for one in ready if not batch.is_last and _is_unknown(one.outline, members)}
+    taken.waiting = [refined for refined in batch.refined if id(refined) in waiting]
+    now = [one for one in ready if id(one.refined) not in waiting]
+    for needs_owner in (False, True):
+        _save(tools, conn, [one for one in now if one.outline.needs_owner is needs_owner], members, taken=taken)
+    apart = [_apart(batch, one) for refined in batch.refined if id(refined) not in waiting for one in refined.rejected]
+    taken.quarantined.update(records_store.quarantine(conn, tools.codec, apart))
+    return taken
+
+
+def _save(tools: Tools, conn: Connection, ready: Sequence[_Ready], members: Mapping[str, str], *, taken: Taken) -> None:
+    if not ready:
+        return
+    known = _known(tools, conn, ready, members)
+    records: list[Record] = []
+    stamps: list[Stamped] = []
+    apart: list[Quarantined] = []
+    for one in ready:
+        made = canonicalize(one.outline, one.arrival, known)
+        if isinstance(made, Quarantined):
+            apart.append(made)
+        else:
+            records += made
+            stamps += [_stamped(record, one.kept) for record in made]
+    taken.add(save_records(conn, tools.codec, records), records)
+    taken.quarantined.update(records_store.quarantine(conn, tools.codec, apart))
+    save_stamps(conn, stamps, at=ready[0].arrival.available_at)
+
+
+def _ready(tools: Tools, batch: Batch, refined: Refined, kept: Kept) -> _Ready:
+    arrival = Arrival(
+        source=tools.fhir_base,
+        our_author=tools.fhir_base,
+        own=True,
+        record_id=tools.vault.record_id,
+        available_at=batch.at,
+        exchange_id=batch.exchange_id,
+        feed=batch.declaration.name,
+        role=kept.stamp.role,
+    )
+    return _Ready(refined, kept, outline(kept.resource, kept.raw, arrival), arrival)
+
+
+def _is_unknown(one: Outline, members: Mapping[str, str]) -> bool:
+    return one.needs_owner or any(patient not in members for patient in one.patients)
+
+
+def _known(tools: Tools, conn: Connection, ready: Sequence[_Ready], members: Mapping[str, str]) -> Known:
+    outlines = [one.outline for one in ready]
+    persons = {one.local_id for one in outlines if one.type == "Patient"}
+    return Known(
+        members=members,
+        owners=records_store.owners(conn, targets(outlines, ready[0].arrival, {})),
+        identifiers=unique_identifiers(tools, conn, [members[p] for p in persons if p in members]),
+    )
+
+
+def unique_identifiers(tools: Tools, conn: Connection, member_ids: Iterable[str]) -> dict[str, list[Resource]]:
+    """What a released Patient is identified by: the unique member id first (HRex 1.2, UMB)."""
+    kind = {"coding": [{"system": UMB_SYSTEM, "code": "UMB"}]}
+    system = f"{tools.fhir_base}/umb"
+    known = identity_store.unique_member_identifiers(conn, sorted(set(member_ids)))
+    return {member_id: [{"type": kind, "system": system, "value": value}] for member_id, value in known.items()}
+
+
+def _stamped(record: Record, kept: Kept) -> Stamped:
+    stamp = kept.stamp
+    place = stamp.file, stamp.position, stamp.key
+    return Stamped(record.id, stamp.source, stamp.entity, *place, mapping=stamp.mapping)
+
+
+def _apart(batch: Batch, one: Rejected) -> Quarantined:
+    rules = tuple(dict.fromkeys(_rule(flaw) for flaw in one.flaws))[:MOST_RULES]
+    name = batch.declaration.name
+    return Quarantined(one.reason, one.type, name, one.raw, rules=rules, exchange_id=batch.exchange_id)
+
+
+def _rule(flaw: Flaw) -> str:
+    return f"{flaw.code} at {flaw.path}" if flaw.path else flaw.code
