@@ -1,5 +1,6 @@
 """The envelopes around transaction sets: ISA/IEA, GS/GE, ST/SE, their control numbers and counts."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -8,6 +9,7 @@ from typing import Any
 INTERCHANGE, GROUP, TRANSACTION = "interchange", "functional group", "transaction set"
 INSIDE = {INTERCHANGE: GROUP, GROUP: TRANSACTION}
 TRAILERS = {"IEA": INTERCHANGE, "GE": GROUP, "SE": TRANSACTION}
+_CLOCK = re.compile(r"([01][0-9]|2[0-3])[0-5][0-9]")
 # Where the header has its control number.
 CONTROL = {INTERCHANGE: 13, GROUP: 6, TRANSACTION: 2}
 
@@ -36,12 +38,15 @@ class Envelope:
     def content(self) -> dict[str, Any]:
         """What a mapping may want to know of them."""
         isa, gs, st = self.opening(INTERCHANGE), self.opening(GROUP), self.opening(TRANSACTION)
+        created_on = read_day(at(gs, 4)) or read_day(f"20{at(isa, 9)}")
+        clock = at(gs, 5) or at(isa, 10)
         named = {
             "sender": at(isa, 6).strip(),
             "receiver": at(isa, 8).strip(),
             "application_sender": at(gs, 2).strip(),
             "application_receiver": at(gs, 3).strip(),
-            "created_on": read_day(at(gs, 4)) or read_day(f"20{at(isa, 9)}"),
+            "created_on": created_on,
+            "created_at": f"{created_on}T{clock[:2]}:{clock[2:4]}" if created_on and _CLOCK.match(clock) else "",
             "interchange": at(isa, 13),
             "group": at(gs, 6),
             "transaction": at(st, 2),
