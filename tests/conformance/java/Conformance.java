@@ -20,6 +20,8 @@ import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Set;
 import org.apache.commons.compress.archivers.tar.TarArchiveEntry;
 import org.apache.commons.compress.archivers.tar.TarArchiveInputStream;
@@ -31,7 +33,6 @@ import org.hl7.fhir.common.hapi.validation.support.SnapshotGeneratingValidationS
 import org.hl7.fhir.common.hapi.validation.support.UnknownCodeSystemWarningValidationSupport;
 import org.hl7.fhir.common.hapi.validation.support.ValidationSupportChain;
 import org.hl7.fhir.common.hapi.validation.validator.FhirInstanceValidator;
-import org.hl7.fhir.instance.model.api.IBaseResource;
 
 public class Conformance {
   private static final Set<String> KINDS = Set.of("StructureDefinition", "ValueSet", "CodeSystem");
@@ -73,20 +74,28 @@ public class Conformance {
   }
 
   private static void addPackage(PrePopulatedValidationSupport given, Path path) throws Exception {
+    List<JsonObject> found = new ArrayList<>();
+    String version = "";
     try (TarArchiveInputStream tar = new TarArchiveInputStream(new GzipCompressorInputStream(
         new ByteArrayInputStream(Files.readAllBytes(path)), true))) {
       for (TarArchiveEntry entry = tar.getNextEntry(); entry != null; entry = tar.getNextEntry()) {
         String name = entry.getName();
-        if (!name.endsWith(".json") || name.endsWith("package.json") || name.contains("/.")) {
-          continue;
-        }
-        String content = new String(tar.readAllBytes(), StandardCharsets.UTF_8);
-        JsonObject head = GSON.fromJson(content, JsonObject.class);
-        if (head.has("resourceType") && KINDS.contains(head.get("resourceType").getAsString())) {
-          IBaseResource parsed = FHIR.newJsonParser().parseResource(content);
-          given.addResource(parsed);
+        if (name.endsWith(".json") && !name.contains("/.")) {
+          JsonObject content = GSON.fromJson(new String(tar.readAllBytes(), StandardCharsets.UTF_8), JsonObject.class);
+          if (name.equals("package/package.json")) {
+            version = content.get("version").getAsString();
+          } else if (content.has("resourceType") && KINDS.contains(content.get("resourceType").getAsString())) {
+            found.add(content);
+          }
         }
       }
+    }
+    for (JsonObject each : found) {
+      // A definition without a version of its own has that of its package.
+      if (!each.has("version")) {
+        each.addProperty("version", version);
+      }
+      given.addResource(FHIR.newJsonParser().parseResource(GSON.toJson(each)));
     }
   }
 
