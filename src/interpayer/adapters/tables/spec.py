@@ -11,7 +11,7 @@ _KEYS = frozenset({
     "file", "delimiter", "quote", "encoding", "header", "names", "short", "extra", "key", "group_by", "grouping",
     "lines", "missing", "join", "query", "member_query",
 })  # fmt: skip
-_JOIN_KEYS = (_KEYS - {"group_by", "grouping", "lines", "key", "query", "member_query"}) | {"on", "many", "lookup"}
+_JOIN_KEYS = (_KEYS - {"group_by", "grouping", "lines", "key", "query", "member_query"}) | {"by", "many", "lookup"}
 _CHOICES = {
     "names": ("as_is", "upper", "lower"),
     "short": ("refuse", "fill"),
@@ -48,7 +48,7 @@ class TableSpec:
 
 @dataclass(frozen=True, slots=True)
 class Join:
-    """Rows of another file that belong to a row: `on` pairs a column of the row with one of theirs.
+    """Rows of another file that belong to a row: `on` (written `by`) pairs a column of the row with one of theirs.
 
     `many` gives a list under `name`, else one object. Rows of a `lookup` that nobody needs are no orphans.
     """
@@ -111,12 +111,12 @@ def _join(entity: str, name: str, options: Any, place: str) -> Join:
     if not isinstance(options, Mapping):
         _refuse(place, "must be keys and values")
     _known(options, _JOIN_KEYS, place)
-    on = options.get("on")
-    pairs = tuple((str(a), str(b)) for a, b in on.items()) if isinstance(on, Mapping) else ()
-    if not isinstance(on, Mapping):
-        pairs = tuple((column, column) for column in _columns(options, "on", place))
+    by = options.get("by")
+    pairs = tuple((str(a), str(b)) for a, b in by.items()) if isinstance(by, Mapping) else ()
+    if not isinstance(by, Mapping):
+        pairs = tuple((column, column) for column in _columns(options, "by", place))
     if not pairs:
-        _refuse(f"{place}.on", "must name the columns: [A, B], or {ours: theirs}")
+        _refuse(f"{place}.by", "must name the columns: [A, B], or {ours: theirs}")
     if "file" not in options:
         _refuse(f"{place}.file", "is required: the file whose rows are joined")
     table = _layout(f"{entity}.{name}", options, place)
