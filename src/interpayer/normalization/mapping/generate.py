@@ -18,7 +18,7 @@ from interpayer.normalization.mapping.language import (
     Node,
     Rule,
 )
-from interpayer.normalization.mapping.loops import open_loop
+from interpayer.normalization.mapping.loops import only_new, open_loop
 from interpayer.normalization.mapping.sources import Reading
 from interpayer.normalization.mapping.values import Valuing
 
@@ -141,12 +141,17 @@ class _Writer:
         # What only `when` reads is read outside its block: the entries beside this one may need it too.
         inside = scope.inner() if rule.lets else scope
         if rule.foreach is not None:
+            met = self.code.local("m")
+            if rule.foreach.distinct is not None:
+                self.code.add(f"{met} = set()")
             inside = open_loop(self.code, rule.foreach, scope)
         self.lets(rule.lets, path, inside)
         if rule.when is not None:
             self.code.add(f"if {self.reading.condition(rule.when, inside, line=rule.line)}:")
             self.code.depth += 1
             inside = inside.inner()
+        if rule.foreach is not None and rule.foreach.distinct is not None:
+            only_new(self.code, self.reading.path(rule.foreach.distinct, inside, line=rule.line), met)
         where = f"{path}[]" if path else ""
         if rule.to is not None:
             self.entry(rule.to, path, inside) if _is_spread(rule.to) else self.append(rule.to, where, inside)

@@ -104,10 +104,11 @@ class Numbered:
 
 @dataclass(frozen=True, slots=True)
 class Foreach:
-    """Once for each entry, under this name."""
+    """Once for each entry, under this name; with `distinct`, once for each value of that path."""
 
     name: str
     over: Path | Numbered
+    distinct: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """Code of `foreach`: over a list of the record, or over numbered columns as if they were one."""
 
-from interpayer.normalization.mapping.emission import Code, Name, Scope
+from interpayer.normalization.mapping.emission import Code, Name, Scope, Value
 from interpayer.normalization.mapping.language import Foreach, Numbered, Path
 
 
@@ -9,6 +9,13 @@ def open_loop(code: Code, foreach: Foreach, scope: Scope) -> Scope:
     if isinstance(foreach.over, Numbered):
         return _numbered(code, foreach.name, foreach.over, scope)
     return _listed(code, foreach.name, foreach.over, scope)
+
+
+def only_new(code: Code, value: Value, met: str) -> None:
+    """Begin a block for entries whose value was not met before; one without a value is always new."""
+    code.add(f"if {value.text} not in {met}:")
+    code.depth += 1
+    code.add(f"if {value.text} is not None: {met}.add({value.text})")
 
 
 def _listed(code: Code, name: str, over: Path, scope: Scope) -> Scope:

@@ -105,21 +105,23 @@ def _condition(text: Text, node: Node, path: str) -> say.Condition | None:
 
 def _foreach(text: Text, node: Node, path: str) -> say.Foreach | None:
     members = text.members(node, path=path)
-    names = [name for name in members if name != "n"]
+    names = [name for name in members if name not in {"n", "distinct"}]
     if len(names) != 1:
         text.wrong(node, "`foreach` is {name: list}, or {name: {field: COLUMN{n}}, n: 1..12}", path=path)
         return None
     _, over = members[names[0]]
-    if "n" in members or isinstance(over, MappingNode):
-        return _numbered(text, node, members, names[0])
     try:
-        return say.Foreach(names[0], read_path(text.text(over, path=path)))
+        distinct = read_path(text.text(members["distinct"][1], path=path)) if "distinct" in members else None
+        if "n" in members or isinstance(over, MappingNode):
+            numbered = _numbered(text, node, members, names[0])
+            return None if numbered is None else say.Foreach(names[0], numbered, distinct)
+        return say.Foreach(names[0], read_path(text.text(over, path=path)), distinct)
     except Unreadable as error:
         text.wrong(over, str(error), path=path)
         return None
 
 
-def _numbered(text: Text, node: Node, members: NodeMap, name: str) -> say.Foreach | None:
+def _numbered(text: Text, node: Node, members: NodeMap, name: str) -> say.Numbered | None:
     fields = {field: text.text(value) for field, (_, value) in text.members(members[name][1]).items()}
     bounds = text.text(members["n"][1]).split("..") if "n" in members else []
     if len(bounds) != 2 or not all(bound.strip().isdigit() for bound in bounds):
@@ -128,7 +130,7 @@ def _numbered(text: Text, node: Node, members: NodeMap, name: str) -> say.Foreac
     if any("{n}" not in template for template in fields.values()):
         text.wrong(node, "each numbered column has `{n}` in its name")
     first, last = (int(bound) for bound in bounds)
-    return say.Foreach(name, say.Numbered(tuple(fields.items()), first, last))
+    return say.Numbered(tuple(fields.items()), first, last)
 
 
 def read_lets(text: Text, node: Node, *, path: str) -> tuple[tuple[str, say.Node], ...]:
