@@ -69,7 +69,7 @@ class Element:
         name = next(names, None)
         return None if name is None else self.content[name]
 
-    def keys(self) -> dict[str, TypeOf]:
+    def json_names(self) -> dict[str, TypeOf]:
         """The JSON names it can have, with the type that each stands for."""
         if self.is_choice:
             stem = self.name[:-3]
@@ -125,6 +125,7 @@ class Definitions:
         self.library = library
         self.core = library.core
         self._trees: dict[tuple[str, str], Element] = {}
+        self._resources: list[str] = []
 
     def find(self, canonical: str, package: Package) -> Found | None:
         """A StructureDefinition by its canonical, in the set of a package."""
@@ -147,6 +148,13 @@ class Definitions:
         """Whether R4 has a resource of this name."""
         root = self.type_root(code) if re.fullmatch(r"[A-Z]\w+", code) else None
         return root is not None and _is_resource(root)
+
+    def resource_types(self) -> list[str]:
+        """Every resource of R4 by name."""
+        if not self._resources:
+            names = (url.removeprefix(_TYPES) for url in self.core.entries if url.startswith(_TYPES))
+            self._resources = sorted(name for name in names if self.is_resource_type(name))
+        return self._resources
 
     def child(self, element: Element, name: str) -> Element | None:
         """The child of this name, by the element itself or else by its type."""
@@ -178,7 +186,7 @@ class Definitions:
         """The child that a JSON name means, and its type: `valueQuantity` is `value[x]` as a Quantity."""
         children = {**self.inherited(element), **element.children}
         for child in children.values():
-            found = child.keys().get(key.removeprefix("_"))
+            found = child.json_names().get(key.removeprefix("_"))
             if found is not None:
                 return child, found
         return None

@@ -15,6 +15,8 @@ from typing import Any, TypeAlias
 import orjson
 
 CORE = "hl7.fhir.r4.core"
+# Where a claim names no version and the folder has several: the one that US rules name before the newest.
+PREFERRED: Mapping[str, str] = {"hl7.fhir.us.core": "6.1.0"}
 # A package of definitions is some megabytes; more than this is a mistake or an attack.
 MEMBER_LIMIT, PACKAGE_LIMIT = 64 << 20, 1 << 30
 Definition: TypeAlias = dict[str, Any]
@@ -68,12 +70,13 @@ class Found:
 class Library:
     """Every package of a folder; resolves a canonical within the set of a package."""
 
-    def __init__(self, packages: Iterable[Package]) -> None:
-        """Later packages of the same name and version are ignored."""
+    def __init__(self, packages: Iterable[Package], preferred: Mapping[str, str] = PREFERRED) -> None:
+        """Later packages of the same name and version are ignored; `preferred` names versions by package."""
         self.packages: dict[str, Package] = {}
         for package in packages:
             self.packages.setdefault(package.id, package)
         self._sets: dict[str, tuple[Package, ...]] = {}
+        self._by_rank = sorted(self.packages.values(), key=lambda one: _rank(one, preferred), reverse=True)
 
     @property
     def core(self) -> Package | None:
@@ -109,17 +112,17 @@ class Library:
         """What a canonical (`url` or `url|version`) means in the set of a package; None when the folder lacks it.
 
         A version is taken exactly where any package has it. Without one, or when nobody has it, the nearest package
-        of the set decides, then the newest of the folder.
+        of the set decides, then the preferred one of the folder, then the newest.
         """
         url, _, version = canonical.partition("#")[0].partition("|")
         near = self._having(url, self.package_set(package) if package is not None else ())
-        far = self._having(url, sorted(self.packages.values(), key=_newest, reverse=True))
+        far = self._having(url, self._by_rank)
         exact = next((one for one in [*near, *far] if version and _is_version(one.entry.version, version)), None)
         return exact or next(iter([*near, *far]), None)
 
     def versions(self, url: str) -> tuple[Found, ...]:
-        """Every definition of a url without version in the folder, newest first."""
-        return tuple(self._having(url, sorted(self.packages.values(), key=_newest, reverse=True)))
+        """Every definition of a url without version in the folder, best first."""
+        return tuple(self._having(url, self._by_rank))
 
     @staticmethod
     def _having(url: str, packages: Iterable[Package]) -> list[Found]:
@@ -225,6 +228,10 @@ def version_key(version: str) -> tuple[tuple[int, ...], bool, str]:
     """How versions are ordered: by their numbers; a preview comes before what it previews."""
     numbers, _, label = version.partition("-")
     return tuple(int(part) for part in re.findall(r"\d+", numbers)), not label, label
+
+
+def _rank(package: Package, preferred: Mapping[str, str]) -> tuple[bool, tuple[tuple[int, ...], bool, str]]:
+    return preferred.get(package.name) == package.version, _newest(package)
 
 
 def _newest(package: Package) -> tuple[tuple[int, ...], bool, str]:

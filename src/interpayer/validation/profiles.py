@@ -1,8 +1,46 @@
 """The profiles of a folder of FHIR packages: what they ask of each element, and whether a resource meets them."""
 
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from interpayer.validation.checker import Checker
+from interpayer.validation.claims import claimed, entries_of, inner_resources
+from interpayer.validation.codes import AllowedCodes, ValueSets
 from interpayer.validation.elements import Definitions
-from interpayer.validation.packages import Library
+from interpayer.validation.fhirpath.emit import Membership
+from interpayer.validation.fhirpath.model import TypeModel
+from interpayer.validation.invariants import Invariants
+from interpayer.validation.issue import Issue, Resource, Verdict
+from interpayer.validation.packages import PREFERRED, Found, Library, Package
+from interpayer.validation.schema.build import build
 from interpayer.validation.table import ElementTable
+
+_TYPES = "http://hl7.org/fhir/StructureDefinition/"
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """What resources of one type with the same claims are checked against; each claim with its versions, best first."""
+
+    claims: tuple[tuple[Checker, ...], ...]
+    problems: tuple[Issue, ...] = ()
+    unknown: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class _Gathered:
+    """What several checks said together, each thing once."""
+
+    issues: dict[Issue, None] = field(default_factory=dict)
+    not_evaluated: dict[str, None] = field(default_factory=dict)
+    checked_against: dict[str, None] = field(default_factory=dict)
+
+    def add(self, checker: Checker, issues: Sequence[Issue], notes: Sequence[str]) -> None:
+        """What one checker said."""
+        self.issues |= dict.fromkeys(issues)
+        self.not_evaluated |= dict.fromkeys([*checker.not_evaluated, *notes])
+        self.checked_against[checker.name] = None
 
 
 class Profiles:
@@ -11,7 +49,30 @@ class Profiles:
     def __init__(self, library: Library) -> None:
         """Needs R4 itself among the packages; raises LookupError without."""
         self.definitions = Definitions(library)
+        self.value_sets = ValueSets(library)
+        self._model = TypeModel(self._type)
         self._tables: dict[str, ElementTable] = {}
+        self._checkers: dict[tuple[str, str], Checker] = {}
+        self._invariants: dict[str, Invariants] = {}
+        self._plans: dict[tuple[str, tuple[str, ...], bool], _Plan] = {}
+
+    def check(self, resource: Resource, profile_urls: Sequence[str] | None = None) -> Verdict:
+        """Whether a resource meets the profiles named, else those it claims, else its type; with every reason.
+
+        A claim without a version is met by any version in the folder, unless one is preferred (`packages.PREFERRED`).
+        """
+        asked = tuple(profile_urls) if profile_urls is not None else claimed(resource)
+        said = _Gathered()
+        self._check_one(resource, asked, said, is_claim=profile_urls is None)
+        for path, inner in inner_resources(resource):
+            self._check_one(inner, claimed(inner), said, outer=resource, path=path)
+        return Verdict(
+            profile=" ".join(asked) or _TYPES + str(resource.get("resourceType")),
+            is_valid=not any(issue.severity == "error" for issue in said.issues),
+            issues=tuple(said.issues),
+            not_evaluated=tuple(said.not_evaluated),
+            checked_against=tuple(said.checked_against),
+        )
 
     def element_table(self, profile_url: str) -> ElementTable:
         """What a profile (canonical) or a type of R4 (`Patient`) asks of each element; LookupError when unknown."""
@@ -22,3 +83,123 @@ class Profiles:
                 raise LookupError(f"{profile_url} is not among the packages")
             self._tables[profile_url] = ElementTable(self.definitions, root)
         return self._tables[profile_url]
+
+    def checker(self, canonical: str) -> Checker | None:
+        """The checker of a profile or type, by its canonical; None when the packages lack it."""
+        found = self.definitions.find(canonical, self.definitions.core)
+        return None if found is None else self._checker(found)
+
+    def _check_one(
+        self,
+        resource: Resource,
+        asked: tuple[str, ...],
+        said: _Gathered,
+        *,
+        is_claim: bool = True,
+        outer: Resource | None = None,
+        path: str = "",
+    ) -> None:
+        """One resource against its profiles; against its type alone when none of them can be."""
+        kind = resource.get("resourceType")
+        if not isinstance(kind, str) or not self.definitions.is_resource_type(kind):
+            text = "is no type of resource of R4"
+            said.issues[Issue(path or "Resource", "type", text, code="structure")] = None
+            return
+        plan = self._plan(kind, asked, is_claim)
+        said.issues |= dict.fromkeys(
+            Issue(path or one.path, one.rule, one.text, code=one.code) for one in plan.problems
+        )
+        said.not_evaluated |= dict.fromkeys(f"{one} (claimed by {path or kind})" for one in plan.unknown)
+        for versions in plan.claims:
+            _check_versions(versions, resource, said, outer=outer, path=path)
+
+    def _plan(self, kind: str, asked: tuple[str, ...], is_claim: bool) -> _Plan:
+        key = (kind, asked, is_claim)
+        if key not in self._plans:
+            self._plans[key] = self._made_plan(kind, asked, is_claim)
+        return self._plans[key]
+
+    def _made_plan(self, kind: str, asked: tuple[str, ...], is_claim: bool) -> _Plan:
+        claims: list[tuple[Checker, ...]] = []
+        problems, unknown = [], []
+        for canonical in asked:
+            found = self._meant(canonical, is_claim)
+            if not found:
+                unknown.append(f"profile {canonical}: it is not among the packages")
+            elif self._checker(found[0]).type != kind:
+                text = f"the profile {canonical} is for another type of resource"
+                problems.append(Issue(kind, "profile", text, code="structure"))
+            else:
+                claims.append(tuple(map(self._checker, found)))
+        if not claims:
+            claims.append((self._checker(Found(self.definitions.core, self.definitions.core.entries[_TYPES + kind])),))
+        if unknown and not is_claim:
+            # Who asks for a profile wants to know about that profile: without it there is no verdict.
+            problems += [Issue(kind, "profile.unknown", one, code="not-found") for one in unknown]
+        return _Plan(tuple(claims), tuple(problems), tuple(unknown))
+
+    def _meant(self, canonical: str, is_claim: bool) -> list[Found]:
+        """The definitions that a canonical can mean, best first: one, unless a claim leaves the version open."""
+        best = self.definitions.find(canonical, self.definitions.core)
+        if best is None:
+            return []
+        if not is_claim or "|" in canonical or best.package.name in PREFERRED:
+            return [best]
+        return [best, *(one for one in self.definitions.library.versions(canonical) if one != best)]
+
+    def _checker(self, found: Found) -> Checker:
+        key = (found.package.id, found.entry.url)
+        if key not in self._checkers:
+            version = f"|{found.entry.version}" if found.entry.version else ""
+            self._checkers[key] = Checker(
+                f"{found.entry.url}{version} of {found.package.id}",
+                build(self.definitions, self.value_sets, found),
+                root=self.definitions.tree(found),
+                definitions=self.definitions,
+                invariants=self._of_set(found.package),
+            )
+        return self._checkers[key]
+
+    def _of_set(self, package: Package) -> Invariants:
+        if package.id not in self._invariants:
+            self._invariants[package.id] = Invariants(self._model, lambda url: self._membership(url, package))
+        return self._invariants[package.id]
+
+    def _membership(self, canonical: str, package: Package) -> Membership | None:
+        allowed = self.value_sets.codes(canonical, package)
+        return None if allowed is None else lambda value: _is_member(allowed, value)
+
+    def _type(self, name: str) -> Mapping[str, Any] | None:
+        entry = self.definitions.core.entries.get(_TYPES + name)
+        return None if entry is None else self.definitions.core.read(entry)
+
+
+def _check_versions(
+    versions: tuple[Checker, ...], resource: Resource, said: _Gathered, *, outer: Resource | None, path: str
+) -> None:
+    """One claim: what its best version says, unless another version is met."""
+    first, *others = versions
+    issues, notes = first.check(resource, outer, path)
+    if others and any(issue.severity == "error" for issue in issues):
+        for other in others:
+            if other.is_met(resource, outer):
+                said.add(other, *other.check(resource, outer, path))
+                text = f"meets {other.name}, not {first.name}; a claim with its version would say which is meant"
+                said.issues[Issue(path or first.type, "profile.version", text, "information", "informational")] = None
+                return
+    said.add(first, issues, notes)
+
+
+def _is_member(allowed: AllowedCodes, value: Any) -> bool | None:
+    """Whether one of the value's codings is allowed; None when that cannot be said."""
+    answers = [allowed.allows(*coding) for coding in _codings(value)]
+    return True if True in answers else None if None in answers else False
+
+
+def _codings(value: Any) -> Iterator[tuple[str | None, str | None]]:
+    """The codings of a code, a Coding or a CodeableConcept."""
+    if isinstance(value, str):
+        yield None, value
+    elif isinstance(value, dict):
+        for coding in entries_of(value.get("coding")) or [value]:
+            yield coding.get("system"), coding.get("code")

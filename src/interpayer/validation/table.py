@@ -56,7 +56,7 @@ class ElementTable(Mapping[str, ElementRule]):
             codes = tuple(one.code for one in child.types)
             if child.is_choice:
                 yield child.name, ElementRule(child.min, child.max, codes)
-            for key, kind in child.keys().items():
+            for key, kind in child.json_names().items():
                 is_choice = child.is_choice
                 yield key, ElementRule(0 if is_choice else child.min, child.max, (kind.code,) if is_choice else codes)
             for name, part in child.slices.items():
@@ -75,7 +75,7 @@ class ElementTable(Mapping[str, ElementRule]):
         for name, _ in self._rules(element):
             yield above + name
         for child in {**self._definitions.inherited(element), **element.children}.values():
-            for key, kind in child.keys().items():
+            for key, kind in child.json_names().items():
                 entered = child.id if kind.code in ("BackboneElement", "Element") else kind.code
                 inside = self._inside(child, kind, key=key)
                 if inside is not None and child.max != 0 and entered != "Extension" and entered not in chain:

@@ -1,0 +1,117 @@
+"""One profile, or one type, ready to check resources: a JSON Schema whose walk asks the invariants on its way."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import jsonschema_rs
+
+from interpayer.validation.elements import Definitions, Element
+from interpayer.validation.invariants import KEYWORD, Broken, Invariants, Seen
+from interpayer.validation.issue import Issue, Resource
+from interpayer.validation.schema.build import Built, without_contained
+from interpayer.validation.schema.explain import SchemaError, explain, fhir_path
+
+
+class Checker:
+    """Says whether a resource is what the schema asks for, fast when it is, with every reason when it is not."""
+
+    def __init__(
+        self, name: str, built: Built, *, root: Element, definitions: Definitions, invariants: Invariants
+    ) -> None:
+        """`root` is the profile's first element; `invariants` are those of its package set."""
+        self.name = name
+        self._schema = built.schema
+        self._outward = without_contained(built.schema)
+        self._root, self._definitions, self._invariants = root, definitions, invariants
+        self._validators: dict[bool, jsonschema_rs.Validator] = {}
+        self._left_out = dict.fromkeys(built.left_out)
+
+    @property
+    def type(self) -> str:
+        """The type of resource it is for."""
+        return str(self._root.content["path"])
+
+    @property
+    def not_evaluated(self) -> tuple[str, ...]:
+        """What no resource is checked for, with the reason."""
+        return tuple(self._left_out)
+
+    def is_met(self, resource: Resource, outer: Resource | None = None) -> bool:
+        """The verdict alone, without reasons."""
+        with self._invariants.checking(outer or resource) as seen:
+            seen.resource = resource
+            return self._validator(seen.root).is_valid(resource)
+
+    def check(self, resource: Resource, outer: Resource | None = None, path: str = "") -> tuple[list[Issue], list[str]]:
+        """Every issue, and what could not be evaluated on this resource.
+
+        `outer` is the resource that this one is contained in, or the Bundle it is an entry of; `path` is where.
+        """
+        with self._invariants.checking(outer or resource) as seen:
+            seen.resource = resource
+            validator = self._validator(seen.root)
+            is_valid = validator.is_valid(resource)
+            lost = list(lost_references(resource, self.type)) if outer is None and "contained" in resource else []
+            if not is_valid or seen.has_warnings:
+                lost = [*self._issues(validator, resource, seen, path), *lost]
+            return lost, list(seen.not_evaluated)
+
+    def _issues(self, validator: jsonschema_rs.Validator, resource: Resource, seen: Seen, path: str) -> list[Issue]:
+        seen.is_strict = True
+        structural: list[SchemaError] = []
+        found: list[Issue] = []
+        for error in validator.iter_errors(resource):
+            cause = error.__cause__
+            if isinstance(cause, Broken):
+                found += self._broken(cause, list(error.instance_path))
+            else:
+                structural.append(error)
+        found = [*explain(iter(structural), self._schema_for(seen.root), self._definitions, self._root), *found]
+        return [_moved(issue, self.type, path) for issue in found] if path else found
+
+    def _broken(self, cause: Broken, keys: list[str | int]) -> Iterator[Issue]:
+        path = fhir_path(self._definitions, self._root, keys)
+        for each in cause.broken:
+            yield Issue(path, each.key, each.text, severity=each.severity, code="invariant")
+
+    def _schema_for(self, root: Resource) -> dict[str, Any]:
+        return self._schema if root.get("contained") else self._outward
+
+    def _validator(self, root: Resource) -> jsonschema_rs.Validator:
+        """With contained resources a reference may point to one; without, none may, and nobody need look."""
+        has_contained = bool(root.get("contained"))
+        if has_contained not in self._validators:
+            self._validators[has_contained] = jsonschema_rs.Draft202012Validator(
+                self._schema_for(root),
+                pattern_options=jsonschema_rs.RegexOptions(),
+                keywords={KEYWORD: self._invariants.keyword(self._left_out)},
+            )
+        return self._validators[has_contained]
+
+
+def lost_references(resource: Resource, path: str) -> Iterator[Issue]:
+    """References to contained resources that are not there (ref-1); `#` alone is the resource around."""
+    contained = resource.get("contained")
+    entries = contained if isinstance(contained, list) else []
+    known = {"#", *(f"#{one.get('id')}" for one in entries if isinstance(one, dict))}
+    for place, reference in _local_references(resource, path):
+        if reference not in known:
+            yield Issue(place, "ref-1", "refers to a contained resource that is not there", code="invariant")
+
+
+def _local_references(node: Any, path: str) -> Iterator[tuple[str, str]]:
+    if isinstance(node, dict):
+        reference = node.get("reference")
+        if isinstance(reference, str) and reference.startswith("#"):
+            yield path, reference
+        for key, value in node.items():
+            if isinstance(value, dict | list):
+                yield from _local_references(value, f"{path}.{key}")
+    elif isinstance(node, list):
+        for position, entry in enumerate(node):
+            yield from _local_references(entry, f"{path}[{position}]")
+
+
+def _moved(issue: Issue, type_name: str, path: str) -> Issue:
+    """The same issue, seen from the outer resource."""
+    return Issue(path + issue.path.removeprefix(type_name), issue.rule, issue.text, issue.severity, issue.code)

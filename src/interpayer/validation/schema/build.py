@@ -1,0 +1,52 @@
+"""A profile, or a type of R4, as one JSON Schema document."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from interpayer.validation.codes import ValueSets
+from interpayer.validation.elements import Definitions
+from interpayer.validation.packages import Found
+from interpayer.validation.schema.narrowing import found_schema
+from interpayer.validation.schema.primitives import Schema, because
+from interpayer.validation.schema.sheet import Sheet
+from interpayer.validation.schema.structures import type_schema
+
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """A schema and what it leaves out, each with the reason."""
+
+    schema: dict[str, Any] = field(repr=False)
+    left_out: tuple[str, ...]
+
+
+def build(definitions: Definitions, value_sets: ValueSets, found: Found) -> Built:
+    """What a resource must be to meet a profile (its type included), or to be of a type."""
+    sheet = Sheet(definitions, value_sets)
+    root = definitions.tree(found)
+    of_type = type_schema(sheet, root.content["path"])
+    narrowing = found_schema(sheet, found)
+    return _document(sheet, [of_type, narrowing])
+
+
+def build_advice(definitions: Definitions, value_sets: ValueSets, found: Found) -> Built:
+    """What a resource should be: the codes of extensible bindings, for warnings."""
+    sheet = Sheet(definitions, value_sets, advice=True)
+    return _document(sheet, [found_schema(sheet, found)])
+
+
+def without_contained(schema: dict[str, Any]) -> dict[str, Any]:
+    """The same for a resource that contains none: there, no reference can point to one (ref-1)."""
+    reference = schema["$defs"].get("Reference")
+    if reference is None:
+        return schema
+    text = "refers to a contained resource that is not there"
+    outward = because({"properties": {"reference": {"pattern": "^[^#]"}}}, "ref-1", text, code="invariant")
+    return {**schema, "$defs": {**schema["$defs"], "Reference": {"allOf": [reference, outward]}}}
+
+
+def _document(sheet: Sheet, parts: list[Schema]) -> Built:
+    asked = [part for part in parts if part]
+    return Built({"$schema": DIALECT, "allOf": asked, "$defs": sheet.defs} if asked else {}, tuple(sheet.left_out))
