@@ -1,6 +1,7 @@
 """Sources for tests: a workshop that calls nobody outside."""
 
 from interpayer.adapters.catalog import Means
+from interpayer.exchange.sources.checking import Contract
 from interpayer.exchange.sources.workshop import Workshop
 
 
@@ -10,4 +11,4 @@ def a_workshop() -> Workshop:
     def refuse(*_: object) -> None:
         raise AssertionError("this workshop calls nobody")
 
-    return Workshop(Means(refuse, refuse))  # type: ignore[arg-type]
+    return Workshop(Means(refuse, refuse), Contract)

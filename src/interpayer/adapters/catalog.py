@@ -13,6 +13,8 @@ from interpayer.adapters.fhir_files import read_opened
 from interpayer.adapters.fhir_server.server import FhirServer
 from interpayer.adapters.fhir_server.tokens import Sign
 from interpayer.adapters.files import Reader, files_below, fits, read_files
+from interpayer.adapters.hl7v2.reading import read_hl7v2
+from interpayer.adapters.x12.reading import read_x12
 from interpayer.model.reason import Refusal
 
 
@@ -24,7 +26,13 @@ class FileKind:
     reader: Reader
 
 
-FILE_KINDS: Mapping[str, FileKind] = {"fhir_files": FileKind(FHIR_PATTERNS, read_opened)}
+# Feeds name their files as they like; a folder of a feed holds nothing else.
+EVERY_FILE = ("*",)
+FILE_KINDS: Mapping[str, FileKind] = {
+    "fhir_files": FileKind(FHIR_PATTERNS, read_opened),
+    "x12": FileKind(EVERY_FILE, read_x12),
+    "hl7v2": FileKind(EVERY_FILE, read_hl7v2),
+}
 
 
 @dataclass(frozen=True, slots=True)

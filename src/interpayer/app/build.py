@@ -11,6 +11,7 @@ import yaml
 
 from interpayer.adapters.catalog import Means
 from interpayer.audit.ledger import Ledger
+from interpayer.exchange.sources.checking import Contract, contract_of
 from interpayer.exchange.sources.workshop import Workshop
 from interpayer.exchange.tools import Tools
 from interpayer.identity.learning.adopting import TablesInForce
@@ -103,14 +104,20 @@ def build(settings: Settings) -> Application:
     )
 
 
-def workshop_of(settings: Settings) -> Workshop:
-    """What reads this plan's sources; nothing is opened, and no key looked at, before a source needs it."""
+def workshop_of(settings: Settings, *, packages: Path | None = None) -> Workshop:
+    """What reads this plan's sources; nothing is opened, and no key looked at, before a source needs it.
+
+    Resources are checked against the FHIR packages of this folder, else of the setting, else the built-in contract.
+    """
 
     def sign(client_id: str, audience: str) -> str:
         signer = load_or_create_signer(settings.home / "keys" / "signing")
         return signer.assertion(Claims(client_id, audience, now()))
 
-    return Workshop(Means(lambda ca: outbound(settings, ca=ca), sign, os.environ))
+    def contract() -> Contract:
+        return contract_of(packages or settings.fhir_packages, cache=settings.home / "cache" / "fhir-packages")
+
+    return Workshop(Means(lambda ca: outbound(settings, ca=ca), sign, os.environ), contract)
 
 
 def read_entity(path: Path | None) -> LegalEntity:

@@ -35,12 +35,13 @@ def read(
     source: Declared,
     *,
     out: Annotated[Path, typer.Option(help="Folder for NDJSON by type, lineage, what was kept apart, account.json.")],
+    packages: Packages = None,
     as_json: AsJson = False,
 ) -> None:
     """Read, map and check everything that the source has, into files. Exit 3: some records are kept apart."""
     with output.failures(), output.progress("records") as shown:
         declaration = read_declaration(source)
-        workshop = workshop_of(session_of(context).settings)
+        workshop = workshop_of(session_of(context).settings, packages=packages)
         opened = workshop.source(declaration)
         passed_over = tuple(opened.passed_over()) if isinstance(opened, FileSource) else ()
         reading = Reading(workshop.refinery(declaration), opened.read(), now(), passed_over)

@@ -28,6 +28,7 @@ class Account:
     resources: Counter[str] = field(default_factory=Counter)
     rejected: Counter[str] = field(default_factory=Counter)
     unmapped: Counter[str] = field(default_factory=Counter)
+    left_out: Counter[str] = field(default_factory=Counter)
     not_evaluated: Counter[str] = field(default_factory=Counter)
     mappings: Counter[str] = field(default_factory=Counter)
 
@@ -47,10 +48,13 @@ class Account:
             if kept.stamp.mapping:
                 self.mappings[kept.stamp.mapping] += 1
         self.rejected.update(one.type or "record" for one in refined.rejected)
-        for word in refined.unmapped:
-            _count(self.unmapped, word)
-        for word in refined.not_evaluated:
-            _count(self.not_evaluated, word)
+        for counter, words in (
+            (self.unmapped, refined.unmapped),
+            (self.left_out, refined.left_out),
+            (self.not_evaluated, refined.not_evaluated),
+        ):
+            for word in words:
+                _count(counter, word)
 
     @property
     def is_whole(self) -> bool:
@@ -76,6 +80,7 @@ class Account:
             "files": _by_name(self.files, "file"),
             "mappings": dict(sorted(self.mappings.items())),
             "unmapped": dict(self.unmapped.most_common()),
+            "left_out": dict(self.left_out.most_common()),
             "not_evaluated": dict(self.not_evaluated.most_common()),
         }
 

@@ -1,7 +1,7 @@
 """One record of a source becomes FHIR resources that passed the check, or is kept apart, or is left out: never lost."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 import orjson
@@ -43,10 +43,11 @@ class Checked:
 
 @dataclass(frozen=True, slots=True)
 class Mapped:
-    """What a mapping made of one record, and the codes that it has no translation for."""
+    """What a mapping made of one record; codes that it has no translation for, and places that it could not read."""
 
     resources: Sequence[dict[str, Any]]
     unmapped: Sequence[str] = ()
+    left_out: Sequence[str] = ()
 
 
 class Rules(Protocol):
@@ -57,18 +58,14 @@ class Rules(Protocol):
         """`id@version`: which rules, with the hash of their content."""
 
     def apply(self, found: Found) -> Mapped:
-        """The resources in this record. Raises MappingBroken when the rules cannot be applied to it."""
-
-
-class MappingBroken(Exception):
-    """A mapping cannot be applied to a record; the words say where, and no value."""
+        """The resources in this record; never raises for a record."""
 
 
 class Check(Protocol):
     """Whether a resource may become a record."""
 
-    def __call__(self, resource: Mapping[str, Any]) -> Checked:
-        """What is wrong with it."""
+    def __call__(self, resource: Mapping[str, Any], raw: bytes) -> Checked:
+        """What is wrong with it; `raw` are its bytes, with the digits of its numbers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,15 +112,16 @@ class Refined:
     reason: str = ""
     detail: str = ""
     unmapped: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
     not_evaluated: tuple[str, ...] = field(default=())
 
 
 @dataclass(frozen=True, slots=True)
 class Refinery:
-    """A declared source with the mappings for its entities (entity to rules; None: taken as it is) and the check."""
+    """A declared source with the mappings that read each of its entities, and the check."""
 
     declaration: Declaration
-    rules: Mapping[str, Sequence[Rules]]
+    rules_for: Callable[[str], Sequence[Rules]]
     check: Check
 
     def refine(self, found: Found) -> Refined:
@@ -135,7 +133,7 @@ class Refinery:
             return Refined(OUT_OF_SCOPE, found, reason=LEFT_OUT, detail=rule.out_of_scope)
         if found.content is None:
             return self._rejected(found, found.problem or INVALID, found.detail)
-        rules = self.rules.get(found.entity, ())
+        rules = self.rules_for(found.entity)
         if rules:
             return self._mapped(found, rules)
         if "resourceType" in found.content:
@@ -147,27 +145,28 @@ class Refinery:
         return map(self.refine, read)
 
     def _as_it_is(self, found: Found, resource: dict[str, Any]) -> Refined:
-        return self._sorted(found, [(resource, found.raw, self._stamp(found, ""))], unmapped=())
+        return self._sorted(found, [(resource, found.raw, self._stamp(found, ""))])
 
     def _mapped(self, found: Found, rules: Sequence[Rules]) -> Refined:
         made: list[tuple[dict[str, Any], bytes, Stamp]] = []
         unmapped: list[str] = []
+        left_out: list[str] = []
         for one in rules:
-            try:
-                mapped = one.apply(found)
-            except MappingBroken as error:
-                return self._rejected(found, INVALID, f"{one.name}: {error}")
+            mapped = one.apply(found)
             stamp = self._stamp(found, one.name)
             made += [(resource, orjson.dumps(resource), stamp) for resource in mapped.resources]
             unmapped += mapped.unmapped
-        if not made:
-            detail = f"{', '.join(one.name.partition('@')[0] for one in rules)} makes nothing of it"
-            return Refined(OUT_OF_SCOPE, found, reason=LEFT_OUT, detail=detail, unmapped=tuple(unmapped))
-        return self._sorted(found, made, unmapped=tuple(unmapped))
+            left_out += mapped.left_out
+        if made:
+            refined = self._sorted(found, made)
+        elif left_out:
+            refined = self._rejected(found, INVALID, f"cannot be read: {'; '.join(left_out[:5])}")
+        else:
+            names = ", ".join(one.name.partition("@")[0] for one in rules)
+            refined = Refined(OUT_OF_SCOPE, found, reason=LEFT_OUT, detail=f"{names} makes nothing of it")
+        return replace(refined, unmapped=tuple(unmapped), left_out=tuple(left_out))
 
-    def _sorted(
-        self, found: Found, made: Sequence[tuple[dict[str, Any], bytes, Stamp]], *, unmapped: tuple[str, ...]
-    ) -> Refined:
+    def _sorted(self, found: Found, made: Sequence[tuple[dict[str, Any], bytes, Stamp]]) -> Refined:
         kept: list[Kept] = []
         rejected: list[Rejected] = []
         not_evaluated: dict[str, None] = {}
@@ -176,7 +175,7 @@ class Refinery:
                 flaws = (Flaw("", "version", release),)
                 rejected.append(Rejected(UNSUPPORTED, str(resource["resourceType"]), raw, stamp, flaws))
                 continue
-            checked = self.check(resource)
+            checked = self.check(resource, raw)
             not_evaluated |= dict.fromkeys(checked.not_evaluated)
             if errors := checked.errors:
                 rejected.append(Rejected(INVALID, str(resource.get("resourceType")), raw, stamp, errors))
@@ -189,7 +188,6 @@ class Refinery:
             tuple(rejected),
             reason=rejected[0].reason if rejected else "",
             detail=_rules_broken(rejected),
-            unmapped=unmapped,
             not_evaluated=tuple(not_evaluated),
         )
 

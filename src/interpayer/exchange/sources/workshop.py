@@ -1,19 +1,23 @@
 """What it takes to read sources, kept between questions: opened live sources, compiled mappings, compiled profiles."""
 
 import threading
+from collections.abc import Callable
 
 from interpayer.adapters.base import LiveSource, Source
 from interpayer.adapters.catalog import Means, open_live, open_source
 from interpayer.adapters.declaration import Declaration
-from interpayer.exchange.sources.checking import built_in
+from interpayer.exchange.sources.checking import Contract
 from interpayer.exchange.sources.refining import Refinery
+from interpayer.exchange.sources.rules import rules_of
 
 
 class Workshop:
     """Sources and refineries by declaration. Safe between threads; a changed declaration gets new ones."""
 
-    def __init__(self, means: Means) -> None:
+    def __init__(self, means: Means, contract: Callable[[], Contract]) -> None:
         self._means = means
+        self._contract = contract
+        self._made_contract: Contract | None = None
         self._making = threading.Lock()
         self._live: dict[tuple[str, str], LiveSource] = {}
         self._refineries: dict[tuple[str, str], Refinery] = {}
@@ -35,5 +39,6 @@ class Workshop:
         key = declaration.name, declaration.version
         with self._making:
             if key not in self._refineries:
-                self._refineries[key] = Refinery(declaration, {}, built_in)
+                self._made_contract = self._made_contract or self._contract()
+                self._refineries[key] = Refinery(declaration, rules_of(declaration), self._made_contract)
             return self._refineries[key]
