@@ -20,6 +20,7 @@ from interpayer.exchange import store
 from interpayer.model.exchange import State
 from interpayer.model.reason import Refusal
 from interpayer.operations import answers, exchanges
+from interpayer.operations.answer_words import answer_in_words
 from interpayer.system.clock import now
 
 HELP = """Requests for one member's history, ours and the partners'.
@@ -122,7 +123,7 @@ def list_(  # noqa: PLR0913 -- an option each
 def show(context: typer.Context, exchange_id: ExchangeId, as_json: AsJson = False) -> None:
     """Show one exchange: state, answer, clocks, who is meant, what was allowed, which route, what came."""
     with session_of(context).acting("exchange.read") as act:
-        found = answers.load(act.conn, exchange_id)
+        found = answers.load(act.conn, exchange_id, codec=act.tools.codec)
         if found is None:
             raise Refusal("request.not_found", f"no exchange {exchange_id}")
         told = answers.render(found)
@@ -245,7 +246,7 @@ def _fields(told: Mapping[str, Any]) -> dict[str, Any]:
         "route": told["route"],
         "records": told["records"],
         "arrivals": told["arrivals"],
-        "gaps": told["gaps"],
+        "in words": answer_in_words(told),
         "case": told["case"],
         "batch": told["batch"],
         "follows": told["follows"],

@@ -69,7 +69,7 @@ def listed(visit: Visit) -> Response:
 
 def shown(visit: Visit) -> Response:
     """One exchange: the outcome first, then decisions with their versions, counts, and what happened."""
-    found = answers.load(visit.conn, visit.path["id"])
+    found = answers.load(visit.conn, visit.path["id"], codec=visit.tools.codec)
     if found is None:
         raise Refusal("request.not_found")
     exchange = answers.render(found)

@@ -12,6 +12,8 @@ from interpayer.delivery.store import Job
 # Of the file as one gzip stream (Content-Encoding: gzip): the form that most partners fetch.
 CHECKSUM = "sha256-gzip"
 OUTCOME = "OperationOutcome"
+# What a reason is among the issue types of FHIR R4; `incomplete`: not all sources could be reached in time.
+_ISSUE_CODES = (("delivery.member_withdrawn", "suppressed"), ("source.", "incomplete"))
 
 
 def manifest(
@@ -56,7 +58,7 @@ def _deleted(entries: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _outcome(issue: Mapping[str, Any]) -> dict[str, Any]:
-    code = "suppressed" if str(issue["code"]).startswith("delivery.member_withdrawn") else "informational"
+    code = next((code for start, code in _ISSUE_CODES if str(issue["code"]).startswith(start)), "informational")
     return {
         "resourceType": OUTCOME,
         "issue": [

@@ -79,7 +79,7 @@ def start_export_job(tools: Tools, conn: Connection, request: Request, wish: Exp
     _keep_job(tools, conn, request, job_id=job_id, kept=kept, kind="export", url=wish.url)
     facts = {"job": job_id, "group": wish.group_id, "types": list(wish.types), "is_increment": wish.since is not None}
     _told(tools, conn, request, chain=f"batch:{wish.group_id}", facts=facts)
-    accept(conn, "answer_export", job_id, job_id, partition=request.caller.partner_id)
+    accept(conn, "answer_from_sources", job_id, job_id, partition=request.caller.partner_id)
     return job_id
 
 

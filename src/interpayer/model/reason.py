@@ -149,6 +149,7 @@ source.late | The source did not answer in time. | Attempts go on. | later | pla
 source.refused | The source refused us. | Check its credentials. | after_change | plan
 source.empty | The source says that it has none. | Nothing to do. | no | plan
 source.invalid | The source's data are invalid. | See the rejected records. | after_change | plan
+source.deferred | The source is not essential and is asked after the answer. | Ask for what changed since. | later | plan
 source.stale | The source's data are older than agreed. | Check the feed. | later | plan
 record.invalid | The record breaks the contract. | Correct it at its source. | after_change | plan
 record.unmapped | A code has no mapping. | Extend the map. | after_change | plan

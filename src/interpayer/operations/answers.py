@@ -10,16 +10,22 @@ from datetime import date, datetime
 from typing import Any
 
 from interpayer.audit import ledger
-from interpayer.exchange import store
+from interpayer.exchange import source_store, store
+from interpayer.exchange.completeness import OWN, SourceAsked, rendered
 from interpayer.identity import review
 from interpayer.model.exchange import FINAL, Role, State
 from interpayer.model.reason import REASONS
 from interpayer.records import store as records_store
+from interpayer.records.codec import Codec
+from interpayer.records.joining import contradictions
 from interpayer.system.clock import now
 from interpayer.system.database import Connection
 
 _INVALID = {"record.unmapped": "unmapped", "record.withheld": "withheld"}
 _ASKED = ("request.sent",)
+MASKED = "masked"
+# Elements whose values an operator may see: when something holds and in which state it is.
+_SHOWN = frozenset({"status", "start", "end"})
 _ANSWERED = ("partner.answered", "answer.received", "answer.assembled")
 
 
@@ -33,9 +39,11 @@ class Found:
     received: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     quarantined: Mapping[str, int] = field(default_factory=dict)
     reviewed: Mapping[str, Any] | None = None
+    contradictions: Sequence[Mapping[str, Any]] = ()
+    sources: Sequence[SourceAsked] = ()
 
 
-def load(conn: Connection, exchange_id: str) -> Found | None:
+def load(conn: Connection, exchange_id: str, *, codec: Codec) -> Found | None:
     """What is known of one exchange now; None when there is none of this id."""
     row = store.row_of(conn, exchange_id)
     if row is None:
@@ -47,6 +55,8 @@ def load(conn: Connection, exchange_id: str) -> Found | None:
         received=records_store.received_counts(conn, exchange_id),
         quarantined=records_store.quarantined_counts(conn, exchange_id),
         reviewed=_reviewed(conn, row),
+        contradictions=_contradictions(conn, codec, row),
+        sources=source_store.of_exchanges(conn, [exchange_id]).get(exchange_id, ()),
     )
 
 
@@ -93,9 +103,9 @@ def render(found: Found) -> dict[str, Any]:
         "route": details.get("route"),
         "sources": _sources(found),
         "gaps": _gaps(found),
-        "conflicts": found.quarantined.get("record.conflict", 0),
-        "stale": 0,
-        "conflicting": [],
+        "conflicts": found.quarantined.get("record.conflict", 0) + len(found.contradictions),
+        "stale": details.get("stale", 0),
+        "conflicting": [_conflicting(one) for one in found.contradictions],
         "records": _records(found),
         "arrivals": dict(sum((Counter(outcomes) for outcomes in found.received.values()), Counter())),
         "receipt": _receipt(details),
@@ -155,12 +165,13 @@ def _permission(row: Mapping[str, Any], details: Mapping[str, Any]) -> dict[str,
 
 
 def _sources(found: Found) -> list[dict[str, Any]]:
-    """The partner when we ask, what we hold when we are asked."""
+    """The partner when we ask; when we are asked, our sources as they stood when the answer was given, or stand now."""
     row = found.row
     asked, answered = _first(found.events, _ASKED), _first(found.events, _ANSWERED)
     if row["role"] == Role.RESPONDER:
-        state = "answered" if row["answer"] else "not_asked"
-        return [{"source": "records", "state": state, "answered_at": answered}]
+        told = row["details"].get("sources") or rendered(found.sources)
+        since = {one["source"]: one for one in rendered(found.sources)}
+        return [_since_then(one, since.get(one["source"])) for one in told] or [_not_asked(row, answered)]
     if asked is None:
         return []
     return [
@@ -175,9 +186,42 @@ def _sources(found: Found) -> list[dict[str, Any]]:
     ]
 
 
+def _not_asked(row: Mapping[str, Any], answered: str | None) -> dict[str, Any]:
+    """Answers that were given before sources were noted, and exchanges that did not come so far."""
+    state = "answered" if row["answer"] else "not_asked"
+    return {"source": OWN, "state": state, "answered_at": answered}
+
+
+def _since_then(told: Mapping[str, Any], now_: Mapping[str, Any] | None) -> dict[str, Any]:
+    """A source that spoke only after the answer: what it said goes with the next increment."""
+    if now_ is None or now_["state"] == told["state"]:
+        return dict(told)
+    return {**told, "since_then": {name: now_[name] for name in ("state", "answered_at", "types") if name in now_}}
+
+
+def _contradictions(conn: Connection, codec: Codec, row: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """What contradicts in what we answer with."""
+    is_answered = row["role"] == Role.RESPONDER and row["member_id"] and row["answer"]
+    return contradictions(conn, codec, row["member_id"]) if is_answered else []
+
+
+def _conflicting(one: Mapping[str, Any]) -> dict[str, Any]:
+    """A contradiction; what would tell of the person or of their health is masked, who says it is not."""
+    is_shown = one["type"] != "Patient" and one["element"].rpartition(".")[2] in _SHOWN
+    told = one["told"]
+    values = [{"value": v["value"] if is_shown else MASKED, "source": v["source"]} for v in told["values"]]
+    chosen = told["chosen"] if is_shown else MASKED
+    return {
+        **{"type": one["type"], "element": one["element"], "values": values, "chosen": chosen},
+        **{"rule": one["rule"], "rules_version": one["rules_version"], "record": one["record_id"]},
+    }
+
+
 def _gaps(found: Found) -> list[dict[str, Any]]:
     """What is not there, and why; a null never says so."""
-    gaps = [
+    if found.row["role"] == Role.RESPONDER:
+        return list(found.row["details"].get("gaps", []))
+    gaps: list[dict[str, Any]] = [
         {"kind": _INVALID.get(reason, "invalid"), "source": found.row["partner_id"], "reason": reason, "count": count}
         for reason, count in sorted(found.quarantined.items())
         if reason != "record.conflict"

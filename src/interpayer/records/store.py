@@ -86,6 +86,19 @@ def counts(conn: Connection, member_id: str) -> dict[str, int]:
     return {row["type"]: row["n"] for row in rows}
 
 
+def counts_by_source(conn: Connection, member_ids: Collection[str]) -> dict[str, dict[str, dict[str, int]]]:
+    """Per member and source of ours, how many records of each type it told of; Patient and Provenance left out."""
+    rows = conn.execute(
+        "select member_id, source, type, count(*) as n from records.record where member_id = any(%s) "
+        "and sender is null and quarantined_at is null and type not in ('Patient', 'Provenance') group by 1, 2, 3",
+        (list(member_ids),),
+    )
+    found: dict[str, dict[str, dict[str, int]]] = {}
+    for row in rows:
+        found.setdefault(row["member_id"], {}).setdefault(row["source"], {})[row["type"]] = row["n"]
+    return found
+
+
 def received_counts(conn: Connection, exchange_id: str) -> dict[str, dict[str, int]]:
     """What an exchange brought of its member: by type, and in each by outcome (new, same, changed, older, echo).
 

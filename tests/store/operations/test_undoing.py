@@ -194,7 +194,7 @@ def test_the_exchange_says_who_judged(tools: Tools, conn: Connection, susan: str
     cases.decide(tools, conn, case_id, ruling=ruling("same", susan), actor=ANA)
     later, _ = an_answer(tools, conn, DOUBTFUL)
     plain, _ = an_answer(tools, conn, CLEAR)
-    found = {x: answers.load(conn, x) for x in (later, plain)}
+    found = {x: answers.load(conn, x, codec=tools.codec) for x in (later, plain)}
     said = {x: answers.render(one)["member"]["match"] for x, one in found.items() if one}
     assert (said[later]["reviewer"], said[later]["review_reason"]) == ("Ana Ruiz", "documents_checked")
     assert (said[plain]["reviewer"], said[plain]["reviewed_at"]) == (None, None)

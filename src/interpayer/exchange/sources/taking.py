@@ -11,6 +11,7 @@ from typing import TypeAlias
 
 from interpayer.adapters.declaration import Declaration
 from interpayer.adapters.store import Stamped, save_stamps
+from interpayer.exchange.merging import keep
 from interpayer.exchange.sources.refining import Flaw, Kept, Refined, Rejected
 from interpayer.exchange.tools import Tools
 from interpayer.identity import store as identity_store
@@ -19,7 +20,7 @@ from interpayer.model.record import Quarantined, Record
 from interpayer.normalization.intake import Arrival, Known, Outline, canonicalize, outline, targets
 from interpayer.normalization.references import Resource
 from interpayer.records import store as records_store
-from interpayer.records.loading import SaveReport, save_records
+from interpayer.records.loading import SaveReport
 from interpayer.system.database import Connection
 
 MOST_RULES = 20
@@ -108,7 +109,7 @@ def _save(tools: Tools, conn: Connection, ready: Sequence[_Ready], members: Mapp
         else:
             records += made
             stamps += [_stamped(record, one.kept) for record in made]
-    taken.add(save_records(conn, tools.codec, records), records)
+    taken.add(keep(tools, conn, records).report, records)
     taken.quarantined.update(records_store.quarantine(conn, tools.codec, apart))
     save_stamps(conn, stamps, at=ready[0].arrival.available_at)
 

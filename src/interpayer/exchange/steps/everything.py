@@ -5,14 +5,16 @@ from datetime import datetime
 from hashlib import sha256
 
 from interpayer.consent import store as consent_store
+from interpayer.exchange import source_store
+from interpayer.exchange.completeness import answer_of
+from interpayer.exchange.steps.choosing import choose_sources
 from interpayer.exchange.steps.releasing import (
-    answer_of,
     decide,
     exchanges_for,
-    gathering,
     lines_of,
     refuse,
     selection_of,
+    told_of_sources,
 )
 from interpayer.exchange.tools import Tools
 from interpayer.exchange.transitions import Move, move
@@ -51,7 +53,8 @@ def everything_for(
     if decisions[member_id].is_refused:
         refuse(tools, conn, exchange_of, decisions)
         return []
-    gathering(tools, conn, exchange_of)
+    choose_sources(tools, conn, exchange_of, {**asked, "types": list(wanted.types)}, job_id=None)
+    told = source_store.of_exchanges(conn, list(exchange_of.values())).get(exchange_of[member_id], [])
     selection = selection_of(tools, [member_id], {**asked, "since": since, "until": None}, until=None)
     blocks = list(lines_of(tools, conn, selection, exchange_of))
     lines = [line for block in blocks for line in plain_of(block).splitlines()]
@@ -59,7 +62,12 @@ def everything_for(
     exchange_id = exchange_of[member_id]
     facts: dict[str, JSON] = {"records": len(lines), "digest": sha256(b"\n".join(sorted(lines))).hexdigest()}
     moves = [
-        Move(exchange_id, State.ASSEMBLING, facts=facts, answer=answer_of(content), details={"released": facts}),
+        Move(
+            *(exchange_id, State.ASSEMBLING),
+            facts=facts,
+            answer=answer_of(content, told),
+            details={"released": facts, **told_of_sources(told)},
+        ),
         Move(exchange_id, State.RELEASED, facts=facts),
         Move(exchange_id, State.COMPLETED, facts=facts),
     ]

@@ -11,18 +11,19 @@ from interpayer.delivery.deletions import deletion_lines
 from interpayer.delivery.files import member_share
 from interpayer.delivery.parts import open_parts
 from interpayer.delivery.withdrawal import WITHDRAWN, WITHDRAWN_TEXT, drop_member
-from interpayer.exchange import batch_store
+from interpayer.exchange import batch_store, source_store
+from interpayer.exchange.completeness import answer_of, silent_reasons
 from interpayer.exchange.durability.flow import step, tx_step
+from interpayer.exchange.steps.choosing import choose_sources
 from interpayer.exchange.steps.deciding import caller_of
 from interpayer.exchange.steps.permission import wait_while_held
 from interpayer.exchange.steps.releasing import (
-    answer_of,
     decide,
     exchanges_for,
-    gathering,
     lines_of,
     refuse,
     selection_of,
+    told_of_sources,
 )
 from interpayer.exchange.tools import Tools
 from interpayer.exchange.transitions import Move, move
@@ -37,6 +38,8 @@ from interpayer.system.database import Connection
 
 # In a job's detail: the reason for which it makes no progress now.
 WAITS_FOR = "waits_for"
+# The same words whichever source, type or member it is: what is missing must not say more than that.
+SILENT = "Not every source of this payer could be used whole; ask later for what changed since."
 NOT_IN_GROUP = "A patient that was asked for is not in the Group."
 
 
@@ -60,7 +63,7 @@ def authorize(tools: Tools, conn: Connection, job_id: str) -> int:
     refuse(tools, conn, {m: x for m, x in exchange_of.items() if decisions[m].is_refused}, decisions)
     if len(permitted) < len(exchange_of):
         delivery_store.add_issue(conn, job_id, code=WITHDRAWN, text=WITHDRAWN_TEXT)
-    gathering(tools, conn, permitted)
+    choose_sources(tools, conn, permitted, asked, job_id=job_id)
     batch_store.save_job_members(conn, job_id, permitted)
     # a replay begins with a job that failed
     delivery_store.set_state(conn, job_id, "kicked_off")
@@ -133,13 +136,18 @@ def _released(tools: Tools, conn: Connection, job_id: str, exchange_of: Mapping[
     shares = member_share(conn, job_id, list(exchange_of))
     asked = orjson.loads(delivery_store.job_request(conn, tools.vault, job_id))
     withheld = withheld_counts(conn, selection_of(tools, list(exchange_of), asked, until=None))
+    sources = source_store.of_exchanges(conn, list(exchange_of.values()))
+    for reason in silent_reasons([one for asked_of in sources.values() for one in asked_of]):
+        delivery_store.add_issue(conn, job_id, code=reason, text=SILENT, severity="warning")
     assembled, released = [], []
     for member_id, exchange_id in exchange_of.items():
         share = shares.get(member_id)
         count = share.count if share else 0
-        answer = answer_of(share.content if share else 0)
+        told = sources.get(exchange_id, [])
+        answer = answer_of(share.content if share else 0, told)
         facts: dict[str, JSON] = {"job": job_id, "records": count, "digest": share.digest if share else None}
         details: dict[str, JSON] = {"released": facts, "withheld": dict(withheld.get(member_id, {}))}
+        details |= told_of_sources(told)
         body: dict[str, JSON] = {"withheld": dict(withheld.get(member_id, {}))}
         assembled.append(
             Move(

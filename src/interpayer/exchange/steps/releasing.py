@@ -10,6 +10,7 @@ import orjson
 from interpayer.consent import store as consent_store
 from interpayer.delivery.provenance import Payer, transmitter_provenance
 from interpayer.exchange import store
+from interpayer.exchange.completeness import SourceAsked, gaps_of, rendered, stale
 from interpayer.exchange.steps import permission
 from interpayer.exchange.tools import Tools
 from interpayer.exchange.transitions import Move, move
@@ -131,21 +132,9 @@ def refuse(tools: Tools, conn: Connection, exchange_of: Mapping[str, str], decis
     move(conn, tools.ledger, moves)
 
 
-def gathering(tools: Tools, conn: Connection, exchange_of: Mapping[str, str]) -> None:
-    """The exchanges go from permission to gathering; what the plan holds is the only source for now."""
-    facts: dict[str, JSON] = {
-        "sources": ["own records"],
-        "why": "the plan's records are the only source",
-        "rejected": [],
-    }
-    ids = list(exchange_of.values())
-    move(conn, tools.ledger, [Move(x, State.ROUTED, facts=facts, details={"route": facts}) for x in ids])
-    move(conn, tools.ledger, [Move(x, State.GATHERING, facts={"source": "own records"}) for x in ids])
-
-
-def answer_of(content: int) -> str:
-    """What an answer amounts to; `content` counts neither the Patient nor Provenance."""
-    return "complete" if content else "empty"
+def told_of_sources(asked: Sequence[SourceAsked]) -> dict[str, JSON]:
+    """What stands in an exchange's details when its answer is known: the sources, the gaps, how many are stale."""
+    return {"sources": [*rendered(asked)], "gaps": [*gaps_of(asked)], "stale": stale(asked)}
 
 
 def lines_of(tools: Tools, conn: Connection, selection: Selection, exchange_of: Mapping[str, str]) -> Iterator[Lines]:
