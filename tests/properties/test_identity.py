@@ -1,11 +1,11 @@
 """Laws of the decision: more agreement never weighs less, order does not matter, the same again is the same."""
 
-from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from interpayer.identity.comparison import compare, slips_within
 from interpayer.identity.disposition import Known, decide
@@ -41,7 +41,7 @@ people = st.builds(
     subscriber_ids=_set("W255048371", "K999000000"),
     **few,
 )
-FIELDS = tuple(Standard.__dataclass_fields__)
+FIELDS = Standard.__struct_fields__
 
 
 def total(asked, known):

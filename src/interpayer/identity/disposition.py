@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from interpayer.identity.comparison import compare, comparisons
 from interpayer.identity.rules import RuleTable
-from interpayer.identity.scoring.guards import bar, fits_name_better, name_in_doubt, same_person_twice, veto
+from interpayer.identity.scoring.guards import bar, fits_name_better, joined, name_in_doubt, same_person_twice, veto
 from interpayer.identity.standardize import Standard
 from interpayer.identity.standing import Judged, Known, Scales, Standing, judge, strength
 from interpayer.model.match import Candidate, Disposition
@@ -116,7 +116,7 @@ class _Hearing:
         if not self._deserves_a_look(best):
             return self.unsure()
         limits = self.scales.limits
-        reason = bar(best.weighed, limits)
+        reason = bar(best.weighed, limits, score=self.score(best))
         if reason is None and second and self._is_close(best, second):
             reason = "identity.ambiguous"
         enough = self.score(best) >= limits.certain and best.weighed.personal >= limits.personal
@@ -189,7 +189,12 @@ class _Hearing:
         return chosen.total - second.total < margin
 
     def _deserves_a_look(self, judged: Judged) -> bool:
-        return self.scales is None or self.score(judged) >= self.scales.limits.review
+        if self.scales is None or judged.weighed is None:
+            return True
+        limits = self.scales.limits
+        # Where nothing joins a name and a birth date to one person, whoever looks at it knows no more than we do.
+        lowest = limits.review if joined(judged.weighed) > 0 else limits.alone_review
+        return self.score(judged) >= lowest
 
 
 def _review_reason(judged: Sequence[Judged]) -> str | None:

@@ -20,15 +20,15 @@ def held_back(document: Document, candidate: Document, limits: Limits) -> list[s
     """What kept this candidate from being released; nothing for a decision that weighed nothing."""
     if candidate["weight"] is None or document["score"] is None:
         return []
-    return [*_by_guards(_weighed(candidate), limits), *_by_limits(document, candidate, limits)]
+    return [*_by_guards(_weighed(candidate), limits, score=document["score"]), *_by_limits(document, candidate, limits)]
 
 
-def _by_guards(weighed: Weighed, limits: Limits) -> Iterator[str]:
+def _by_guards(weighed: Weighed, limits: Limits, *, score: float) -> Iterator[str]:
     grades = weighed.grades
     if Grade.MISSING in (grades["birth_date"], grades["given"]):
         yield "without a birth date and a first name on both sides nobody is released"
         return
-    reason = bar(weighed, limits)
+    reason = bar(weighed, limits, score=score)
     if reason is None:
         return
     if reason in _CONFLICTS:
@@ -42,7 +42,8 @@ def _by_guards(weighed: Weighed, limits: Limits) -> Iterator[str]:
     if joined(weighed) < limits.joining:
         yield (
             f"ids, address, phone and e-mail together speak with {joined(weighed):.1f} bits; {limits.joining:g} are "
-            "asked for, because name and birth date may be two people's"
+            "asked for, because name and birth date may be two people's, or a rare name and a score of "
+            f"{limits.alone:g}"
         )
 
 
@@ -62,4 +63,6 @@ def _weighed(candidate: Document) -> Weighed:
     kept = {one["field"]: one for one in candidate["comparisons"]}
     grades = {name: Grade(kept[name]["grade"]) if name in kept else Grade.MISSING for name in FIELDS}
     weights = {name: one["weight"] for name, one in kept.items() if one["weight"] is not None}
-    return Weighed(grades, weights, {}, candidate["personal"], candidate["household"], default_model())
+    personal, household = candidate["personal"], candidate["household"]
+    shares = {name: one["frequency"] for name, one in kept.items() if one["frequency"] is not None}
+    return Weighed(grades, weights, shares, personal, household, personal + household, default_model())

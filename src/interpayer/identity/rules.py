@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
@@ -37,12 +37,12 @@ class Rule:
 
     def fits(self, grades: Grades) -> bool:
         """True when the grades meet this rule."""
-        for field, wanted in self.every.items():
-            if grades[field] not in wanted:
+        for name, wanted in self.every.items():
+            if grades[name] not in wanted:
                 return False
-        if self.some and not any(grades[field] in wanted for field, wanted in self.some.items()):
+        if self.some and not any(grades[name] in wanted for name, wanted in self.some.items()):
             return False
-        return not any(grades[field] in barred for field, barred in self.never.items())
+        return not any(grades[name] in barred for name, barred in self.never.items())
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +56,12 @@ class RuleTable:
     coverage_gap: bool
     largest_block: int
     nicknames: Nicknames
+    # What `standing` found out under these rules, by the grades; no part of what they say.
+    standings: dict[tuple[Grade, ...], Any] = field(init=False, default_factory=dict, compare=False, repr=False)
 
     def conflicting(self, grades: Grades) -> tuple[str, ...]:
         """The person-level fields that speak against this being the same person."""
-        return tuple(field for field, barred in self.conflicts.items() if grades[field] in barred)
+        return tuple(name for name, barred in self.conflicts.items() if grades[name] in barred)
 
     def first_fit(self, grades: Grades) -> Rule | None:
         """The strongest rule in force that fits, or None."""
@@ -119,4 +121,4 @@ def _read_rule(row: Mapping[str, Any], alone: Worth) -> Rule:
 def _read_condition(row: Mapping[str, list[str]]) -> _Condition:
     if unknown := set(row) - _FIELDS:
         raise ValueError(f"rules: unknown fields {sorted(unknown)}")
-    return {field: frozenset(Grade(grade) for grade in grades) for field, grades in row.items()}
+    return {name: frozenset(Grade(grade) for grade in grades) for name, grades in row.items()}

@@ -2,6 +2,8 @@
 
 from functools import lru_cache
 
+from rapidfuzz.distance import OSA
+
 _SOUNDS = (("CK", "K"), ("X", "KS"), ("PH", "F"), ("C", "K"), ("Z", "S"))
 _SILENT = str.maketrans("", "", "AEIOUYHW")
 
@@ -13,23 +15,7 @@ def is_typo(left: str, right: str) -> bool:
 
 def slips_within(left: str, right: str, limit: int) -> bool:
     """True when at most `limit` slips (a letter wrong, missing, added, or two exchanged) part the two."""
-    if abs(len(left) - len(right)) > limit:
-        return False
-    while left and right and left[-1] == right[-1]:
-        left, right = left[:-1], right[:-1]
-    head = next((n for n, (a, b) in enumerate(zip(left, right, strict=False)) if a != b), min(len(left), len(right)))
-    left, right = left[head:], right[head:]
-    if not left or not right:
-        return len(left) + len(right) <= limit
-    if limit == 0:
-        return False
-    crossed = left[:2] == right[1::-1] and slips_within(left[2:], right[2:], limit - 1)
-    return (
-        crossed
-        or slips_within(left[1:], right[1:], limit - 1)
-        or slips_within(left[1:], right, limit - 1)
-        or slips_within(left, right[1:], limit - 1)
-    )
+    return OSA.distance(left, right, score_cutoff=limit) <= limit
 
 
 @lru_cache(maxsize=4096)

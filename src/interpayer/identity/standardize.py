@@ -3,9 +3,10 @@
 import re
 import unicodedata
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import date
 from typing import TypeVar
+
+import msgspec
 
 from interpayer.identity.addresses import clean_postal_code, standard_line
 from interpayer.model.member import Coverage, Demographics, IdKind, Name
@@ -54,8 +55,8 @@ _T = TypeVar("_T")
 _SEXES = {"M": "M", "MALE": "M", "F": "F", "FEMALE": "F"}
 
 
-@dataclass(frozen=True, slots=True)
-class Standard:
+# A struct: made for every candidate of every request, and read from the index as it is (docs/decisions/0027).
+class Standard(msgspec.Struct, frozen=True, array_like=True):
     """A person in comparable form; an empty tuple or None is missing. Former names and addresses count."""
 
     given: tuple[tuple[str, ...], ...] = ()

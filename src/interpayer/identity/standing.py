@@ -8,6 +8,7 @@ from typing import NamedTuple
 from interpayer.identity.comparison import Grade, compare
 from interpayer.identity.rules import Grades, RuleTable, Worth
 from interpayer.identity.scoring.model import Model
+from interpayer.identity.scoring.patterns import REMEMBERED
 from interpayer.identity.scoring.thresholds import Limits
 from interpayer.identity.scoring.weigh import NO_FREQUENCIES, Frequencies, Weighed, weigh
 from interpayer.identity.standardize import Standard
@@ -83,7 +84,21 @@ def strength(judged: Judged) -> tuple[int, str, float, bool, str]:
     return judged.standing, judged.rule or "~", -judged.total, survivor, known.member_id
 
 
-def _stands(grades: Grades, rules: RuleTable) -> tuple[Standing, str, str | None]:
+_Stands = tuple[Standing, str, str | None]
+
+
+def _stands(grades: Grades, rules: RuleTable) -> _Stands:
+    # Found out once for each pattern of grades: pairs come in some thousand patterns.
+    key = tuple(grades.values())
+    known: _Stands | None = rules.standings.get(key)
+    if known is None:
+        known = _found_out(grades, rules)
+        if len(rules.standings) < REMEMBERED:
+            rules.standings[key] = known
+    return known
+
+
+def _found_out(grades: Grades, rules: RuleTable) -> _Stands:
     rule, conflicts = rules.first_fit(grades), rules.conflicting(grades)
     name = rule.id if rule else None
     if rule and not conflicts and rule.worth is not Worth.NONE:

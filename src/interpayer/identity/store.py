@@ -1,10 +1,11 @@
 """Members as held: sealed profiles, hashed keys, accepted links, evidence. The caller owns the transaction."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from datetime import date
 from typing import Any
 
+import msgspec
 import orjson
 
 from interpayer.identity.evidence import pack, unpack
@@ -40,7 +41,7 @@ class Held:
     @property
     def standard(self) -> Standard:
         """The comparable form, our own unique member id included."""
-        return replace(self.profile.standard(self.payer), unique_ids=frozenset((self.unique_id,)))
+        return msgspec.structs.replace(self.profile.standard(self.payer), unique_ids=frozenset((self.unique_id,)))
 
 
 def hash_key(vault: Vault, kind: str, value: str) -> str:

@@ -40,7 +40,7 @@ def veto(grades: Grades) -> str | None:
     return None
 
 
-def bar(weighed: Weighed, limits: Limits) -> str | None:
+def bar(weighed: Weighed, limits: Limits, *, score: float) -> str | None:
     """Why this may be the person and is yet no release: the reason of the review. None: nothing speaks against it."""
     grades = weighed.grades
     if Grade.MISSING in (grades["birth_date"], grades["given"]):
@@ -55,7 +55,11 @@ def bar(weighed: Weighed, limits: Limits) -> str | None:
         return "identity.weak"
     if grades["sex"] is Grade.DIFFERENT and grades["given"] is not Grade.EQUAL:
         return "identity.weak"
-    return name_in_doubt(weighed, limits) or (None if joined(weighed) >= limits.joining else "identity.weak")
+    if reason := name_in_doubt(weighed, limits):
+        return reason
+    # Without it the name has to be known to be rare, not taken for one of average.
+    is_rare = score >= limits.alone and "given" in weighed.shares and "family" in weighed.shares
+    return None if joined(weighed) >= limits.joining or is_rare else "identity.weak"
 
 
 def name_in_doubt(weighed: Weighed, limits: Limits) -> str | None:

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from importlib import resources
 from math import log2
@@ -73,6 +73,8 @@ class Model:
     household_floor: float
     unheard: float
     source: str = ""
+    # What `scoring.patterns` found out under this model; no part of what it says.
+    patterns: dict[tuple[Grade, ...], Any] = field(init=False, default_factory=dict, compare=False, repr=False)
 
 
 def read_model(text: str) -> Model:

@@ -19,6 +19,8 @@ class Limits:
     review: float
     margin: float
     joining: float
+    alone: float
+    alone_review: float
     altered: float
     needs_id: bool
     four_eyes: float

@@ -1,16 +1,17 @@
 """What one pair of people weighs: a weight per field in bits, in two ledgers (Fellegi-Sunter; identity.md, 6.3)."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import log2
 from typing import NamedTuple, Protocol
 
 from interpayer.identity.comparison import Grade
-from interpayer.identity.scoring.model import HOUSEHOLD, FieldModel, LevelModel, Model
+from interpayer.identity.scoring.model import FieldModel, LevelModel, Model
+from interpayer.identity.scoring.patterns import pattern_of
 from interpayer.identity.standardize import Standard
 from interpayer.model.match import Comparison
 
-_EQUAL, _MISSING = Grade.EQUAL, Grade.MISSING
+_EQUAL = Grade.EQUAL
 # Fewer people than this have a name that hardly any member has.
 _HEARD = 3
 _UNKNOWN_POPULATION = 1_000_000
@@ -58,53 +59,40 @@ class Weighed(NamedTuple):
     shares: Mapping[str, float]
     personal: float
     household: float
+    total: float
     model: Model
-
-    @property
-    def total(self) -> float:
-        """Both ledgers together, in bits."""
-        return self.personal + self.household
 
     @property
     def comparisons(self) -> tuple[Comparison, ...]:
         """The evidence: per field its level, weight, frequency and ledger, no values."""
-        return tuple(self._shown(name, grade) for name, grade in self.grades.items())
+        told = pattern_of(self.grades, self.model).shown
+        if not self.shares:
+            return told
+        return tuple([self._shown(one) if one.field in self.shares else one for one in told])
 
-    def _shown(self, name: str, grade: Grade) -> Comparison:
-        shown = self.model.fields[name].weights[grade].shown
-        share = self.shares.get(name)
-        if share is None:
-            return shown
-        weight, share = round(self.weights[name], 2), round(share, 7)
-        return Comparison(name, shown.level, shown.ledger, weight, share, shown.grade)
+    def _shown(self, one: Comparison) -> Comparison:
+        weight, share = round(self.weights[one.field], 2), round(self.shares[one.field], 7)
+        return Comparison(one.field, one.level, one.ledger, weight, share, one.grade)
 
 
 def weigh(
     asked: Standard, known: Standard, grades: Mapping[str, Grade], *, model: Model, frequencies: Frequencies
 ) -> Weighed:
     """What the grades of a pair weigh under the model; a field that either side lacks weighs nothing."""
-    weights: dict[str, float] = {}
-    shares: dict[str, float] = {}
-    personal = 0.0
-    shared: list[float] = []
-    fields = model.fields
-    for name, grade in grades.items():
-        if grade is _MISSING:
-            continue
-        part = fields[name]
-        weight, level, _ = part.weights[grade]
-        if part.by_frequency and (grade is _EQUAL or level.spread):
-            share = _commonest(frequencies, name, asked)
-            if share is not None:
-                shares[name] = share
-                weight = _by_frequency(part, level, share, known, model, frequencies)
-        weights[name] = weight
-        if part.ledger == HOUSEHOLD:
-            shared.append(weight)
+    pattern = pattern_of(grades, model)
+    weights, shares = dict(pattern.weights), {}
+    personal, shared = pattern.personal, pattern.household
+    for name, part, level, is_shared in pattern.varying:
+        share = _commonest(frequencies, name, asked)
+        if share is not None:
+            shares[name] = share
+            weights[name] = _by_frequency(part, level, share, known, model, frequencies)
+        if is_shared:
+            shared = (*shared, weights[name])
         else:
-            personal += weight
+            personal += weights[name]
     household = _together(shared, model, population=frequencies.population)
-    return Weighed(grades, weights, shares, personal, household, model)
+    return Weighed(grades, weights, shares, personal, household, personal + household, model)
 
 
 def _by_frequency(
@@ -124,7 +112,7 @@ def _by_frequency(
     return min(log2(min(odds, part.levels[_EQUAL].m / other)), part.highest)
 
 
-def _together(shared: list[float], model: Model, *, population: int) -> float:
+def _together(shared: Sequence[float], model: Model, *, population: int) -> float:
     # What a household shares comes together: the best counts whole, the others in part. All of it can find the
     # household among all people, and hardly tell one of its members from another: that is where its cap lies.
     best, speaking, against = 0.0, 0.0, 0.0
