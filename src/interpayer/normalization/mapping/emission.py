@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from interpayer.normalization.mapping.language import Problem
+from interpayer.normalization.mapping.language import Foreach, Node, Problem, Rule
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +26,7 @@ class Name:
 
     local: str
     fields: dict[str, tuple[str, str]] | None = None
+    meaning: Node | Foreach | None = None
 
 
 @dataclass(slots=True)
@@ -36,16 +37,29 @@ class Scope:
     reads: dict[str, str]
     sequence: str = ""
     loops: tuple[str, ...] = ()
+    loop_names: tuple[str, ...] = ()
 
     def define(self, name: str, meaning: Name) -> None:
         """The name means this from here on; what was read by the name before is forgotten."""
         self.names[name] = meaning
         self.reads = {key: local for key, local in self.reads.items() if name not in key}
 
-    def inner(self, *, sequence: str | None = None, loop: str = "") -> "Scope":
+    def inner(self, *, sequence: str | None = None, loop: str = "", name: str = "") -> "Scope":
         """A block inside this one: it sees everything, and what it reads is not seen outside."""
         loops = (*self.loops, loop) if loop else self.loops
-        return Scope(dict(self.names), dict(self.reads), self.sequence if sequence is None else sequence, loops)
+        names = (*self.loop_names, name) if name else self.loop_names
+        sequence = self.sequence if sequence is None else sequence
+        return Scope(dict(self.names), dict(self.reads), sequence, loops, names)
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A rule that writes values, where, and what the names in it mean; the number of it is in each traced value."""
+
+    rule: Rule
+    path: str
+    names: dict[str, Name]
+    loop_names: tuple[str, ...]
 
 
 @dataclass(slots=True)

@@ -9,7 +9,7 @@ what is known about that. The traced form does the same work and wraps every val
 from typing import Any
 
 from interpayer.normalization.mapping import running
-from interpayer.normalization.mapping.emission import Code, Name, Scope, Value
+from interpayer.normalization.mapping.emission import Code, Name, Scope, Value, Written
 from interpayer.normalization.mapping.language import (
     Constant,
     Elements,
@@ -32,13 +32,20 @@ CALLED = {
     "Traced": running.Traced,
 }
 
+TRACED = {
+    "step_into": lambda value, steps: running.step_into(running.bare(value), steps),
+    "every": lambda value, steps: running.every(running.bare(value), steps),
+    "text_of": lambda value: running.text_of(running.bare(value)),
+}
 
-def generate(mapping: Mapping, *, is_traced: bool = False) -> tuple[str, dict[str, Any], list[Rule], Code]:
+
+def generate(mapping: Mapping, *, is_traced: bool = False) -> tuple[str, dict[str, Any], list[Written], Code]:
     """The text of the function, the names it uses, the rules by their numbers, and the code with its problems."""
     writer = _Writer(mapping, is_traced=is_traced)
     writer.function()
     code = writer.code
-    return "\n".join(code.lines) + "\n", CALLED | code.bound, writer.rules, code
+    called = CALLED | TRACED if is_traced else CALLED
+    return "\n".join(code.lines) + "\n", called | code.bound, writer.rules, code
 
 
 class _Writer:
@@ -47,7 +54,7 @@ class _Writer:
         self.code = Code(mapping.file, is_traced)
         self.reading = Reading(self.code, mapping)
         self.valuing = Valuing(self.code, self.reading, self.rule)
-        self.rules: list[Rule] = []
+        self.rules: list[Written] = []
 
     def function(self) -> None:
         self.code.lines.append("def run(content, given, zone, issues):")
@@ -94,7 +101,7 @@ class _Writer:
         value = self.node(node, path, scope)
         if not self.code.is_traced or not isinstance(node, Rule) or node.to is not None:
             return value
-        self.rules.append(node)
+        self.rules.append(Written(node, path, dict(scope.names), scope.loop_names))
         found = self.code.local()
         loops = f"({''.join(f'{loop}, ' for loop in scope.loops)})"
         made = f"Traced({value.text}, {len(self.rules) - 1}, {loops}, {self.chosen(node, value)})"
@@ -140,8 +147,8 @@ class _Writer:
         depth = self.code.depth
         # What only `when` reads is read outside its block: the entries beside this one may need it too.
         inside = scope.inner() if rule.lets else scope
+        met = self.code.local("m")
         if rule.foreach is not None:
-            met = self.code.local("m")
             if rule.foreach.distinct is not None:
                 self.code.add(f"{met} = set()")
             inside = open_loop(self.code, rule.foreach, scope)
@@ -151,7 +158,7 @@ class _Writer:
             self.code.depth += 1
             inside = inside.inner()
         if rule.foreach is not None and rule.foreach.distinct is not None:
-            only_new(self.code, self.reading.path(rule.foreach.distinct, inside, line=rule.line), met)
+            only_new(self.code, self.reading.text(rule.foreach.distinct, inside, line=rule.line), met)
         where = f"{path}[]" if path else ""
         if rule.to is not None:
             self.entry(rule.to, path, inside) if _is_spread(rule.to) else self.append(rule.to, where, inside)
@@ -171,7 +178,7 @@ class _Writer:
             value = self.node(node, f"{path} let {name}".strip(), scope)
             local = self.code.local()
             self.code.add(f"{local} = {value.text}")
-            scope.define(name, Name(local))
+            scope.define(name, Name(local, meaning=node))
 
     def rule(self, rule: Rule, path: str, scope: Scope) -> Value:
         """The value of a rule that is no entry of a list."""

@@ -48,6 +48,15 @@ class Traced:
     alternative: int
 
 
+def bare(value: Any) -> Any:
+    """A traced value without its traces, however deep."""
+    while value.__class__ is Traced:
+        value = value.value
+    if isinstance(value, dict):
+        return {key: bare(one) for key, one in value.items()}
+    return [bare(one) for one in value] if isinstance(value, list) else value
+
+
 def text_of(value: Any) -> Any:
     """A value as text to compare or to look up; None stays None."""
     if value.__class__ is str:

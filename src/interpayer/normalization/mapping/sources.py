@@ -127,15 +127,16 @@ class Reading:
         return self._compared(condition, scope, line)
 
     def _compared(self, condition: Compare, scope: Scope, line: int) -> str:
-        value = self._as_text(condition.path, scope, line)
+        value = self.text(condition.path, scope, line=line)
         if condition.other is not None:
-            other = self._as_text(condition.other, scope, line)
+            other = self.text(condition.other, scope, line=line)
             return f"{value} is not None and {value} == {other}"
         if len(condition.values) == 1:
             return f"{value} == {condition.values[0]!r}"
         return f"{value} in {condition.values!r}"
 
-    def _as_text(self, path: Path, scope: Scope, line: int) -> str:
+    def text(self, path: Path, scope: Scope, *, line: int) -> str:
+        """A local name that holds the value as text, or None."""
         key = f"text of {path.text}"
         if key not in scope.reads:
             value = self.path(path, scope, line=line)
