@@ -10,7 +10,7 @@ from tests.architecture.tree import PACKAGE, modules
 # `gateway` keeps what lives for minutes (tokens, used assertions, rates); `policy` keeps published bundles.
 ZONES = {
     "audit", "consent", "delivery", "engine", "exchange", "gateway", "identity", "operations", "partners", "policy",
-    "records", "routing", "sources",
+    "records", "routing", "sources", "terminology",
 }  # fmt: skip
 # The floor makes and grants what the rooms own.
 FLOOR = "system"

@@ -65,6 +65,7 @@ EVENTS: dict[str, str] = {
     "job.ready": "A job's result can be fetched.",
     "job.failed": "A job failed.",
     "job.deleted": "A job was deleted by its owner.",
+    "terminology.loaded": "Code systems, value sets or maps between them were loaded.",
     "records.loaded": "Records were loaded into what this plan holds.",
     "enrollments.loaded": "The enrollment feed was loaded.",
     "members.loaded": "Members were loaded for matching.",

@@ -46,6 +46,8 @@ consent.change       operator steward system
 hold.clear           admin
 load.fhir            operator system
 load.enrollments     operator system
+terms.load           operator admin system
+terms.read           operator steward analyst admin system
 identity.load        operator system
 identity.match       operator steward system
 identity.policy      operator steward analyst admin system
