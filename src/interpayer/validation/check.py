@@ -5,20 +5,10 @@ A resource that breaks it is quarantined and counted, never lost and never repai
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any, TypeAlias
 
-Resource: TypeAlias = Mapping[str, Any]
+from interpayer.validation.issue import Issue, Resource, Verdict
 
-
-@dataclass(frozen=True, slots=True)
-class Issue:
-    """One broken rule: where, which, in words without any value of the resource."""
-
-    path: str
-    rule: str
-    text: str
-
+NAME = "built-in contract"
 
 # Required by R4 itself (minimum cardinality 1 of top-level elements that our decisions use); `a|b` means one of them.
 _REQUIRED: dict[str, tuple[str, ...]] = {
@@ -74,6 +64,13 @@ _TIMES: dict[str, tuple[tuple[str, re.Pattern[str]], ...]] = {
 def check(resource: Resource) -> tuple[Issue, ...]:
     """Every rule the resource breaks; empty when it may become a record."""
     return tuple(issue for rule in _RULES for issue in rule(resource))
+
+
+def verdict_of(resource: Resource) -> Verdict:
+    """The verdict of the built-in contract alone, where there are no packages; it says that profiles were not asked."""
+    issues = check(resource)
+    note = "profiles: there are no FHIR packages, so only the built-in contract was checked"
+    return Verdict(NAME, not issues, issues, (note,), (NAME,))
 
 
 def _check_type(resource: Resource) -> Iterator[Issue]:

@@ -2,7 +2,10 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
+
+import orjson
 
 from interpayer.validation.checker import Checker
 from interpayer.validation.claims import claimed, entries_of, inner_resources
@@ -12,6 +15,7 @@ from interpayer.validation.fhirpath.emit import Membership
 from interpayer.validation.fhirpath.model import TypeModel
 from interpayer.validation.invariants import Invariants
 from interpayer.validation.issue import Issue, Resource, Verdict
+from interpayer.validation.kept import KeptSchemas
 from interpayer.validation.packages import PREFERRED, Found, Library, Package
 from interpayer.validation.schema.build import build
 from interpayer.validation.table import ElementTable
@@ -46,10 +50,11 @@ class _Gathered:
 class Profiles:
     """Every profile of a library; each is compiled when it is first needed, and once."""
 
-    def __init__(self, library: Library) -> None:
-        """Needs R4 itself among the packages; raises LookupError without."""
+    def __init__(self, library: Library, cache: Path | None = None) -> None:
+        """Needs R4 itself among the packages; raises LookupError without. `cache` is a folder for compiled profiles."""
         self.definitions = Definitions(library)
         self.value_sets = ValueSets(library)
+        self._kept = KeptSchemas(library, cache)
         self._model = TypeModel(self._type)
         self._tables: dict[str, ElementTable] = {}
         self._checkers: dict[tuple[str, str], Checker] = {}
@@ -61,6 +66,13 @@ class Profiles:
 
         A claim without a version is met by any version in the folder, unless one is preferred (`packages.PREFERRED`).
         """
+        verdict = self._check(resource, profile_urls)
+        if not verdict.is_valid and (plain := _plain(resource)) != resource:
+            # Values that are no plain JSON yet (decimals kept as their digits) are nothing that a schema knows.
+            verdict = self._check(plain, profile_urls)
+        return verdict
+
+    def _check(self, resource: Resource, profile_urls: Sequence[str] | None) -> Verdict:
         asked = tuple(profile_urls) if profile_urls is not None else claimed(resource)
         said = _Gathered()
         self._check_one(resource, asked, said, is_claim=profile_urls is None)
@@ -153,7 +165,7 @@ class Profiles:
             version = f"|{found.entry.version}" if found.entry.version else ""
             self._checkers[key] = Checker(
                 f"{found.entry.url}{version} of {found.package.id}",
-                build(self.definitions, self.value_sets, found),
+                self._kept.get(found, lambda: build(self.definitions, self.value_sets, found)),
                 root=self.definitions.tree(found),
                 definitions=self.definitions,
                 invariants=self._of_set(found.package),
@@ -188,6 +200,15 @@ def _check_versions(
                 said.issues[Issue(path or first.type, "profile.version", text, "information", "informational")] = None
                 return
     said.add(first, issues, notes)
+
+
+def _plain(resource: Resource) -> Resource:
+    """The resource as it would be read again; itself when it cannot be written."""
+    try:
+        plain: Resource = orjson.loads(orjson.dumps(resource))
+    except (TypeError, ValueError):
+        return resource
+    return plain
 
 
 def _is_member(allowed: AllowedCodes, value: Any) -> bool | None:

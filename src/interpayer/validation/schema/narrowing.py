@@ -196,8 +196,10 @@ def _repeated(sheet: Sheet, child: Element) -> Schema:
     if base is None:
         return {}
     known = base
-    name = f"{target.root.content.get('id')}~{target.id}~{id(target.root)}"
-    return sheet.define(name, lambda: narrowed(sheet, target, known))
+    return sheet.define(
+        f"{target.package.id} {child.root.content['path']} {_number(sheet, target.root)} {target.id}",
+        lambda: narrowed(sheet, target, known),
+    )
 
 
 def _presence(sheet: Sheet, child: Element, before: Element) -> list[Schema]:
@@ -211,3 +213,8 @@ def _presence(sheet: Sheet, child: Element, before: Element) -> list[Schema]:
         parts = (part for part in child.slices.values() if part.min > 0 and part.max != 0)
         asked += [present(part) for part in parts]
     return [schema for schema in asked if schema]
+
+
+def _number(sheet: Sheet, root: Element) -> int:
+    """A number for each definition of a sheet, in the order in which they are met."""
+    return sheet.numbers.setdefault(id(root), len(sheet.numbers))

@@ -22,6 +22,7 @@ class Sheet:
         self.advice = advice
         self.defs: dict[str, Schema] = {}
         self.left_out: dict[str, None] = {}
+        self.numbers: dict[int, int] = {}
 
     def define(self, name: str, make: Callable[[], Schema]) -> Schema:
         """A reference to a definition, which is written when it is first asked for; circles end here."""
