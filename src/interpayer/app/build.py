@@ -82,7 +82,8 @@ class Application:
         return SigningKey.load_or_create(self.settings.home / "keys" / "checkpoint")
 
     def close(self) -> None:
-        """Close all pools."""
+        """Close all pools and the connections to sources."""
+        self.workshop.close()
         for tools in self._tools.values():
             tools.database.close()
         self._tools.clear()

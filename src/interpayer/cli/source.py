@@ -1,5 +1,7 @@
 """`interpayer source`: the systems that hold this plan's data, each declared in one file."""
 
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -12,6 +14,7 @@ from interpayer.cli import output
 from interpayer.cli.output import AsJson
 from interpayer.cli.session import session_of
 from interpayer.cli.standalone import acting_alone
+from interpayer.exchange.sources.workshop import Workshop
 from interpayer.operations.sourcing import loading
 from interpayer.operations.sourcing.reading import Reading, read_into
 from interpayer.system.clock import now
@@ -39,9 +42,8 @@ def read(
     as_json: AsJson = False,
 ) -> None:
     """Read, map and check everything that the source has, into files. Exit 3: some records are kept apart."""
-    with output.failures(), output.progress("records") as shown:
+    with _workshop(context, packages) as workshop, output.progress("records") as shown:
         declaration = read_declaration(source)
-        workshop = workshop_of(session_of(context).settings, packages=packages)
         opened = workshop.source(declaration)
         passed_over = tuple(opened.passed_over()) if isinstance(opened, FileSource) else ()
         reading = Reading(workshop.refinery(declaration), opened.read(), now(), passed_over)
@@ -88,7 +90,14 @@ def load(
 @app.command()
 def check(context: typer.Context, source: Declared) -> None:
     """Whether the declaration can be used: nothing is read yet."""
-    with output.failures():
+    with _workshop(context, None) as workshop:
         declaration = read_declaration(source)
-        workshop_of(session_of(context).settings).source(declaration)
+        workshop.source(declaration)
     output.tell_fields({"source": declaration.name, "kind": declaration.kind})
+
+
+@contextmanager
+def _workshop(context: typer.Context, packages: Path | None) -> Iterator[Workshop]:
+    """What reads sources, without a database; what fails ends the command in words."""
+    with output.failures(), closing(workshop_of(session_of(context).settings, packages=packages)) as workshop:
+        yield workshop

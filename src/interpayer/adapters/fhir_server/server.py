@@ -144,16 +144,14 @@ class FhirServer:
         query = {promised.patient_parameter: "", "_count": str(PAGE)}
         if PROVENANCE in promised.reverse_includes:
             query["_revinclude"] = PROVENANCE
+        found: list[Found] = []
         try:
-            return [
-                found
-                for patient in patients
-                for found in self._pages(
-                    resource_type, query | {promised.patient_parameter: f"Patient/{patient}"}, until
-                )
-            ]
+            for patient in patients:
+                found += self._pages(resource_type, query | {promised.patient_parameter: f"Patient/{patient}"}, until)
         except Fault as fault:
-            return [_missing(resource_type, fault.reason, fault.detail)]
+            # what came until then holds; the gap is named
+            found.append(_missing(resource_type, fault.reason, fault.detail))
+        return found
 
     def _everything(self, patients: Sequence[str], until: datetime) -> Iterator[Found]:
         for patient in patients:
