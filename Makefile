@@ -15,7 +15,7 @@ EXCLUDE_NEWER ?= $(shell $(PYTHON) -c 'import datetime as d; print((d.datetime.n
 REQUIREMENTS := .venv/.requirements-installed
 PROJECT := .venv/.project-installed
 
-.PHONY: list demo test check bench bench-identity spark drill golden docs format requirements install clean
+.PHONY: list demo test check bench bench-identity spark conformance drill golden docs format requirements install clean
 
 list: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | column -t -s '|' 2>/dev/null \
@@ -43,6 +43,9 @@ bench-identity: $(PROJECT) ## the right person or nobody, beside Splink and the 
 spark: $(PROJECT) ## candidates found on Spark's local mode; needs Java
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements/spark.txt
 	@$(BIN)/python -m pytest -q tests/store/identity/test_spark.py
+
+conformance: $(PROJECT) ## our verdicts on FHIR resources beside HAPI's validator, fetched by Maven; needs Java 17
+	@$(BIN)/python -m pytest -q -m long -s tests/conformance/test_java_validator.py
 
 drill: $(PROJECT) ## the long drills: processes killed at random, disks lost
 	@$(BIN)/python -m pytest tests/drills -m "" -s --timeout 3600

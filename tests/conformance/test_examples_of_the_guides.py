@@ -7,6 +7,7 @@ import pytest
 
 from interpayer.validation.packages import read_library
 from interpayer.validation.profiles import Profiles
+from tests.support.definitions import example_files
 
 NPI = {"us-core-16", "us-core-17"}
 # What these examples claim and do not keep; everything else must be without an error.
@@ -23,13 +24,6 @@ BROKEN = {
     "pdex-2.0.0/Coverage-883210.json": {"required"},
     "pdex-2.0.0/Coverage-Coverage1.json": {"required", "us-core-15"},
 }
-
-
-def example_files(test_data: Path) -> dict[str, Path]:
-    """Every official example by guide and name."""
-    folders = [test_data / "sample-data" / "fhir" / "ig-examples", test_data / "fhir-examples"]
-    found = sorted(path for folder in folders for path in folder.glob("*/*.json"))
-    return {f"{path.parent.name}/{path.name}": path for path in found if b'"resourceType"' in path.read_bytes()}
 
 
 @pytest.fixture(scope="module")

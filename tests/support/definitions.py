@@ -53,15 +53,17 @@ def _note(element: Resource, found: dict[str, dict[str, str]]) -> None:
             found.setdefault(context, {})[constraint["expression"]] = constraint["key"]
 
 
+def example_files(test_data: Path) -> dict[str, Path]:
+    """Every official example by guide and name."""
+    folders = [test_data / "sample-data" / "fhir" / "ig-examples", test_data / "fhir-examples"]
+    found = sorted(path for folder in folders for path in folder.glob("*/*.json"))
+    return {f"{path.parent.name}/{path.name}": path for path in found if b'"resourceType"' in path.read_bytes()}
+
+
 @cache
 def examples(folder: Path) -> tuple[Resource, ...]:
-    """The official examples of the guides."""
-    paths = [
-        *(folder / "fhir-examples").glob("*/*.json"),
-        *(folder / "sample-data" / "fhir" / "ig-examples").glob("*/*.json"),
-    ]
-    found = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(paths)]
-    return tuple(one for one in found if "resourceType" in one)
+    """The official examples themselves."""
+    return tuple(json.loads(path.read_text(encoding="utf-8")) for path in example_files(folder).values())
 
 
 def nodes(resource: Resource, model: TypeModel) -> Iterator[tuple[str, Resource]]:

@@ -1,0 +1,114 @@
+"""HAPI's instance validator is asked the same as ours: it agrees, or the difference is explained here.
+
+Runs by `make conformance` alone: it fetches some 170 MB from Maven Central, needs Java 17 and takes a few minutes.
+"""
+
+import json
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import orjson
+import pytest
+
+from interpayer.validation.packages import read_library
+from interpayer.validation.profiles import Profiles
+from tests.support.defects import Defect, read_defects
+from tests.support.definitions import example_files
+from tests.support.java_validator import Asked, Said, ask_java, java_classpath
+
+pytestmark = [pytest.mark.long, pytest.mark.timeout(3_600)]
+
+CARIN_2, US_CORE_6 = ("hl7.fhir.us.carin-bb-2.0.0", "hl7.fhir.us.core-3.1.1"), ("hl7.fhir.us.core-6.1.0",)
+HREX_1, HREX_12 = "hl7.fhir.us.davinci-hrex-1.1.0.from-fsh", "hl7.fhir.us.davinci-hrex-1.2.0.from-fsh"
+US_CORE_7, CARIN_22 = "hl7.fhir.us.core-7.0.0", "hl7.fhir.us.carin-bb-2.2.0.from-fsh"
+# The packages that each guide's examples are checked with; HAPI resolves nothing by itself.
+SETS = {
+    "carin-bb-2.0.0": CARIN_2,
+    "us-core-6.1.0": US_CORE_6,
+    "pdex-2.0.0": ("hl7.fhir.us.davinci-pdex-2.0.0", "hl7.fhir.us.core-3.1.1", HREX_1, *CARIN_2[:1]),
+    "carin-bb-2.2.0": (CARIN_22, US_CORE_7),
+    "hrex-1.2.0": (HREX_12, US_CORE_7),
+    "pdex-2.2.0": ("hl7.fhir.us.davinci-pdex-2.2.0.from-fsh", US_CORE_7, HREX_12, CARIN_22),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """Errors of HAPI on valid examples that we do not report, and why."""
+
+    errors: re.Pattern[str]
+    why: str
+
+
+EXPLAINED = [
+    Explained(re.compile("^Terminology_"), "it counts codes of systems that it has not at hand as wrong; we say so"),
+    Explained(
+        re.compile("Invalid entity in the XHTML"), "a named entity of HTML in a narrative that nobody interprets"
+    ),
+    Explained(re.compile("^Type_Specific_Checks_DT_XHTML_Resolve"), "links inside of a narrative that lead nowhere"),
+    Explained(
+        re.compile("^BUNDLE_ENTRY_URL_MATCHES_TYPE_ID"), "the address of an entry and the id in it, no invariant"
+    ),
+    Explained(re.compile("EOB-careteam-qualification"), "needs a value set of the VSAC that is not at hand; we say so"),
+    Explained(re.compile("EOB-prof-careTeam-practitioner"), "it does not follow a reference that says its type"),
+]
+# We report and HAPI does not: it was given the profiles of US Core 3.1.1, which ask nothing of an NPI.
+NPI_OF_A_LATER_US_CORE = re.compile(r"^pdex-2\.0\.0/(Organization|Practitioner)-")
+
+
+@pytest.fixture(scope="module")
+def classpath(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return java_classpath(tmp_path_factory.mktemp("java"))
+
+
+@pytest.fixture(scope="module")
+def profiles(test_data: Path) -> Profiles:
+    return Profiles(read_library(test_data / "fhir-packages"))
+
+
+def _tgz(test_data: Path, names: Iterable[str]) -> tuple[Path, ...]:
+    return tuple(test_data / "fhir-packages" / f"{name}.tgz" for name in names)
+
+
+def test_the_verdicts_on_the_examples_of_the_guides(test_data: Path, classpath: str, profiles: Profiles) -> None:
+    files = example_files(test_data)
+    asked = [Asked(path, _tgz(test_data, SETS[name.partition("/")[0]])) for name, path in files.items()]
+    answers = ask_java(classpath, asked)
+    different, explained = {}, 0
+    for name, path in files.items():
+        theirs = [one for one in answers[path] if _why(one) is None]
+        ours = profiles.check(orjson.loads(path.read_bytes())).is_valid
+        explained += len(theirs) != len(answers[path])
+        if ours is bool(theirs) and not (not ours and NPI_OF_A_LATER_US_CORE.match(name)):
+            different[name] = theirs
+    print(f"\n{len(files)} examples, {explained} with errors of HAPI that are explained, {len(different)} different")
+    assert different == {}
+
+
+def _why(said: Said) -> str | None:
+    return next((one.why for one in EXPLAINED if one.errors.search(said.id) or one.errors.search(said.text)), None)
+
+
+def test_the_seeded_defects(test_data: Path, classpath: str, tmp_path: Path) -> None:
+    """Every defect is one to HAPI, too, or the table says why HAPI does not see it."""
+    defects = read_defects(test_data / "sample-data" / "fhir" / "ig-examples")
+    packages = {"hl7.fhir.us.carin-bb#2.0.0": CARIN_2, "hl7.fhir.us.core#6.1.0": US_CORE_6}
+    asked: dict[Path, Defect] = {}
+    for number, defect in enumerate(defects):
+        path = tmp_path / f"{number}.json"
+        path.write_text(json.dumps(defect.broken), encoding="utf-8")
+        asked[path] = defect
+    answers = ask_java(
+        classpath,
+        [
+            Asked(path, _tgz(test_data, packages.get(one.package, SETS["pdex-2.0.0"])), one.profile or "-")
+            for path, one in asked.items()
+        ],
+    )
+    silent = {
+        one.name: one.hapi for path, one in asked.items() if not any(one.is_at(said.path) for said in answers[path])
+    }
+    print(f"\n{len(defects)} defects, {len(defects) - len(silent)} seen by HAPI; not by it: {silent}")
+    assert set(silent) == {one.name for one in defects if one.hapi}
