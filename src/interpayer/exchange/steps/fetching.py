@@ -120,7 +120,7 @@ def _ask(tools: Tools, job_id: str, until: datetime, *, states: Sequence[str]) -
         for future, question in asking.items():
             # one that was not begun is only deferred; one that is on its way is late
             if not future.cancel():
-                _settle(tools, question, _Reply((), LATE))
+                _settle(tools, question, _reply(future) if future.done() else _Reply((), LATE))
     finally:
         for pool in pools.values():
             pool.shutdown(wait=False, cancel_futures=True)
