@@ -66,7 +66,8 @@ class Checker:
                 found += self._broken(cause, list(error.instance_path))
             else:
                 structural.append(error)
-        found = [*explain(iter(structural), self._schema_for(seen.root), self._definitions, self._root), *found]
+        schema = self._schema_for(seen.root)
+        found = [*explain(structural, schema, definitions=self._definitions, root=self._root), *found]
         return [_moved(issue, self.type, path) for issue in found] if path else found
 
     def _broken(self, cause: Broken, keys: list[str | int]) -> Iterator[Issue]:

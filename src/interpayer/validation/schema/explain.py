@@ -1,6 +1,6 @@
 """What is wrong, out of the errors of a JSON Schema: the element as FHIRPath, the rule, and words without values."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 from interpayer.validation.elements import Definitions, Element
@@ -48,7 +48,7 @@ class SchemaError(Protocol):
 
 
 def explain(
-    errors: Iterator[SchemaError], schema: Mapping[str, Any], definitions: Definitions, root: Element
+    errors: Iterable[SchemaError], schema: Mapping[str, Any], *, definitions: Definitions, root: Element
 ) -> tuple[Issue, ...]:
     """One issue for each element and rule that is broken."""
     found: dict[tuple[str, str, str], Issue] = {}

@@ -14,7 +14,7 @@ _EXTENSION = re.compile(r"extension\(['\"](.+)['\"]\)")
 _TYPED = re.compile(r"(?:ofType|as)\((\w+)\)")
 
 
-def demanded(sheet: Sheet, part: Element, sliced: Element, discriminator: Mapping[str, Any]) -> Schema | None:
+def demanded(sheet: Sheet, part: Element, sliced: Element, *, discriminator: Mapping[str, Any]) -> Schema | None:
     """What an entry must hold to be of the slice by one discriminator; None when that cannot be said in a schema."""
     path = discriminator.get("path", "$this")
     steps = [step for step in _STEP.split(path) if step != "$this"]

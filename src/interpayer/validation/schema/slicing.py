@@ -33,7 +33,7 @@ def _matches(sheet: Sheet, sliced: Element, above: Schema) -> Iterator[tuple[Ele
     """Each slice that can be recognized, with how; a slice of a slice is recognized by both."""
     rules = sliced.content.get("slicing") or {}
     for part in sliced.slices.values():
-        found = [matching.demanded(sheet, part, sliced, one) for one in rules.get("discriminator", ())]
+        found = [matching.demanded(sheet, part, sliced, discriminator=one) for one in rules.get("discriminator", ())]
         if not found or not all(found):
             sheet.leave_out(f"slice {part.id}: its entries cannot be told from others by what the profile says")
             continue
