@@ -21,6 +21,7 @@ KEYWORD = "invariants"
 # ele-1, "must have a value or children", as JSON Schema: an object is not empty and holds more than an id.
 NOT_EMPTY = {"minProperties": 1, "anyOf": [{"minProperties": 2}, {"not": {"required": ["id"]}}]}
 _STRUCTURAL = {"ele-1"}
+_HOLDERS = {"Bundle": "entry", "Parameters": "parameter"}
 # What an expression stumbles over when a resource has not the structure of its type; the schema says that itself.
 _MISSHAPEN = (TypeError, AttributeError, KeyError, IndexError, ValueError, RecursionError)
 # A constraint as the keyword holds it: key, severity, expression, context, words.
@@ -142,11 +143,19 @@ def _holds(invariant: Invariant, node: Any, seen: Seen) -> bool:
 
 def _rooted(resource: Any) -> Any:
     """The resource with what its references may name as contained: for a Bundle, that of its entries."""
-    kind = resource.get("resourceType") if isinstance(resource, dict) else None
-    if kind not in {"Bundle", "Parameters"}:
+    holder = _HOLDERS.get(str(resource.get("resourceType"))) if isinstance(resource, dict) else None
+    if holder is None:
         return resource
-    inner = [each.get("resource") for each in resource.get("entry" if kind == "Bundle" else "parameter") or ()]
-    return {**resource, "contained": [one for each in inner if each for one in each.get("contained") or ()]}
+    inner = [_member(each, "resource") for each in _listed(resource.get(holder))]
+    return {**resource, "contained": [one for each in inner for one in _listed(_member(each, "contained"))]}
+
+
+def _member(node: Any, name: str) -> Any:
+    return node.get(name) if isinstance(node, dict) else None
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
 
 
 def written_schema(constraints: Iterable[Mapping[str, Any]], context: str) -> dict[str, Any]:
