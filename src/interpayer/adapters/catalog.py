@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol, runtime_checkable
 
 import httpx2
 
@@ -14,6 +15,8 @@ from interpayer.adapters.fhir_server.server import FhirServer
 from interpayer.adapters.fhir_server.tokens import Sign
 from interpayer.adapters.files import Reader, files_below, fits, read_files
 from interpayer.adapters.hl7v2.reading import read_hl7v2
+from interpayer.adapters.tables.files import open_table_files
+from interpayer.adapters.tables.sql import open_table_database
 from interpayer.adapters.x12.reading import read_x12
 from interpayer.model.reason import Refusal
 
@@ -33,6 +36,17 @@ FILE_KINDS: Mapping[str, FileKind] = {
     "x12": FileKind(EVERY_FILE, read_x12),
     "hl7v2": FileKind(EVERY_FILE, read_hl7v2),
 }
+
+
+@runtime_checkable
+class InFiles(Source, Protocol):
+    """A source that lies in files."""
+
+    def files(self) -> list[tuple[Path, str]]:
+        """The files that are read, with their names."""
+
+    def passed_over(self) -> list[str]:
+        """The names of the files beside them that are not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +93,8 @@ def open_live(declaration: Declaration, means: Means) -> LiveSource:
     """The live source of this declaration. Keep it: it holds connections, tokens and what the source promised."""
     if declaration.kind == "fhir_server":
         return _open_fhir_server(declaration, means)
+    if declaration.kind == "tables" and declaration.is_live:
+        return open_table_database(declaration, means.environ)
     raise Refusal("request.malformed", f"`kind`: {declaration.kind} is not asked while an answer is made")
 
 
@@ -92,9 +108,13 @@ def open_source(declaration: Declaration, means: Means) -> Source:
     """The source of this declaration, to be read as a whole. Raises FileNotFoundError when its path is not there."""
     if declaration.kind == "fhir_server":
         return _open_fhir_server(declaration, means)
+    if declaration.is_live:
+        return open_table_database(declaration, means.environ)
+    if not declaration.path.exists():
+        raise FileNotFoundError(None, "", str(declaration.path))
+    if declaration.kind == "tables":
+        return open_table_files(declaration)
     kind = FILE_KINDS.get(declaration.kind)
     if kind is None:
         raise Refusal("request.malformed", f"`kind`: {declaration.kind} cannot be read here")
-    if not declaration.path.exists():
-        raise FileNotFoundError(None, "", str(declaration.path))
     return FileSource(declaration, kind)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from interpayer.adapters.catalog import FileSource
+from interpayer.adapters.catalog import InFiles
 from interpayer.adapters.declaration import read_declaration
 from interpayer.app.build import workshop_of
 from interpayer.cli import output
@@ -45,7 +45,7 @@ def read(
     with _workshop(context, packages) as workshop, output.progress("records") as shown:
         declaration = read_declaration(source)
         opened = workshop.source(declaration)
-        passed_over = tuple(opened.passed_over()) if isinstance(opened, FileSource) else ()
+        passed_over = tuple(opened.passed_over()) if isinstance(opened, InFiles) else ()
         reading = Reading(workshop.refinery(declaration), opened.read(), now(), passed_over)
         account = read_into(out, reading, progress=shown.at)
     content = account.as_json()

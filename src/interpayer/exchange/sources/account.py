@@ -1,10 +1,11 @@
 """The account of a read: every record is mapped, quarantined or out of scope, and each for a reason."""
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from interpayer.exchange.sources.refining import MAPPED, OUT_OF_SCOPE, QUARANTINED, Refined
+from interpayer.exchange.sources.refining import MAPPED, OUT_OF_SCOPE, QUARANTINED, Kept, Refined
 
 STATES = (MAPPED, QUARANTINED, OUT_OF_SCOPE)
 # So many different words are told apart; the rest is counted together.
@@ -26,14 +27,15 @@ class Account:
     files: Counter[tuple[str, str]] = field(default_factory=Counter)
     reasons: Counter[tuple[str, str, str, str]] = field(default_factory=Counter)
     resources: Counter[str] = field(default_factory=Counter)
+    repeated: Counter[str] = field(default_factory=Counter)
     rejected: Counter[str] = field(default_factory=Counter)
     unmapped: Counter[str] = field(default_factory=Counter)
     left_out: Counter[str] = field(default_factory=Counter)
     not_evaluated: Counter[str] = field(default_factory=Counter)
     mappings: Counter[str] = field(default_factory=Counter)
 
-    def add(self, refined: Refined) -> None:
-        """Count one record in."""
+    def add(self, refined: Refined, *, repeated: Iterable[Kept] = ()) -> None:
+        """Count one record in; `repeated` are those of its resources that were told before, word by word."""
         found = refined.found
         entity = found.entity or "unreadable"
         self.read += 1
@@ -43,6 +45,9 @@ class Account:
         self.partly += bool(refined.kept and refined.rejected)
         if refined.state != MAPPED:
             self._count_reason(refined, entity)
+        again = Counter(str(kept.resource["resourceType"]) for kept in repeated)
+        self.repeated.update(again)
+        self.resources.subtract(again)
         for kept in refined.kept:
             self.resources[str(kept.resource["resourceType"])] += 1
             if kept.stamp.mapping:
@@ -74,6 +79,7 @@ class Account:
             "declaration": self.declaration,
             **self.numbers(),
             "resources": dict(sorted(self.resources.items())),
+            "repeated": dict(sorted(self.repeated.items())),
             "rejected": dict(sorted(self.rejected.items())),
             "reasons": {state: self._reasons(state) for state in (QUARANTINED, OUT_OF_SCOPE)},
             "entities": _by_name(self.entities, "entity"),

@@ -1,7 +1,8 @@
 """The check of a resource on its way in: the built-in contract, and the profiles whose packages are at hand."""
 
+import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +10,14 @@ import orjson
 
 from interpayer.exchange.sources.refining import Checked, Flaw
 from interpayer.model.reason import Refusal
+from interpayer.normalization.references import SHARED_TYPES
 from interpayer.validation.check import check
 from interpayer.validation.packages import PackageUnusable, read_library
 from interpayer.validation.profiles import Profiles
+
+# The same provider, payer, member and coverage come with every claim; looked at once, their verdict is remembered.
+REPEATED = SHARED_TYPES | {"Patient", "Coverage"}
+MOST_REMEMBERED = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,16 +25,30 @@ class Contract:
     """The built-in contract always; with packages also the profiles that a resource claims, else its type."""
 
     profiles: Profiles | None = None
+    _remembered: dict[bytes, Checked] = field(default_factory=dict, repr=False, compare=False)
 
     def __call__(self, resource: Mapping[str, Any], raw: bytes) -> Checked:
         """What is wrong with the resource."""
+        if resource.get("resourceType") not in REPEATED:
+            return self._checked(resource, raw)
+        key = hashlib.blake2b(raw, digest_size=16).digest()
+        known = self._remembered.get(key)
+        if known is None:
+            known = self._checked(resource, raw)
+            if len(self._remembered) >= MOST_REMEMBERED:
+                self._remembered.clear()
+            self._remembered[key] = known
+        return known
+
+    def _checked(self, resource: Mapping[str, Any], raw: bytes) -> Checked:
         flaws = [Flaw(issue.path, issue.rule, issue.text) for issue in check(resource)]
         if self.profiles is None:
             return Checked(tuple(flaws))
         # Read again, because decimals of the resource are kept as they were written.
         verdict = self.profiles.check(orjson.loads(raw))
-        flaws += [Flaw(issue.path, issue.rule, issue.text, issue.severity) for issue in verdict.issues]
-        return Checked(tuple(flaws), verdict.not_evaluated)
+        told = [Flaw(issue.path, issue.rule, issue.text, issue.severity) for issue in verdict.issues]
+        places = {(flaw.code, flaw.path.partition(".")[2]) for flaw in told}
+        return Checked((*told, *(f for f in flaws if (f.code, f.path) not in places)), verdict.not_evaluated)
 
 
 def contract_of(packages: Path | None, *, cache: Path | None = None) -> Contract:

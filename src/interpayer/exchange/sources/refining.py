@@ -203,15 +203,17 @@ class Refinery:
 
 def _rules_broken(rejected: Sequence[Rejected]) -> str:
     """Types, rules and places, without the numbers of list entries: the same trouble reads the same."""
-    told = {f"{one.type}: {_words(flaw)}": None for one in rejected for flaw in one.flaws}
+    told = {_words(one.type, flaw): None for one in rejected for flaw in one.flaws}
     return "; ".join(list(told)[:5])
 
 
-def _words(flaw: Flaw) -> str:
-    return f"{flaw.code}{_place(flaw.path)}" if flaw.path else flaw.text
+def _words(kind: str, flaw: Flaw) -> str:
+    if not flaw.path:
+        return f"{kind}: {flaw.text}"
+    place = _place(flaw.path)
+    return f"{flaw.code} at {place}" if place.split(".")[0] == kind else f"{flaw.code} at {kind}.{place}"
 
 
 def _place(path: str) -> str:
     head, *rest = path.split("[")
-    plain = head + "".join(part.partition("]")[2] for part in rest)
-    return f" at {plain}" if plain else ""
+    return head + "".join(part.partition("]")[2] for part in rest)

@@ -14,7 +14,7 @@ from typing import Any
 
 from interpayer.adapters import store as sources_store
 from interpayer.adapters.base import Found, Source
-from interpayer.adapters.catalog import FileSource
+from interpayer.adapters.catalog import InFiles
 from interpayer.adapters.declaration import Declaration
 from interpayer.exchange.sources.account import Account
 from interpayer.exchange.sources.people import People
@@ -107,7 +107,7 @@ def load(
 
 def data_as_of(declaration: Declaration, source: Source, at: datetime) -> datetime:
     """How current the content is: as declared, by its newest file, else now."""
-    if declaration.as_of == "file" and isinstance(source, FileSource):
+    if declaration.as_of == "file" and isinstance(source, InFiles):
         times = [file.stat().st_mtime for file, _ in source.files()]
         return datetime.fromtimestamp(max(times), UTC) if times else at
     if declaration.as_of and declaration.as_of != "file":

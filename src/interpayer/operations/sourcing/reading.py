@@ -1,6 +1,8 @@
 """`source read`: what comes of a source, as files in a folder; needs no server and changes nothing."""
 
 import base64
+import hashlib
+from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -17,6 +19,7 @@ from interpayer.exchange.sources.refining import OUT_OF_SCOPE, Kept, Refined, Re
 LINEAGE, APART, LEFT_OUT, ACCOUNT = "lineage.ndjson", "quarantine.ndjson", "out_of_scope.ndjson", "account.json"
 BUFFER = 1024 * 1024
 TELL_EVERY = 500
+MOST_REMEMBERED = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +41,7 @@ def read_into(folder: Path, reading: Reading, *, progress: Callable[[int], None]
     with ExitStack() as ends:
         output = _Output(folder, ends)
         for refined in reading.refinery.refine_all(reading.found):
-            account.add(refined)
-            output.write(refined)
+            account.add(refined, repeated=output.write(refined))
             if progress is not None and account.read % TELL_EVERY == 0:
                 progress(account.read)
     content = account.as_json() | {"read_at": reading.at.isoformat(), "files_passed_over": list(reading.passed_over)}
@@ -54,18 +56,35 @@ class _Output:
         self._folder = folder
         self._ends = ends
         self._opened: dict[str, BinaryIO] = {}
+        self._written: OrderedDict[bytes, None] = OrderedDict()
         for name in (LINEAGE, APART, LEFT_OUT):
             self._file(name)
 
-    def write(self, refined: Refined) -> None:
-        """The lines of one record."""
+    def write(self, refined: Refined) -> list[Kept]:
+        """The lines of one record; what was written before, word by word, is given back and written once."""
+        repeated = []
         for kept in refined.kept:
-            self._file(f"{kept.resource['resourceType']}.ndjson").write(_one_line(kept))
+            if self._is_new(kept):
+                self._file(f"{kept.resource['resourceType']}.ndjson").write(_one_line(kept))
+            else:
+                repeated.append(kept)
             self._line(LINEAGE, _traced(kept))
         for rejected in refined.rejected:
             self._line(APART, _apart(rejected))
         if refined.state == OUT_OF_SCOPE:
             self._line(LEFT_OUT, _place(refined.found) | {"reason": refined.reason, "detail": refined.detail})
+        return repeated
+
+    def _is_new(self, kept: Kept) -> bool:
+        """Whether these bytes were not among the last; a feed repeats its providers and members with every claim."""
+        key = hashlib.blake2b(kept.raw, digest_size=16).digest()
+        if key in self._written:
+            self._written.move_to_end(key)
+            return False
+        self._written[key] = None
+        if len(self._written) > MOST_REMEMBERED:
+            self._written.popitem(last=False)
+        return True
 
     def _line(self, name: str, content: Mapping[str, Any]) -> None:
         self._file(name).write(orjson.dumps(content) + b"\n")

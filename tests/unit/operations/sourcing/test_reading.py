@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from interpayer.adapters.catalog import FileSource
+from interpayer.adapters.catalog import InFiles
 from interpayer.adapters.declaration import parse_declaration
 from interpayer.exchange.sources.account import Account
 from interpayer.operations.sourcing.reading import Reading, read_into
@@ -25,7 +25,7 @@ def a_reading(folder: Path) -> Reading:
     declaration = parse_declaration(DECLARED.encode(), folder=folder, file="S.yaml")
     workshop = a_workshop()
     source = workshop.source(declaration)
-    assert isinstance(source, FileSource)
+    assert isinstance(source, InFiles)
     return Reading(workshop.refinery(declaration), source.read(), now(), tuple(source.passed_over()))
 
 
