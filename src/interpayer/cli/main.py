@@ -39,6 +39,7 @@ NOUNS: dict[str, str] = {
     "terms": "Code systems, value sets and maps: load, look up, translate.",
     "load": "Members from the enrollment feed, records from FHIR files.",
     "source": "The systems that hold this plan's data: check, read, load, judge.",
+    "map": "Mappings from records to FHIR: check, test, explain, compare.",
     "validate": "Check FHIR resources against profiles.",
     "profiles": "The FHIR packages that resources are checked against.",
     "access": "People and systems, roles, tokens, login.",

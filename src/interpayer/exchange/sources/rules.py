@@ -31,16 +31,19 @@ class MappingRules:
 
     def apply(self, found: Found) -> Mapped:
         """The resources in this record."""
-        context = Context(
+        mapped = self.compiled.apply(found.content or {}, self.context(found))
+        unmapped = [_code(issue) for issue in mapped.issues if issue.reason == UNMAPPED]
+        return Mapped(mapped.resources, unmapped, [_place(one) for one in mapped.issues if one.reason != UNMAPPED])
+
+    def context(self, found: Found) -> Context:
+        """What the mapping is told besides this record."""
+        return Context(
             source=self.declaration.name,
             file=found.file,
             received_on=now().date().isoformat(),
             time_zone=self.declaration.time_zone,
             given=self.declaration.context,
         )
-        mapped = self.compiled.apply(found.content or {}, context)
-        unmapped = [_code(issue) for issue in mapped.issues if issue.reason == UNMAPPED]
-        return Mapped(mapped.resources, unmapped, [_place(one) for one in mapped.issues if one.reason != UNMAPPED])
 
 
 def rules_of(declaration: Declaration) -> Callable[[str], Sequence[Rules]]:
