@@ -1,28 +1,38 @@
 """One profile, or one type, ready to check resources: a JSON Schema whose walk asks the invariants on its way."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import jsonschema_rs
 
 from interpayer.validation.elements import Definitions, Element
+from interpayer.validation.extensions import KEYWORD as EXTENSION
+from interpayer.validation.extensions import NotAsDefined
 from interpayer.validation.invariants import KEYWORD, Broken, Invariants, Seen
 from interpayer.validation.issue import Issue, Resource
 from interpayer.validation.schema.build import Built, without_contained
 from interpayer.validation.schema.explain import SchemaError, explain, fhir_path
 
 
+@dataclass(frozen=True, slots=True)
+class Keywords:
+    """What the schemas of one package set ask on their walk."""
+
+    invariants: Invariants
+    extension: type
+
+
 class Checker:
     """Says whether a resource is what the schema asks for, fast when it is, with every reason when it is not."""
 
-    def __init__(
-        self, name: str, built: Built, *, root: Element, definitions: Definitions, invariants: Invariants
-    ) -> None:
-        """`root` is the profile's first element; `invariants` are those of its package set."""
+    def __init__(self, name: str, built: Built, *, root: Element, definitions: Definitions, keywords: Keywords) -> None:
+        """`root` is the profile's first element; `keywords` speak for its package set."""
         self.name = name
         self._schema = built.schema
         self._outward = without_contained(built.schema)
-        self._root, self._definitions, self._invariants = root, definitions, invariants
+        self._root, self._definitions = root, definitions
+        self._keywords, self._invariants = keywords, keywords.invariants
         self._validators: dict[bool, jsonschema_rs.Validator] = {}
         self._left_out = dict.fromkeys(built.left_out)
 
@@ -64,6 +74,9 @@ class Checker:
             cause = error.__cause__
             if isinstance(cause, Broken):
                 found += self._broken(cause, list(error.instance_path))
+            elif isinstance(cause, NotAsDefined):
+                place = fhir_path(self._definitions, self._root, list(error.instance_path))
+                found += [_moved(issue, "Extension", place) for issue in cause.issues]
             else:
                 structural.append(error)
         schema = self._schema_for(seen.root)
@@ -85,7 +98,10 @@ class Checker:
             self._validators[has_contained] = jsonschema_rs.Draft202012Validator(
                 self._schema_for(root),
                 pattern_options=jsonschema_rs.RegexOptions(),
-                keywords={KEYWORD: self._invariants.keyword(self._left_out)},
+                keywords={
+                    KEYWORD: self._invariants.keyword(self._left_out),
+                    EXTENSION: self._keywords.extension,
+                },
             )
         return self._validators[has_contained]
 

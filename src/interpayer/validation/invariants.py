@@ -110,11 +110,12 @@ class Invariants:
     def checking(self, resource: Any, *, is_strict: bool = False) -> Iterator[Seen]:
         """The resource whose elements are asked about until the end; strict counts warnings as broken, too."""
         seen = Seen(resource, _rooted(resource), is_strict)
+        around = getattr(self._now, "seen", None)
         self._now.seen = seen
         try:
             yield seen
         finally:
-            self._now.seen = None
+            self._now.seen = around
 
     def ask(self, invariants: tuple[Invariant, ...], node: Any) -> None:
         """Raise Broken with those that do not hold for the node of the resource being checked."""

@@ -220,7 +220,8 @@ def _from_cache(kept: Path, digest: str) -> Package:
 
 
 def _package(index: Mapping[str, Any], digest: str, body: Callable[[int, int], bytes]) -> Package:
-    entries = {row[0]: Entry(*row) for row in index["entries"]}
+    # A definition without a version has that of its package.
+    entries = {row[0]: Entry(row[0], row[1] or index["version"], *row[2:]) for row in index["entries"]}
     return Package(index["name"], index["version"], digest, index["dependencies"], entries, body)
 
 

@@ -7,10 +7,11 @@ from typing import Any
 
 import orjson
 
-from interpayer.validation.checker import Checker
+from interpayer.validation.checker import Checker, Keywords
 from interpayer.validation.claims import claimed, entries_of, inner_resources
 from interpayer.validation.codes import AllowedCodes, ValueSets
 from interpayer.validation.elements import Definitions
+from interpayer.validation.extensions import extension_keyword
 from interpayer.validation.fhirpath.emit import Membership
 from interpayer.validation.fhirpath.model import TypeModel
 from interpayer.validation.invariants import Invariants
@@ -58,7 +59,8 @@ class Profiles:
         self._model = TypeModel(self._type)
         self._tables: dict[str, ElementTable] = {}
         self._checkers: dict[tuple[str, str], Checker] = {}
-        self._invariants: dict[str, Invariants] = {}
+        self._keywords: dict[str, Keywords] = {}
+        self._extensions: dict[tuple[str, str], Checker | None] = {}
         self._plans: dict[tuple[str, tuple[str, ...], bool], _Plan] = {}
 
     def check(self, resource: Resource, profile_urls: Sequence[str] | None = None) -> Verdict:
@@ -162,20 +164,30 @@ class Profiles:
     def _checker(self, found: Found) -> Checker:
         key = (found.package.id, found.entry.url)
         if key not in self._checkers:
-            version = f"|{found.entry.version}" if found.entry.version else ""
             self._checkers[key] = Checker(
-                f"{found.entry.url}{version} of {found.package.id}",
+                f"{found.entry.url}|{found.entry.version} of {found.package.id}",
                 self._kept.get(found, lambda: build(self.definitions, self.value_sets, found)),
                 root=self.definitions.tree(found),
                 definitions=self.definitions,
-                invariants=self._of_set(found.package),
+                keywords=self._of_set(found.package),
             )
         return self._checkers[key]
 
-    def _of_set(self, package: Package) -> Invariants:
-        if package.id not in self._invariants:
-            self._invariants[package.id] = Invariants(self._model, lambda url: self._membership(url, package))
-        return self._invariants[package.id]
+    def _of_set(self, package: Package) -> Keywords:
+        if package.id not in self._keywords:
+            invariants = Invariants(self._model, lambda url: self._membership(url, package))
+            extension = extension_keyword(lambda url: self._extension(url, package))
+            self._keywords[package.id] = Keywords(invariants, extension)
+        return self._keywords[package.id]
+
+    def _extension(self, url: str, package: Package) -> Checker | None:
+        """The checker of an extension by its url; None when the packages lack its definition."""
+        key = (package.id, url)
+        if key not in self._extensions:
+            found = self.definitions.find(url, package)
+            is_one = found is not None and self.definitions.tree(found).content["path"] == "Extension"
+            self._extensions[key] = self._checker(found) if found is not None and is_one else None
+        return self._extensions[key]
 
     def _membership(self, canonical: str, package: Package) -> Membership | None:
         allowed = self.value_sets.codes(canonical, package)

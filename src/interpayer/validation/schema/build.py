@@ -26,9 +26,11 @@ def build(definitions: Definitions, value_sets: ValueSets, found: Found) -> Buil
     """What a resource must be to meet a profile (its type included), or to be of a type."""
     sheet = Sheet(definitions, value_sets)
     root = definitions.tree(found)
-    of_type = type_schema(sheet, root.content["path"])
     narrowing = found_schema(sheet, found)
-    return _document(sheet, [of_type, narrowing])
+    if root.content["path"] == "Extension":
+        # What holds for any extension was asked already, where the extension stands.
+        return _document(sheet, [narrowing])
+    return _document(sheet, [type_schema(sheet, root.content["path"]), narrowing])
 
 
 def build_advice(definitions: Definitions, value_sets: ValueSets, found: Found) -> Built:
@@ -39,7 +41,7 @@ def build_advice(definitions: Definitions, value_sets: ValueSets, found: Found) 
 
 def without_contained(schema: dict[str, Any]) -> dict[str, Any]:
     """The same for a resource that contains none: there, no reference can point to one (ref-1)."""
-    reference = schema["$defs"].get("Reference")
+    reference = schema.get("$defs", {}).get("Reference")
     if reference is None:
         return schema
     text = "refers to a contained resource that is not there"

@@ -37,7 +37,18 @@ def found_schema(sheet: Sheet, found: Found) -> Schema:
 def _of_root(sheet: Sheet, root: Element, base: Element) -> Schema:
     kind = TypeOf(root.content["path"])
     value = {} if sheet.advice else _value(root, base)
-    return join(value, rules(sheet, root, kind, base), narrowed(sheet, root, base))
+    return join(value, rules(sheet, root, kind, base), narrowed(sheet, root, base), _named_parts(sheet, root))
+
+
+def _named_parts(sheet: Sheet, root: Element) -> Schema:
+    """The parts of an extension that have names, not urls of their own, are those that its definition names."""
+    holder = root.children.get("extension")
+    if root.content["path"] != "Extension" or holder is None or sheet.advice:
+        return {}
+    urls = [part.children["url"].value("fixed") for part in holder.slices.values() if "url" in part.children]
+    named: Schema = {"properties": {"url": {"anyOf": [{"enum": [url for url in urls if url]}, {"pattern": ":"}]}}}
+    text = "is no part of this extension"
+    return {"properties": {"extension": in_array(because(named, "extension.part", text, code="extension"))}}
 
 
 def _inherited(sheet: Sheet, found: Found) -> Schema:

@@ -6,6 +6,7 @@ What holds for every element (ele-1, ext-1 and others of `rules.PROVEN`) is part
 from collections.abc import Iterator
 
 from interpayer.validation.elements import PRIMITIVES, Element, TypeOf
+from interpayer.validation.extensions import KEYWORD
 from interpayer.validation.schema import values
 from interpayer.validation.schema.primitives import PRIMITIVE_SCHEMAS, Schema, because, in_array, join
 from interpayer.validation.schema.rules import rules
@@ -191,6 +192,7 @@ def _of_every_element(element: Element, code: str) -> Iterator[Schema]:
         needs: Schema = {"anyOf": [{"required": [second]}, {"required": [f"_{second}"]}]}
         yield because({"dependentSchemas": {first: needs}}, rule, text, code="invariant")
     if code == "Extension":
+        yield {KEYWORD: True}
         text = "must have either extensions or one value"
         two = {"minProperties": 2, "maxProperties": 2, "not": {"required": ["id"]}}
         yield because({"anyOf": [two, *_larger_extensions(element)]}, "ext-1", text, code="invariant")
