@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
@@ -17,6 +18,7 @@ from interpayer.adapters.files import Reader, files_below, fits, read_files
 from interpayer.adapters.hl7v2.reading import read_hl7v2
 from interpayer.adapters.tables.files import open_table_files
 from interpayer.adapters.tables.sql import open_table_database
+from interpayer.adapters.x12.joining import join_remittances
 from interpayer.adapters.x12.reading import read_x12
 from interpayer.model.reason import Refusal
 
@@ -27,13 +29,15 @@ class FileKind:
 
     patterns: tuple[str, ...]
     reader: Reader
+    # Where records of several files belong together: gives all of them, handed a way to read every file.
+    join: Callable[[Callable[[Reader], Iterator[Found]]], Iterator[Found]] | None = None
 
 
 # Feeds name their files as they like; a folder of a feed holds nothing else.
 EVERY_FILE = ("*",)
 FILE_KINDS: Mapping[str, FileKind] = {
     "fhir_files": FileKind(FHIR_PATTERNS, read_opened),
-    "x12": FileKind(EVERY_FILE, read_x12),
+    "x12": FileKind(EVERY_FILE, read_x12, join_remittances),
     "hl7v2": FileKind(EVERY_FILE, read_hl7v2),
 }
 
@@ -63,7 +67,10 @@ class FileSource:
 
     def read(self) -> Iterator[Found]:
         """Every record of every file that fits, file by file in the order of their names."""
-        return read_files(self.files(), self.kind.reader)
+        files = self.files()
+        if self.kind.join is not None:
+            return self.kind.join(partial(read_files, files))
+        return read_files(files, self.kind.reader)
 
     def files(self) -> list[tuple[Path, str]]:
         """The files that are read."""

@@ -30,9 +30,12 @@ UNSUPPORTED = "record.unsupported_version"
 KEPT = 1 << 16
 
 
-def read_x12(opened: BinaryIO, file: str) -> Iterator[Found]:
-    """Every record of an opened file, streamed; what is no sound record is given with its problem and its place."""
-    reading = _Reading(file)
+def read_x12(opened: BinaryIO, file: str, only: frozenset[str] = frozenset()) -> Iterator[Found]:
+    """Every record of an opened file, streamed; what is no sound record is given with its problem and its place.
+
+    ``only`` names the transaction sets that are wanted; the others are then passed over in silence.
+    """
+    reading = _Reading(file, only)
     for piece in split(opened):
         if isinstance(piece, Run):
             yield from reading.read(piece.texts)
@@ -63,8 +66,9 @@ class _Ignored:
 class _Reading:
     """Where the reading of one file stands: the segment number, the open envelopes, the open transaction set."""
 
-    def __init__(self, file: str) -> None:
+    def __init__(self, file: str, only: frozenset[str]) -> None:
         self.file = file
+        self.only = only
         self.number = 0
         self.delimiters = Delimiters("*", ":", "^", "~")
         self.envelope = Envelope()
@@ -122,7 +126,7 @@ class _Reading:
         if self.transaction is not None:
             self.transaction.close(cut_off)
             yield from self.transaction.take()
-        if self.ignored is not None:
+        if self.ignored is not None and not self.only:
             end = self.delimiters.segment
             text = self.envelope.text() + "".join(one + end for one in self.ignored.texts)
             yield self._found(self.ignored.entity, text, self.ignored.problem, self.ignored.why)
@@ -144,7 +148,8 @@ class _Reading:
             self._open_transaction(at(elements, 1), self.envelope.guide())
 
     def _open_transaction(self, code: str, guide: str) -> None:
-        if grammar := grammars().get((code, guide)):
+        grammar = grammars().get((code, guide))
+        if grammar is not None and (not self.only or code in self.only):
             where = Whereabouts(self.file, self.envelope.content(), self.envelope.text())
             self.transaction = Transaction(grammar, self.delimiters, where)
             return
