@@ -5,7 +5,6 @@ the payee is the billing provider or the member is the same. Of several the last
 record of its own; so do remittances beyond what is kept in memory, which are found in the store by their number.
 """
 
-import io
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
@@ -14,7 +13,7 @@ from typing import Any, BinaryIO, TypeAlias
 
 from interpayer.adapters.base import Found
 from interpayer.adapters.files import Reader
-from interpayer.adapters.x12.reading import OUT_OF_SCOPE, read_x12
+from interpayer.adapters.x12.reading import OUT_OF_SCOPE, read_again, read_x12
 
 REMITTANCE = "x12.835"
 CLAIMS = frozenset({"x12.837P", "x12.837I", "x12.837D"})
@@ -34,8 +33,7 @@ class _Kept:
     def found(self) -> Found:
         """The record again, from its bytes."""
         file, position = self.place
-        first = next(read_x12(io.BytesIO(zlib.decompress(self.packed)), file))
-        return replace(first, position=position)
+        return replace(read_again(zlib.decompress(self.packed), file), position=position)
 
 
 @dataclass(slots=True)

@@ -3,6 +3,7 @@
 Everything else is recognized and named: other transactions, other versions, damage, what stands between interchanges.
 """
 
+import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import BinaryIO, TypeAlias
@@ -20,7 +21,7 @@ from interpayer.adapters.x12.envelope import (
     disagreement,
 )
 from interpayer.adapters.x12.loops import grammars, out_of_scope, read_transactions
-from interpayer.adapters.x12.splitting import Delimiters, Junk, Opening, Run, split
+from interpayer.adapters.x12.splitting import LONGEST_ISA, Delimiters, Junk, Opening, Run, read_isa, split
 from interpayer.adapters.x12.transaction import Transaction, Whereabouts
 
 SOURCE_INVALID = "source.invalid"
@@ -44,6 +45,14 @@ def read_x12(opened: BinaryIO, file: str, only: frozenset[str] = frozenset()) ->
         else:
             yield from reading.pass_over(piece)
     yield from reading.end(INTERCHANGE, cut_off=True)
+
+
+def read_again(raw: bytes, file: str) -> Found:
+    """The record whose ``raw`` this is: it is given with the segments around it, so it says the same as before."""
+    opened = read_isa(raw[:LONGEST_ISA].decode("latin-1"))
+    between = opened[0] if opened else Delimiters("*", ":", "^", "~")
+    end = f"SE{between.element}0{between.element}0{between.segment}".encode("latin-1")
+    return next(read_x12(io.BytesIO(raw + end), file))
 
 
 @dataclass(slots=True)
