@@ -168,7 +168,7 @@ def measure(sizes: Sequence[int], per_member: int, rounds: int, tell: Callable[[
 
 def _vacuum(url: str) -> None:
     with connect(url, autocommit=True) as conn:
-        conn.execute("vacuum analyze records.record")
+        conn.execute("vacuum analyze records.record, records.pack")
 
 
 def _compare(place: Place, members: list[list[Record]], *, size: int, rounds: int, load_per_s: int) -> Measured:

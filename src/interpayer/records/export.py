@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date, datetime
-from itertools import groupby, islice
+from itertools import islice
 from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 from interpayer.model.record import Lines
@@ -17,6 +17,8 @@ from interpayer.system.database import Connection
 
 # Members per query: bounds the memory of an export, whatever its size.
 CHUNK = 64
+# Chunks that are fetched and opened while another is handed on: one is asked for while the one before is opened.
+AHEAD = 2
 # With more dependents than this, a shared resource says nothing about any one of them.
 MOST_DEPENDENTS = 200
 
@@ -26,7 +28,7 @@ Item = TypeVar("Item")
 
 # Per pack (of one member and type): which slices go; no slices where all do. `ids` only where somebody asks for them.
 _MEMBERS = b"""
-select p.member_id, p.type, p.id, g.count, g.ids, g.available_at, p.plain_length, p.sha256, p.frame,
+select p.member_id, p.type, p.id, p.frame, p.plain_length, p.sha256, g.count, g.ids, g.available_at,
     case when g.total < p.plain_length or p.type = 'Patient' then g.starts end as starts,
     case when g.total < p.plain_length or p.type = 'Patient' then g.lengths end as lengths
 from (
@@ -92,11 +94,27 @@ class Selection:
     until: datetime | None = None
 
 
+class _Pack(NamedTuple):
+    """A pack as it lies; `starts` and `lengths` of what goes where not all does, `ids` where they are asked for."""
+
+    member_id: str
+    type: str
+    id: int
+    frame: bytes
+    length: int
+    sha256: str
+    lines: int
+    ids: list[str] | None
+    available_at: list[datetime] | None
+    starts: list[int] | None
+    lengths: list[int] | None
+
+
 class _Fetched(NamedTuple):
     """A chunk of members: their packs, the lines in them, and the shared resources they depend on."""
 
     chunk: list[str]
-    rows: list[dict[str, Any]]
+    packs: list[_Pack]
     blocks: Blocks
     dependents: list[dict[str, Any]]
 
@@ -122,7 +140,7 @@ def export_lines(
         if patients and selection.since is None and _wants(selection, "Patient"):
             blocks |= _missing_patients(blocks, patients, fetched.chunk)
         if transmitter and _wants(selection, "Provenance"):
-            _transmit(blocks, fetched.rows, transmitter)
+            _transmit(blocks, fetched.packs, transmitter)
         yield from blocks.values()
     yield from _shared_lines(conn, codec, selection, dependents=dependents)
 
@@ -132,20 +150,21 @@ def _prefetched(conn: Connection, codec: Codec, selection: Selection, *, with_id
 
     def fetch(chunk: list[str]) -> _Fetched:
         parameters = {**_parameters(selection, chunk), "with_ids": with_ids}
-        rows = conn.cursor(binary=True).execute(_MEMBERS, parameters).fetchall()
-        rows.sort(key=_place)
-        keys = known_keys(conn, codec.vault, {row["member_id"] for row in rows})
+        with conn.cursor(row_factory=_as_pack, binary=True) as cursor:
+            # the place is the beginning of the row, and no two are alike
+            packs = sorted(cursor.execute(_MEMBERS, parameters).fetchall())
+        keys = known_keys(conn, codec.vault, {pack.member_id for pack in packs})
         openers = {member_id: Opener(key) for member_id, key in keys.items()}
         dependents = conn.execute(_DEPENDENTS, parameters).fetchall()
-        blocks = _blocks(rows, openers)
+        blocks = _blocks(packs, openers)
         hide_targets(conn, blocks, parameters)
-        return _Fetched(chunk, rows, blocks, dependents)
+        return _Fetched(chunk, packs, blocks, dependents)
 
-    with ThreadPoolExecutor(1) as thread:
+    with ThreadPoolExecutor(AHEAD) as threads:
         waiting: deque[Future[_Fetched]] = deque()
         for chunk in _batches(selection.member_ids, CHUNK):
-            waiting.append(thread.submit(fetch, chunk))
-            if len(waiting) > 1:
+            waiting.append(threads.submit(fetch, chunk))
+            if len(waiting) > AHEAD:
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
@@ -169,44 +188,43 @@ def removed_elements(conn: Connection, selection: Selection) -> dict[str, int]:
     return found
 
 
-def _blocks(rows: Sequence[Mapping[str, Any]], openers: Mapping[str, Opener]) -> Blocks:
+def _as_pack(cursor: Any) -> Callable[[Sequence[Any]], _Pack]:
+    """Rows of `_MEMBERS` as packs."""
+    return _Pack._make
+
+
+def _blocks(packs: Sequence[_Pack], openers: Mapping[str, Opener]) -> Blocks:
     """The lines by member and type: packs as they lie where everything goes, else slices of them."""
-    found: Blocks = {}
-    for place, group in groupby(rows, key=lambda row: (row["member_id"], row["type"])):
-        packs = list(group)
-        found[place] = (
-            _block(packs, openers[place[0]]) if place[1] != "Patient" else _youngest(packs, openers[place[0]])
-        )
-    return found
+    found: dict[tuple[str, str], list[_Pack]] = {}
+    for pack in packs:
+        found.setdefault(pack[:2], []).append(pack)
+    return {place: _block(several, openers[place[0]]) for place, several in found.items()}
 
 
-def _block(packs: Sequence[Mapping[str, Any]], opened: Opener) -> Lines:
+def _block(packs: Sequence[_Pack], opened: Opener) -> Lines:
     first = packs[0]
-    if len(packs) == 1 and first["starts"] is None:
-        packed = opened(first["frame"], context_of(first["id"]))
-        known = {"packed": packed, "length": first["plain_length"], "sha256": first["sha256"]}
-        return Lines(first["type"], (first["member_id"],), None, first["count"], **known)
-    plain = b"".join(_slices(row, opened) for row in packs)
-    return Lines(first["type"], (first["member_id"],), plain, sum(row["count"] for row in packs))
+    if first.type == "Patient":
+        return _youngest(packs, opened)
+    if len(packs) == 1 and first.starts is None:
+        packed = opened(first.frame, context_of(first.id))
+        return Lines(first.type, (first.member_id,), None, first.lines, False, packed, first.length, first.sha256)
+    plain = b"".join([_slices(pack, opened) for pack in packs])
+    return Lines(first.type, (first.member_id,), plain, sum(pack.lines for pack in packs))
 
 
-def _slices(row: Mapping[str, Any], opened: Opener) -> bytes:
-    whole = unpack_gzip(opened(row["frame"], context_of(row["id"])), row["plain_length"])
-    if row["starts"] is None:
+def _slices(pack: _Pack, opened: Opener) -> bytes:
+    whole = unpack_gzip(opened(pack.frame, context_of(pack.id)), pack.length)
+    if pack.starts is None or pack.lengths is None:
         return whole
-    return b"".join(whole[start : start + n] for start, n in sorted(zip(row["starts"], row["lengths"], strict=True)))
+    return b"".join([whole[start : start + n] for start, n in sorted(zip(pack.starts, pack.lengths, strict=True))])
 
 
-def _youngest(packs: Sequence[Mapping[str, Any]], opened: Opener) -> Lines:
+def _youngest(packs: Sequence[_Pack], opened: Opener) -> Lines:
     """One person, one Patient, whatever the number of feeds that told of them."""
-    row = max(packs, key=lambda row: max(row["available_at"]))
-    _, start, length = max(zip(row["available_at"], row["starts"], row["lengths"], strict=True))
-    whole = unpack_gzip(opened(row["frame"], context_of(row["id"])), row["plain_length"])
-    return Lines("Patient", (row["member_id"],), whole[start : start + length], 1)
-
-
-def _place(row: Mapping[str, Any]) -> tuple[str, str, int]:
-    return row["member_id"], row["type"], row["id"]
+    pack = max(packs, key=lambda pack: max(pack.available_at or ()))
+    _, start, length = max(zip(pack.available_at or (), pack.starts or (), pack.lengths or (), strict=True))
+    whole = unpack_gzip(opened(pack.frame, context_of(pack.id)), pack.length)
+    return Lines("Patient", (pack.member_id,), whole[start : start + length], 1)
 
 
 def _missing_patients(blocks: Blocks, patients: Patients, chunk: list[str]) -> Blocks:
@@ -215,12 +233,12 @@ def _missing_patients(blocks: Blocks, patients: Patients, chunk: list[str]) -> B
     return {(m, "Patient"): Lines("Patient", (m,), line + b"\n", 1) for m, line in given.items()}
 
 
-def _transmit(blocks: Blocks, rows: Sequence[Mapping[str, Any]], transmitter: Transmitter) -> None:
+def _transmit(blocks: Blocks, packs: Sequence[_Pack], transmitter: Transmitter) -> None:
     """Add to each member with anything to go the Provenance that we hand it on."""
     sent: dict[str, list[str]] = {m: [f"Patient/{m}"] for m, kind in blocks if kind == "Patient"}
-    for row in rows:
-        if row["type"] not in {"Patient", "Provenance"}:
-            sent.setdefault(row["member_id"], []).extend(f"{row['type']}/{record_id}" for record_id in row["ids"])
+    for pack in packs:
+        if pack.type not in {"Patient", "Provenance"}:
+            sent.setdefault(pack.member_id, []).extend([f"{pack.type}/{record_id}" for record_id in pack.ids or ()])
     for member_id, told in sent.items():
         before = blocks.get((member_id, "Provenance"))
         plain, count = (plain_of(before), before.count) if before else (b"", 0)
