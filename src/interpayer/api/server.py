@@ -7,13 +7,25 @@ from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.openapi.utils import get_openapi
 from fastapi.responses import JSONResponse
 
-from interpayer.api import audit, cases, consents, exchanges, identity, partners, people, problems, records, standing
+from interpayer.api import (
+    audit,
+    cases,
+    consents,
+    exchanges,
+    handoffs,
+    identity,
+    partners,
+    people,
+    problems,
+    records,
+    standing,
+)
 from interpayer.api.door import Gate, open_to_all
 from interpayer.api.intake import Admission
 from interpayer.exchange.tools import Tools
 from interpayer.operations import health
 
-ROUTERS = (exchanges, records, cases, people, identity, standing, partners, consents, audit)
+ROUTERS = (exchanges, records, handoffs, cases, people, identity, standing, partners, consents, audit)
 TITLE, VERSION = "Interpayer", "1"
 _LEAD = """The plan's own door. Every call names a person or system by bearer token; every no is a problem
 (RFC 9457) with a reason code. HTTP status, state, answer and clock of an exchange are four different things."""

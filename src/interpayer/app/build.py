@@ -11,6 +11,7 @@ import yaml
 
 from interpayer.adapters.catalog import Means
 from interpayer.audit.ledger import Ledger
+from interpayer.delivery.handoff import OwnSystems
 from interpayer.exchange.sources.checking import Contract, contract_of
 from interpayer.exchange.sources.workshop import Workshop
 from interpayer.exchange.tools import Tools
@@ -49,6 +50,7 @@ class Application:
     _tools: dict[str, Tools] = field(default_factory=dict)
     _tables: TablesInForce = field(default_factory=TablesInForce)
     _clients: list[PartnerClients] = field(default_factory=list)
+    _own_clients: list[httpx2.Client] = field(default_factory=list)
 
     def tools(self, role: str) -> Tools:
         """The tools of a login role: door, worker or operator."""
@@ -68,6 +70,7 @@ class Application:
                 call=_caller(database, self._client_of, self.settings.base_url),
                 releases_held=releases_held,
                 workshop=self.workshop,
+                own_systems=OwnSystems(self.settings.handoff, self._to_own_systems),
             )
         return self._tools[role]
 
@@ -77,6 +80,12 @@ class Application:
             self._clients.append(PartnerClients(outbound(self.settings), self.signer))
         return self._clients[0].client_for(target)
 
+    def _to_own_systems(self) -> httpx2.Client:
+        """The connections to the plan's own systems; they open at the first hand-off."""
+        if not self._own_clients:
+            self._own_clients.append(outbound(self.settings))
+        return self._own_clients[0]
+
     def checkpoint_key(self) -> SigningKey:
         """The key that signs checkpoints; a file, never in the database."""
         return SigningKey.load_or_create(self.settings.home / "keys" / "checkpoint")
@@ -84,6 +93,8 @@ class Application:
     def close(self) -> None:
         """Close all pools and the connections to sources."""
         self.workshop.close()
+        while self._own_clients:
+            self._own_clients.pop().close()
         for tools in self._tools.values():
             tools.database.close()
         self._tools.clear()

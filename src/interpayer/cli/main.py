@@ -27,6 +27,7 @@ Data go to standard output, words about them to standard error. Exit codes: 0 do
 
 NOUNS: dict[str, str] = {
     "exchange": "Requests for one member's history: ask, list, show, watch.",
+    "handoff": "What partners sent, given on to our own systems, acknowledged.",
     "case": "Decisions that a named person owes.",
     "person": "Which members are one person, and every id that names them.",
     "standing": "Whom we have to ask for whom, and when next.",

@@ -6,7 +6,7 @@ Every workflow may start again from its top at any time: a step whose part is do
 from typing import Any
 
 from interpayer.exchange.durability.flow import after, workflow
-from interpayer.exchange.steps import asking, batching, ingesting, receiving
+from interpayer.exchange.steps import asking, batching, handing, ingesting, receiving
 from interpayer.model.reason import Fault
 
 
@@ -85,7 +85,15 @@ def await_export(batch_id: str) -> str:
 @workflow("deliver_reviewed")
 def deliver_reviewed(exchange_id: str) -> str:
     """A person decided that what came is our member's: deliver it."""
-    return ingesting.deliver_one(exchange_id)
+    delivered = ingesting.deliver_one(exchange_id)
+    handing.announce_one(exchange_id)
+    return delivered
+
+
+@workflow("hand_over")
+def hand_over(exchange_id: str) -> str:
+    """What one exchange brought is given on to the plan's own systems."""
+    return handing.hand_over(exchange_id)
 
 
 def _ask_again(batch_id: str, fault: Fault) -> str:
@@ -102,6 +110,7 @@ def _finish(batch_id: str, files: list[dict[str, Any]]) -> str:
     if is_anybody_left:
         _take_in(batch_id, list(range(len(files))))
     receiving.acknowledge(batch_id)
+    handing.announce(batch_id)
     return "delivered" if is_anybody_left else "nobody left to take in"
 
 

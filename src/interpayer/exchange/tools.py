@@ -7,6 +7,7 @@ from typing import Any
 import orjson
 
 from interpayer.audit.ledger import Ledger
+from interpayer.delivery.handoff import OwnSystems
 from interpayer.exchange.sources.workshop import Workshop
 from interpayer.identity.resolve import Resolver
 from interpayer.model.partner import Endpoint, LegalEntity, Partner
@@ -35,6 +36,7 @@ class Tools:
     call: Callable[[Partner, Endpoint], PartnerClient]
     releases_held: Callable[[Connection], bool]
     workshop: Workshop
+    own_systems: OwnSystems
 
     def seal_request(self, body: object, *, exchange_id: str) -> bytes:
         """A request or answer body, sealed with the key of the exchange zone and bound to its exchange."""

@@ -171,6 +171,7 @@ delivery.checksum_mismatch | A file's checksum is wrong. | Fetch it again. | lat
 delivery.link_expired | The link to a file is over. | Read the manifest again. | later | partner
 delivery.interrupted | The transfer broke off. | It resumes. | later | partner
 delivery.member_withdrawn | Data of a member were withdrawn from this file. | Nothing to do. | no | member
+handoff.unreachable | The plan's own system could not be told. | Attempts go on; see its address. | later | plan
 recall.wrong_member | Data of the wrong person were released. | Contain, scope, tell. | no | operator
 recall.scope | More was released than allowed. | Contain, scope, tell. | no | operator
 recall.consent_invalid | The consent was not valid. | Contain, scope, tell. | no | operator

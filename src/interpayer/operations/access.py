@@ -29,6 +29,9 @@ exchange.read        operator steward analyst admin system
 exchange.events      operator analyst admin system
 exchange.ask         operator system
 exchange.operate     operator system
+handoff.read         operator system
+handoff.take         system
+handoff.acknowledge  operator system
 case.read            operator steward
 case.look            steward
 case.assign          operator steward

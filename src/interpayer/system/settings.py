@@ -34,6 +34,7 @@ MEANINGS: dict[str, str] = {
     "allowed_private_hosts": "Hosts with private addresses that we may call, comma-separated; refused in production.",
     "test_data": "Folder of records used by tests only; what is missing is skipped, and said.",
     "token": "Bearer token by which the local command line acts as a named person.",
+    "handoff": "Where what partners sent is given on to: a folder, or an https address of the plan's own system.",
     "run_as": "The account that PostgreSQL runs as when we are root.",
 }
 
@@ -65,6 +66,7 @@ class Settings:
     test_data: Path
     token: str | None = field(repr=False)
     run_as: str
+    handoff: str
 
 
 def read_settings(environ: Mapping[str, str]) -> Settings:
@@ -127,6 +129,7 @@ def _settings(values: Mapping[str, str], *, default_home: Path) -> Settings:
         test_data=_path(values, "test_data", None) or Path("../shared"),
         token=values.get("token"),
         run_as=values.get("run_as", "nobody"),
+        handoff=values.get("handoff", ""),
     )
     _check(settings)
     return settings
