@@ -13,6 +13,11 @@ def claimed(resource: Resource) -> tuple[str, ...]:
     return tuple(one for one in profiles if isinstance(one, str)) if isinstance(profiles, list) else ()
 
 
+def holds_others(resource: Resource) -> bool:
+    """Whether there can be resources inside it."""
+    return "contained" in resource or resource.get("resourceType") in ("Bundle", "Parameters")
+
+
 def inner_resources(resource: Resource) -> Iterator[tuple[str, dict[str, Any]]]:
     """The resources inside another, with their paths: contained ones, entries of a Bundle, values of Parameters."""
     kind = str(resource.get("resourceType"))

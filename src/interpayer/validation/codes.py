@@ -1,6 +1,6 @@
 """Which codes a value set allows, as far as the packages say: enumerated where they can be, else by their systems."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,6 +30,21 @@ class AllowedCodes:
             return False
         codes = self.systems[system]
         return None if codes is None else code in codes
+
+    def membership(self) -> Callable[[Any], bool | None]:
+        """The test of a code, Coding or CodeableConcept: one of its codings is allowed; None when nobody can say."""
+        pairs = {(system, code) for system, codes in self.systems.items() for code in codes or ()}
+        is_enumerated = self.is_enumerated
+
+        def is_member(value: Any) -> bool | None:
+            codings = value.get("coding") or [value] if type(value) is dict else [{"code": value}]
+            for coding in codings:
+                if (coding.get("system"), coding.get("code")) in pairs:
+                    return True
+            answers = [self.allows(coding.get("system"), coding.get("code")) for coding in codings]
+            return True if True in answers else False if is_enumerated or None not in answers else None
+
+        return is_member
 
 
 class ValueSets:

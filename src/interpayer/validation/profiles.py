@@ -1,6 +1,6 @@
 """The profiles of a folder of FHIR packages: what they ask of each element, and whether a resource meets them."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -8,8 +8,8 @@ from typing import Any
 import orjson
 
 from interpayer.validation.checker import Checker, Keywords
-from interpayer.validation.claims import claimed, entries_of, inner_resources
-from interpayer.validation.codes import AllowedCodes, ValueSets
+from interpayer.validation.claims import claimed, holds_others, inner_resources
+from interpayer.validation.codes import ValueSets
 from interpayer.validation.elements import Definitions
 from interpayer.validation.extensions import extension_keyword
 from interpayer.validation.fhirpath.emit import Membership
@@ -40,12 +40,15 @@ class _Gathered:
     issues: dict[Issue, None] = field(default_factory=dict)
     not_evaluated: dict[str, None] = field(default_factory=dict)
     checked_against: dict[str, None] = field(default_factory=dict)
+    # Whether something was not evaluated that could be on another resource.
+    is_particular: bool = False
 
     def add(self, checker: Checker, issues: Sequence[Issue], notes: Sequence[str]) -> None:
         """What one checker said."""
         self.issues |= dict.fromkeys(issues)
         self.not_evaluated |= dict.fromkeys([*checker.not_evaluated, *notes])
         self.checked_against[checker.name] = None
+        self.is_particular |= bool(notes)
 
 
 class Profiles:
@@ -62,6 +65,7 @@ class Profiles:
         self._keywords: dict[str, Keywords] = {}
         self._extensions: dict[tuple[str, str], Checker | None] = {}
         self._plans: dict[tuple[str, tuple[str, ...], bool], _Plan] = {}
+        self._sound: dict[tuple[str, tuple[str, ...], bool], Verdict] = {}
 
     def check(self, resource: Resource, profile_urls: Sequence[str] | None = None) -> Verdict:
         """Whether a resource meets the profiles named, else those it claims, else its type; with every reason.
@@ -76,17 +80,24 @@ class Profiles:
 
     def _check(self, resource: Resource, profile_urls: Sequence[str] | None) -> Verdict:
         asked = tuple(profile_urls) if profile_urls is not None else claimed(resource)
+        key = (str(resource.get("resourceType")), asked, profile_urls is None)
+        known = self._sound.get(key)
+        if known is not None and self._is_sound(resource, key):
+            return known
         said = _Gathered()
         self._check_one(resource, asked, said, is_claim=profile_urls is None)
         for path, inner in inner_resources(resource):
             self._check_one(inner, claimed(inner), said, outer=resource, path=path)
-        return Verdict(
-            profile=" ".join(asked) or _TYPES + str(resource.get("resourceType")),
-            is_valid=not any(issue.severity == "error" for issue in said.issues),
-            issues=tuple(said.issues),
-            not_evaluated=tuple(said.not_evaluated),
-            checked_against=tuple(said.checked_against),
-        )
+        verdict = _verdict(resource, asked, said)
+        if not verdict.issues and not said.is_particular and not holds_others(resource):
+            self._sound[key] = verdict
+        return verdict
+
+    def _is_sound(self, resource: Resource, key: tuple[str, tuple[str, ...], bool]) -> bool:
+        """Whether nothing needs to be said about this resource that is not said about every sound one of its kind."""
+        if holds_others(resource):
+            return False
+        return not any(any(versions[0].check(resource)) for versions in self._plans[key].claims)
 
     def element_table(self, profile_url: str) -> ElementTable:
         """What a profile (canonical) or a type of R4 (`Patient`) asks of each element; LookupError when unknown."""
@@ -191,7 +202,7 @@ class Profiles:
 
     def _membership(self, canonical: str, package: Package) -> Membership | None:
         allowed = self.value_sets.codes(canonical, package)
-        return None if allowed is None else lambda value: _is_member(allowed, value)
+        return None if allowed is None else allowed.membership()
 
     def _type(self, name: str) -> Mapping[str, Any] | None:
         entry = self.definitions.core.entries.get(_TYPES + name)
@@ -214,6 +225,16 @@ def _check_versions(
     said.add(first, issues, notes)
 
 
+def _verdict(resource: Resource, asked: tuple[str, ...], said: _Gathered) -> Verdict:
+    return Verdict(
+        profile=" ".join(asked) or _TYPES + str(resource.get("resourceType")),
+        is_valid=not any(issue.severity == "error" for issue in said.issues),
+        issues=tuple(said.issues),
+        not_evaluated=tuple(said.not_evaluated),
+        checked_against=tuple(said.checked_against),
+    )
+
+
 def _plain(resource: Resource) -> Resource:
     """The resource as it would be read again; itself when it cannot be written."""
     try:
@@ -221,18 +242,3 @@ def _plain(resource: Resource) -> Resource:
     except (TypeError, ValueError):
         return resource
     return plain
-
-
-def _is_member(allowed: AllowedCodes, value: Any) -> bool | None:
-    """Whether one of the value's codings is allowed; None when that cannot be said."""
-    answers = [allowed.allows(*coding) for coding in _codings(value)]
-    return True if True in answers else None if None in answers else False
-
-
-def _codings(value: Any) -> Iterator[tuple[str | None, str | None]]:
-    """The codings of a code, a Coding or a CodeableConcept."""
-    if isinstance(value, str):
-        yield None, value
-    elif isinstance(value, dict):
-        for coding in entries_of(value.get("coding")) or [value]:
-            yield coding.get("system"), coding.get("code")

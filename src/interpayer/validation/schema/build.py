@@ -5,6 +5,7 @@ from typing import Any
 
 from interpayer.validation.codes import ValueSets
 from interpayer.validation.elements import Definitions
+from interpayer.validation.invariants import KEYWORD
 from interpayer.validation.packages import Found
 from interpayer.validation.schema.narrowing import found_schema
 from interpayer.validation.schema.primitives import Schema, because
@@ -40,13 +41,24 @@ def build_advice(definitions: Definitions, value_sets: ValueSets, found: Found) 
 
 
 def without_contained(schema: dict[str, Any]) -> dict[str, Any]:
-    """The same for a resource that contains none: there, no reference can point to one (ref-1)."""
-    reference = schema.get("$defs", {}).get("Reference")
-    if reference is None:
-        return schema
-    text = "refers to a contained resource that is not there"
-    outward = because({"properties": {"reference": {"pattern": "^[^#]"}}}, "ref-1", text, code="invariant")
-    return {**schema, "$defs": {**schema["$defs"], "Reference": {"allOf": [reference, outward]}}}
+    """The same for a resource that contains none: no reference can point to one (ref-1), none is left over (dom-3)."""
+    defs = {name: _without_invariant(one, "dom-3") for name, one in schema.get("$defs", {}).items()}
+    if "Reference" in defs:
+        text = "refers to a contained resource that is not there"
+        outward = because({"properties": {"reference": {"pattern": "^[^#]"}}}, "ref-1", text, code="invariant")
+        defs["Reference"] = {"allOf": [defs["Reference"], outward]}
+    return {**schema, "$defs": defs} if defs else schema
+
+
+def _without_invariant(schema: Schema, key: str) -> Schema:
+    """A definition without one of its invariants, which are its own or those of one of its parts."""
+    changed = dict(schema)
+    if KEYWORD in changed:
+        left = [written for written in changed.pop(KEYWORD) if written[0] != key]
+        changed |= {KEYWORD: left} if left else {}
+    if "allOf" in changed:
+        changed["allOf"] = [_without_invariant(part, key) for part in changed["allOf"]]
+    return changed
 
 
 def _document(sheet: Sheet, parts: list[Schema]) -> Built:

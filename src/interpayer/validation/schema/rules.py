@@ -23,7 +23,9 @@ def rules(sheet: Sheet, element: Element, kind: TypeOf, *known: Element | None) 
     fresh = [one for one in _constraints(element) if one["key"] not in before]
     for left_out in without_expression(fresh):
         sheet.leave_out(f"{element.id}: {left_out}")
-    return written_schema(fresh, context(element, kind))
+    # Two keys can say the same (txt-1, txt-2); it is asked once.
+    once = {str(one.get("expression")): one for one in reversed(fresh)}
+    return written_schema(list(once.values())[::-1], context(element, kind))
 
 
 def context(element: Element, kind: TypeOf) -> str:
