@@ -11,6 +11,7 @@ import pytest
 
 from interpayer.adapters.base import Asked, Found
 from interpayer.model.reason import Fault
+from interpayer.operations.sourcing.checking import check_source
 from interpayer.system.clock import now
 from tests.support.fhir_server import FhirServerForTests
 from tests.support.sources import a_declaration, calling
@@ -174,3 +175,36 @@ def test_a_bulk_file_with_too_few_lines_is_told(clinic: FhirServerForTests) -> N
 def test_the_whole_server_type_by_type(clinic: FhirServerForTests) -> None:
     found = read_all(clinic, more="types: [Patient, Condition]\n")
     assert kinds(found) == {"Patient": 2, "Condition": 2}
+
+
+def test_a_mature_server_scores_more_than_one_that_breaks_its_promises(clinic: FhirServerForTests) -> None:
+    declaration = a_declaration(clinic.ca.parent, clinic.declaration(more="types: [Condition, Immunization]\n"))
+    with calling(clinic.ca.parent) as workshop:
+        good = check_source(workshop, declaration)
+    assert good.can_be_used
+    assert good.maturity is not None
+    assert good.maturity.broken_promises == ()
+    clinic.manners.ignores_search = True
+    clinic.manners.leaves_out = ("Immunization",)
+    other = a_declaration(clinic.ca.parent, clinic.declaration("production", more="types: [Condition, Immunization]\n"))
+    with calling(clinic.ca.parent) as workshop:
+        bad = check_source(workshop, other, against=declaration)
+    assert bad.maturity is not None
+    assert bad.maturity.broken_promises == ("finds nobody for an unknown identifier",)
+    assert bad.maturity.score < good.maturity.score
+    assert bad.differences == []
+
+
+def test_a_server_that_does_not_answer_cannot_be_used(clinic: FhirServerForTests) -> None:
+    clinic.manners.status = 503
+    with calling(clinic.ca.parent) as workshop:
+        report = check_source(workshop, a_declaration(clinic.ca.parent, clinic.declaration()))
+    assert [look.what for look in report.looks if look.state == "bad"] == ["answers"]
+
+
+def test_test_and_production_are_compared(clinic: FhirServerForTests, tmp_path: Path) -> None:
+    with FhirServerForTests(tmp_path / "other", RESOURCES) as production, calling(tmp_path) as workshop:
+        production.manners.leaves_out = ("Immunization",)
+        first = a_declaration(tmp_path, clinic.declaration("test"))
+        second = a_declaration(tmp_path, production.declaration("production"))
+        assert check_source(workshop, first, against=second).differences == ["Immunization is not there"]

@@ -7,15 +7,17 @@ from typing import Annotated
 
 import typer
 
+from interpayer.adapters import store
 from interpayer.adapters.catalog import InFiles
-from interpayer.adapters.declaration import read_declaration
+from interpayer.adapters.declaration import Declaration, read_declaration
 from interpayer.app.build import workshop_of
 from interpayer.cli import output
 from interpayer.cli.output import AsJson
 from interpayer.cli.session import session_of
 from interpayer.cli.standalone import acting_alone
 from interpayer.exchange.sources.workshop import Workshop
-from interpayer.operations.sourcing import loading
+from interpayer.operations.sourcing import checking, loading
+from interpayer.operations.sourcing.quality import measure
 from interpayer.operations.sourcing.reading import Reading, read_into
 from interpayer.system.clock import now
 
@@ -23,11 +25,14 @@ HELP = """The systems that hold this plan's data, each declared in one file (doc
 
     interpayer source check SOURCE.yaml              (can it be used, and what does it promise?)
     interpayer source read SOURCE.yaml --out DIR     (what comes of it; needs no server, changes nothing)
+    interpayer source report SOURCE.yaml             (how good are its data?)
     interpayer source load SOURCE.yaml               (take it in)
+    interpayer source add SOURCE.yaml                (ask it while an answer is made: FHIR servers, SQL)
 """
 app = typer.Typer(help=HELP, no_args_is_help=True)
 
 SHOWN = 10
+_SAID = {True: "+", False: "-", None: "?"}
 Declared = Annotated[Path, typer.Argument(metavar="SOURCE.yaml", help="The declaration of the source.")]
 Packages = Annotated[Path | None, typer.Option(help="Folder of FHIR packages to check against; default: the setting.")]
 
@@ -43,11 +48,7 @@ def read(
 ) -> None:
     """Read, map and check everything that the source has, into files. Exit 3: some records are kept apart."""
     with _workshop(context, packages) as workshop, output.progress("records") as shown:
-        declaration = read_declaration(source)
-        opened = workshop.source(declaration)
-        passed_over = tuple(opened.passed_over()) if isinstance(opened, InFiles) else ()
-        reading = Reading(workshop.refinery(declaration), opened.read(), now(), passed_over)
-        account = read_into(out, reading, progress=shown.at)
+        account = read_into(out, _reading(workshop, read_declaration(source)), progress=shown.at)
     content = account.as_json()
     if as_json:
         output.tell_json("source-read/1", {"account": content})
@@ -88,12 +89,105 @@ def load(
 
 
 @app.command()
-def check(context: typer.Context, source: Declared) -> None:
-    """Whether the declaration can be used: nothing is read yet."""
-    with _workshop(context, None) as workshop:
+def check(
+    context: typer.Context,
+    source: Declared,
+    *,
+    against: Annotated[
+        Path | None, typer.Option(help="Another declared FHIR server that should promise the same.")
+    ] = None,
+    sample: Annotated[int, typer.Option(help="So many records are read to try.", min=1)] = checking.SAMPLE,
+    packages: Packages = None,
+    as_json: AsJson = False,
+) -> None:
+    """Whether a new source can be used; for a FHIR server, what it promises against what happens, with a score.
+
+    Reads a little and changes nothing; needs no running server. Exit 3: it cannot be used as it is.
+    """
+    with _workshop(context, packages) as workshop:
+        other = read_declaration(against) if against else None
+        report = checking.check_source(workshop, read_declaration(source), against=other, sample=sample)
+    maturity = report.maturity
+    findings = maturity.findings if maturity else ()
+    if as_json:
+        told = {"can_be_used": report.can_be_used, "looks": report.looks, "differences": report.differences}
+        scored = {"score": maturity.score, "findings": findings} if maturity else None
+        output.tell_json("source-check/1", {**told, "maturity": scored})
+    else:
+        output.tell_fields({look.what: f"{look.state}: {look.words}" for look in report.looks})
+        for finding in findings:
+            output.say(f"{_SAID[finding.happened]} {finding.name}{f' ({finding.detail})' if finding.detail else ''}")
+        output.tell_fields({"maturity": f"{maturity.score} of 100"} if maturity else {})
+    raise typer.Exit(output.DONE if report.can_be_used else output.PARTIAL)
+
+
+@app.command("report")
+def report_(context: typer.Context, source: Declared, *, packages: Packages = None, as_json: AsJson = False) -> None:
+    """How good the data are: complete, valid, unique, known codes, fresh, and the worst records. Changes nothing."""
+    with _workshop(context, packages) as workshop, output.progress("records") as shown:
+        quality = measure(_reading(workshop, read_declaration(source)), progress=shown.at).as_json()
+    if as_json:
+        output.tell_json("source-report/1", quality)
+        return
+    worst, completeness = quality.pop("worst"), quality.pop("completeness")
+    output.tell_fields({name.replace("_", " "): value for name, value in quality.items()})
+    rows = [
+        {"type": kind, "element": name, "filled": f"{share:.0%}"}
+        for kind, elements in completeness.items()
+        for name, share in elements.items()
+        if share < 1
+    ]
+    output.tell_rows("source-report/1", "completeness", rows, columns=("type", "element", "filled"))
+    output.tell_rows("source-report/1", "worst", worst, columns=("file", "position", "entity", "flaws", "rules"))
+
+
+@app.command()
+def add(context: typer.Context, source: Declared) -> None:
+    """Declare a source that is asked while an answer is made (FHIR server, SQL); files come by `load`."""
+    with acting_alone(session_of(context), "load.fhir") as (tools, _actor):
         declaration = read_declaration(source)
-        workshop.source(declaration)
-    output.tell_fields({"source": declaration.name, "kind": declaration.kind})
+        tools.workshop.refinery(declaration)
+        with tools.database.transaction() as conn:
+            output.tell_fields({"source": declaration.name, "is": store.save_declaration(conn, declaration)})
+
+
+@app.command()
+def retire(context: typer.Context, name: Annotated[str, typer.Argument(help="The name of the source.")]) -> None:
+    """Ask this source no longer; what came from it stays."""
+    with acting_alone(session_of(context), "load.fhir") as (tools, _actor):
+        with tools.database.transaction() as conn:
+            is_known = store.retire(conn, name)
+        if not is_known:
+            output.fail("there is no source of this name", code=output.NOT_FOUND)
+
+
+@app.command("list")
+def list_(context: typer.Context, *, form: output.AsFormat = "table", as_json: AsJson = False) -> None:
+    """The declared sources: what was read last, how fresh it is, how much was kept apart."""
+    with session_of(context).acting("load.fhir") as act:
+        standings = store.standings(act.conn)
+    rows = [
+        {
+            "source": one.declaration.name,
+            "kind": one.declaration.kind,
+            "live": one.declaration.is_live,
+            "essential": one.declaration.essential,
+            "read_at": one.read_at,
+            "data_as_of": one.data_as_of,
+            "freshness": one.freshness(now()),
+            "read": one.account.get("read", 0),
+            "kept_apart": one.account.get("quarantined", 0),
+        }
+        for one in standings
+    ]
+    columns = tuple(rows[0]) if rows else ("source", "kind")
+    output.tell_rows("sources/1", "sources", rows, columns=columns, form=output.chosen(form, as_json=as_json))
+
+
+def _reading(workshop: Workshop, declaration: Declaration) -> Reading:
+    opened = workshop.source(declaration)
+    passed_over = tuple(opened.passed_over()) if isinstance(opened, InFiles) else ()
+    return Reading(workshop.refinery(declaration), opened.read(), now(), passed_over)
 
 
 @contextmanager

@@ -18,6 +18,7 @@ from interpayer.adapters.declaration import Declaration
 from interpayer.adapters.fhir_server.bulk import Export, export
 from interpayer.adapters.fhir_server.calling import INVALID, REFUSED, Caller, Pace, invalid
 from interpayer.adapters.fhir_server.capability import Capability, read_capability
+from interpayer.adapters.fhir_server.maturity import Maturity, Probe
 from interpayer.adapters.fhir_server.paging import found_in, pages, search_path
 from interpayer.adapters.fhir_server.tokens import Login, Sign, Tokens
 from interpayer.model.reason import Fault, FaultKind
@@ -65,6 +66,12 @@ class FhirServer:
                 invalid("the server speaks another release than FHIR R4")
             self._promises = _Promises(found, now())
         return self._promises.capability
+
+    def maturity(self, until: datetime) -> Maturity:
+        """What the server promises against what happens. Raises Fault when it says nothing of itself."""
+        capability = self.capability(until)
+        types = self.declaration.types or tuple(capability.types)
+        return Maturity(tuple(Probe(self._caller, capability, types, until).findings()))
 
     def read_member(self, asked: Asked) -> Iterator[Found]:
         """What the server has of one member, type by type. Raises Fault when it says nothing at all of the member."""
