@@ -31,4 +31,4 @@ create table sources.stamp (
 );
 
 alter table operations.load drop constraint load_kind_check;
-alter table operations.load add constraint load_kind_check check (kind in ('enrollments', 'fhir', 'source'));
+alter table operations.load add constraint load_kind_check check (kind in ('enrollments', 'fhir', 'identity', 'source'));
