@@ -11,6 +11,8 @@ _PARTS = re.compile(
 
 def compare_moments(left: str, right: str) -> int | None:
     """-1, 0 or 1; None when one is less precise and the rest would decide, or one is no moment."""
+    if _is_alike(left, right):
+        return (left > right) - (left < right)
     a, b = _split(left), _split(right)
     if a is None or b is None:
         return None
@@ -20,6 +22,12 @@ def compare_moments(left: str, right: str) -> int | None:
         if x != y:
             return _order(x, y)
     return 0 if len(a[0]) == len(b[0]) else None
+
+
+def _is_alike(left: str, right: str) -> bool:
+    """As precise, in the same zone, no leap second: the digits are in the order of the times."""
+    is_same = len(left) == len(right) and left[19:] == right[19:] and left[:1].isdigit() and right[:1].isdigit()
+    return is_same and "60" not in (left[17:19], right[17:19])
 
 
 def _order(x: float, y: float) -> int:
