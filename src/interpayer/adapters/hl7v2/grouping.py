@@ -8,6 +8,7 @@ from typing import Any
 
 import yaml
 
+from interpayer.adapters.hl7v2.embedded import as_lines
 from interpayer.adapters.hl7v2.parsing import Damaged, Segment
 
 
@@ -26,6 +27,7 @@ class Structure:
 
     groups: tuple[Group, ...]
     splits: str
+    holds_document: bool
     events: Mapping[str, str]
 
 
@@ -50,7 +52,7 @@ def _structure(rule: Mapping[str, Any]) -> Structure:
     groups = tuple(
         Group(name, tuple(group["opens"]), frozenset(group["holds"])) for name, group in rule.get("groups", {}).items()
     )
-    return Structure(groups, rule.get("splits", ""), rule.get("events", {}))
+    return Structure(groups, rule.get("splits", ""), rule.get("document", False), rule.get("events", {}))
 
 
 def split_people(segments: Sequence[tuple[str, Segment]], by: str) -> list[Sequence[tuple[str, Segment]]]:
@@ -73,7 +75,8 @@ def group_segments(
     group: Group | None = None
     inside: dict[str, Any] = content
     last: dict[str, Any] | None = None
-    for name, segment in segments:
+    for name, read in segments:
+        segment = as_lines(name, read)
         if name == "NTE" and last is not None:
             last.setdefault("NTE", []).append(segment)
             continue

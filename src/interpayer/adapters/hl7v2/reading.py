@@ -10,6 +10,7 @@ from typing import Any, BinaryIO
 
 from interpayer.adapters.base import Found
 from interpayer.adapters.hl7v2.characters import UnreadableCharacters, read_text
+from interpayer.adapters.hl7v2.embedded import document_of
 from interpayer.adapters.hl7v2.framing import Piece, split_stream
 from interpayer.adapters.hl7v2.grouping import declared_tables, group_segments, split_people
 from interpayer.adapters.hl7v2.parsing import Damaged, Segment, SegmentReader, read_header
@@ -80,6 +81,8 @@ def _read_people(header: _Header, text: str, found: Found, reader: SegmentReader
         grouped = group_segments(part, structure, tables.once)
         if "PID" not in grouped:
             raise Damaged("PID: is missing, so nobody is named")
+        if structure.holds_document:
+            grouped["document"] = document_of(grouped.get("OBX", ()))
         key = found.key if number == 1 or not found.key else f"{found.key}#{number}"
         people.append(replace(found, content=header.content | grouped, key=key))
     return people

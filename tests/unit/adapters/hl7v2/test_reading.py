@@ -1,3 +1,4 @@
+import base64
 from io import BytesIO
 
 import pytest
@@ -102,3 +103,47 @@ def test_assumed_characters_are_remarked() -> None:
     (found,) = read_hl7v2(BytesIO(raw), "feed")
     assert found.problem is None
     assert "ISO 8859-1" in found.detail
+
+
+def test_a_document_is_put_together_from_its_lines() -> None:
+    lines = ("TXA|1|PN|TX", "OBX|1|TX|n^Note||first~second", "OBX|2|FT|n^Note||third")
+    (found,) = _read(PID, *lines, head="MDM^T02")
+    assert found.content is not None
+    document = found.content["document"]
+    assert document["media_type"] == "text/plain; charset=utf-8"
+    assert base64.b64decode(document["base64"]).decode() == "first\nsecond\nthird"
+
+
+@pytest.mark.parametrize(
+    ("data", "media_type", "raw"),
+    [
+        ("^application^pdf^Base64^JVBERi0=", "application/pdf", b"%PDF-"),
+        ("^TEXT^x-hl7-cda-level-one^Base64^PGEvPg==", "text/xml", b"<a/>"),
+        ("^IM^JPEG^Hex^FFD8", "image/jpeg", b"\xff\xd8"),
+        ("^^^A^plain words", "application/octet-stream", b"plain words"),
+    ],
+)
+def test_an_encapsulated_document_is_given_as_it_is(data: str, media_type: str, raw: bytes) -> None:
+    (found,) = _read(PID, "TXA|1|PN", f"OBX|1|ED|n^Note||{data}", head="MDM^T02")
+    assert found.content is not None
+    assert found.content["document"]["media_type"] == media_type
+    assert base64.b64decode(found.content["document"]["base64"]) == raw
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [("^application^pdf^Base64^", "no content"), ("^application^pdf^Base64^!!!", "not what their encoding says")],
+)
+def test_a_document_without_usable_content_is_damage(data: str, words: str) -> None:
+    (found,) = _read(PID, "TXA|1|PN", f"OBX|1|ED|n^Note||{data}", head="MDM^T02")
+    assert found.problem == "record.invalid"
+    assert words in found.detail
+
+
+def test_repetitions_of_a_text_are_its_lines_and_of_a_number_its_values() -> None:
+    (found,) = _read(PID, "OBR|1", "OBX|1|TX|a||x~y", "OBX|2|NM|b||1~2", "NTE|1||p~q", head="ORU^R01")
+    assert found.content is not None
+    text, number = found.content["results"][0]["OBX"]
+    assert text["5"] == [{"1": "x\ny"}]
+    assert number["5"] == [{"1": "1"}, {"1": "2"}]
+    assert number["NTE"][0]["3"] == [{"1": "p\nq"}]
