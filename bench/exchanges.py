@@ -1,7 +1,9 @@
 """Exchanges per second end to end between two payers on this machine, against keeping the same requests only.
 
     python -m bench.exchanges --members 100 400
+    python -m bench.exchanges --members 1000 10000 100000 --asked 300
 
+With --asked the new plan asks for so many people only, whatever both plans hold: how an exchange grows with the plan.
 Both payers, their databases and this script share the machine. The ratio says what everything after acceptance costs:
 identity, consent, policy, route, match, export, download, ingest and both ledgers.
 """
@@ -13,6 +15,7 @@ import tempfile
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -28,9 +31,10 @@ def main() -> None:
     """Measure for each size and print the table, or JSON lines."""
     options = argparse.ArgumentParser(prog="python -m bench.exchanges", description=(__doc__ or "").splitlines()[0])
     options.add_argument("--members", type=int, nargs="+", default=[100, 400])
+    options.add_argument("--asked", type=int, help="rows of the new plan's feed that are loaded; default: all")
     options.add_argument("--json", action="store_true")
     chosen = options.parse_args()
-    rows = [measure(members) for members in chosen.members]
+    rows = [measure(members, chosen.asked) for members in chosen.members]
     if chosen.json:
         sys.stdout.write("".join(json.dumps(row) + "\n" for row in rows))
         return
@@ -42,24 +46,24 @@ def main() -> None:
         )
 
 
-def measure(people: int) -> dict[str, Any]:
+def measure(people: int, asked: int | None = None) -> dict[str, Any]:
     """One size: keep all requests with the worker stopped, then start it and wait for the last outcome."""
     with tempfile.TemporaryDirectory(prefix="interpayer-bench-") as name:
         folder = Path(name)
         folder.chmod(0o755)
         stage = build_stage(folder / "stage", seed=5, count=people, say=lambda _text: None)
         try:
-            return _measured(stage, people)
+            return _measured(stage, people, asked or people)
         finally:
             stage.close()
 
 
-def _measured(stage: Stage, people: int) -> dict[str, Any]:
+def _measured(stage: Stage, people: int, asked: int) -> dict[str, Any]:
     stage.old.command("load", "enrollments", str(stage.feed_of(OLD) / "enrollments.csv"))
     stage.old.command("load", "fhir", str(stage.feed_of(OLD) / "fhir"))
-    kept_per_s = _kept_per_s(stage.new, people)
+    kept_per_s = _kept_per_s(stage.new, min(people, asked))
     stage.new.kill("worker-1")
-    stage.new.command("load", "enrollments", str(stage.feed_of(NEW) / "enrollments.csv"))
+    stage.new.command("load", "enrollments", str(_shortened(stage.feed_of(NEW) / "enrollments.csv", asked)))
     began = time.monotonic()
     stage.new.start("worker")
     outcomes = _outcomes(stage.new)
@@ -72,6 +76,14 @@ def _measured(stage: Stage, people: int) -> dict[str, Any]:
         "ratio": round(done_per_s / kept_per_s, 3),
         "outcomes": dict(outcomes),
     }
+
+
+def _shortened(feed: Path, rows: int) -> Path:
+    """The feed with its header and so many rows."""
+    short = feed.with_name("asked.csv")
+    with feed.open("rb") as whole, short.open("wb") as file:
+        file.writelines(islice(whole, rows + 1))
+    return short
 
 
 def _kept_per_s(one: Installation, count: int) -> float:
