@@ -12,7 +12,8 @@ from interpayer.normalization.mapping.running import INVALID, MapIssue, once
 from interpayer.normalization.mapping.times import zone_of
 
 Run: TypeAlias = Callable[[Dictionary[str, Any], Dictionary[str, Any], ZoneInfo, list[MapIssue]], list[dict[str, Any]]]
-_SHAPE = (AttributeError, TypeError, ValueError, KeyError, IndexError, OverflowError, RecursionError)
+# What reading a record of another shape raises inside a generated function.
+SHAPE_FAULTS = (AttributeError, TypeError, ValueError, KeyError, IndexError, OverflowError, RecursionError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,7 @@ class Compiled:
         given = given_of(context)
         try:
             return Mapped(once(self.run(content, given, zone_of(context.time_zone), issues)), issues)
-        except _SHAPE:
+        except SHAPE_FAULTS:
             issues.append(MapIssue(INVALID, "", 0, "the record is not of the shape that the mapping reads"))
             return Mapped([], issues)
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping as Dictionary
 from dataclasses import dataclass
 from typing import Any
 
-from interpayer.normalization.mapping.compiler import Compiled, Context, given_of, made
+from interpayer.normalization.mapping.compiler import SHAPE_FAULTS, Compiled, Context, given_of, made
 from interpayer.normalization.mapping.emission import Name, Written
 from interpayer.normalization.mapping.generate import generate
 from interpayer.normalization.mapping.language import (
@@ -69,20 +69,37 @@ def fields_of(mapping: Mapping) -> tuple[FieldRule, ...]:
 
 def explain(compiled: Compiled, content: Dictionary[str, Any], context: Context, *, field: str = "") -> list[Origin]:
     """The origin of every field of every resource of this record; of one field (and what is below it) if named."""
-    text, names, rules, _ = generate(compiled.mapping, is_traced=True)
-    run = made(text, names, compiled.mapping.file)
+    resources, rules = _traced(compiled, content, context)
     origins = []
-    seen = set()
-    for traced in run(content, given_of(context), zone_of(context.time_zone), []):
+    for traced in resources:
         plain = bare(traced)
         resource = f"{plain.get('resourceType', '')}/{plain.get('id', '')}"
-        if resource in seen:
-            continue
-        seen.add(resource)
         for path, value, trace in _walk(traced, "", None):
             if _is_wanted(path, field):
                 origins.append(_origin(resource, path, value, trace, rules, compiled.version))
     return origins
+
+
+def replay(compiled: Compiled, content: Dictionary[str, Any], context: Context) -> list[dict[str, Any]]:
+    """The resources by the traced form, without their traces: the same bytes as `Compiled.apply` writes."""
+    return [bare(one) for one in _traced(compiled, content, context)[0]]
+
+
+def _traced(
+    compiled: Compiled, content: Dictionary[str, Any], context: Context
+) -> tuple[list[dict[str, Any]], list[Written]]:
+    """The resources with every value bound to its rule, each resource once; nothing for a record of another shape."""
+    text, names, rules, _ = generate(compiled.mapping, is_traced=True)
+    run = made(text, names, compiled.mapping.file)
+    try:
+        resources = run(content, given_of(context), zone_of(context.time_zone), [])
+    except SHAPE_FAULTS:
+        return [], rules
+    seen: dict[tuple[Any, Any], dict[str, Any]] = {}
+    for at, traced in enumerate(resources):
+        local_id = bare(traced.get("id"))
+        seen.setdefault((traced.get("resourceType"), at if local_id is None else local_id), traced)
+    return list(seen.values()), rules
 
 
 def _is_wanted(path: str, field: str) -> bool:

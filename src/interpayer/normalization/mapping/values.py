@@ -123,7 +123,7 @@ class Valuing:
 
     def _looked_up(self, value: Value, rule: Rule, place: Place) -> Value:
         name, _, column = rule.table.partition(".")
-        table = self.reading.mapping.tables[rule.table]
+        table = self.reading.mapping.tables[name]
         if column not in {"", "code"} or (column and not table.system):
             self.code.wrong(rule.line, place.path, f"`{rule.table}`: only a table with `system` has the column `code`")
         is_coding = bool(table.system) and not column
