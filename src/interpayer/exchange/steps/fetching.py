@@ -31,9 +31,9 @@ from interpayer.exchange.completeness import (
 )
 from interpayer.exchange.durability.flow import step
 from interpayer.exchange.retry import QUICK
-from interpayer.exchange.sources.people import asked_ids
+from interpayer.exchange.source_people import asked_ids
+from interpayer.exchange.source_taking import Batch, take_in
 from interpayer.exchange.sources.refining import Refined
-from interpayer.exchange.sources.taking import Batch, take_in
 from interpayer.exchange.tools import Tools
 from interpayer.model.event import JSON, Event
 from interpayer.model.reason import Fault, Refusal

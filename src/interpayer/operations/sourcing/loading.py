@@ -16,10 +16,10 @@ from interpayer.adapters import store as sources_store
 from interpayer.adapters.base import Found, Source
 from interpayer.adapters.catalog import InFiles
 from interpayer.adapters.declaration import Declaration
+from interpayer.exchange.source_people import People
+from interpayer.exchange.source_taking import Batch, Taken, take_in
 from interpayer.exchange.sources.account import Account
-from interpayer.exchange.sources.people import People
 from interpayer.exchange.sources.refining import Refined, Refinery
-from interpayer.exchange.sources.taking import Batch, Taken, take_in
 from interpayer.exchange.tools import Tools
 from interpayer.exchange.transitions import Actor
 from interpayer.model.event import Event
