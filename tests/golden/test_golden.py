@@ -1,6 +1,6 @@
 """Known faults and what became of them: one folder per case, named for the fault.
 
-A case holds `in.<reader>.json` and `out.json`. `make golden` writes `out.json` anew, and a person reads the difference.
+A case holds `in.<reader>.json` (or `in.sources.yaml` and the files that it declares) and `out.json`. `make golden` writes `out.json` anew, and a person reads the difference.
 """
 
 import os
@@ -16,6 +16,7 @@ from interpayer.exchange.member_bundle import read_single, shortcomings
 from interpayer.identity.reading import read_patient
 from interpayer.identity.standardize import as_document, standardize
 from interpayer.model.reason import Refusal
+from tests.support import source_outcomes
 
 CASES = sorted(
     path for path in Path(__file__).parent.iterdir() if (path / "out.json").exists() or any(path.glob("in.*"))
@@ -39,9 +40,12 @@ READERS: dict[str, Callable[[Any], dict[str, Any]]] = {"member-match": _member_m
 
 
 def _outcome(source: Path) -> bytes:
-    reader = READERS[source.name.split(".")[1]]
+    kind = source.name.split(".")[1]
     try:
-        outcome = reader(orjson.loads(source.read_bytes()))
+        if kind == "sources":
+            outcome = source_outcomes.outcome_of(source)
+        else:
+            outcome = READERS[kind](orjson.loads(source.read_bytes()))
     except Refusal as refusal:
         outcome = {"refusal": refusal.reason, "detail": refusal.detail}
     return orjson.dumps(outcome, option=READABLE)
