@@ -1,6 +1,7 @@
 """Known faults and what became of them: one folder per case, named for the fault.
 
-A case holds `in.<reader>.json` (or `in.sources.yaml` and the files that it declares) and `out.json`. `make golden` writes `out.json` anew, and a person reads the difference.
+A case holds `in.<reader>.json`, or `in.sources.yaml` and the files that it declares, and `out.json`. `make golden`
+writes `out.json` anew, and a person reads the difference.
 """
 
 import os
