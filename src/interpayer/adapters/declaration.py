@@ -102,8 +102,12 @@ class Declaration:
         return declared or _ROLE_OF_ENTITY.get(entity) or _ROLE_OF_KIND[self.kind]
 
 
+# A column may be called NO, ON or Y: only true and false are truth values.
+_READ_AS_TEXT = frozenset({"tag:yaml.org,2002:timestamp", "tag:yaml.org,2002:bool"})
+
+
 class _Strict(yaml.SafeLoader):
-    """YAML in which a key that stands twice is an error and a date stays text."""
+    """YAML in which a key that stands twice is an error, and a date stays text as do yes, no, on and off."""
 
 
 def _mapping(loader: _Strict, node: yaml.MappingNode) -> dict[Any, Any]:
@@ -116,7 +120,7 @@ def _mapping(loader: _Strict, node: yaml.MappingNode) -> dict[Any, Any]:
 
 _Strict.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping)
 _Strict.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in found if tag != "tag:yaml.org,2002:timestamp"]
+    first: [(tag, pattern) for tag, pattern in found if tag not in _READ_AS_TEXT or first in "tTfF"]
     for first, found in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
 
