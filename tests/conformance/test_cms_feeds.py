@@ -103,7 +103,7 @@ def test_what_is_kept_apart_of_the_repository_is_really_wrong(idr: Read) -> None
         "claim.institutional": 1,
         # card numbers that lead to several people whom CMS did not merge
         "prior_authorization": 16,
-        # claims without a diagnosis, a line, a place of service, a revenue code or a provider; one ends before it begins
+        # claims without a diagnosis, line, place of service, revenue code or provider; one ends before it begins
         "claim": 11,
     }  # fmt: skip
 
