@@ -5,7 +5,7 @@ import json
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, BinaryIO, cast
 
@@ -72,7 +72,10 @@ def validate(
 def _verdict(profiles: Profiles | None, line: Line, profile: list[str] | None) -> Verdict:
     if line.resource is None:
         return Verdict("", False, (_UNREADABLE,))
-    return verdict_of(line.resource) if profiles is None else profiles.check(line.resource, profile)
+    if profiles is None:
+        return verdict_of(line.resource)
+    verdict = profiles.check(line.resource, profile)
+    return replace(verdict, issues=(*verdict.issues, *profiles.advise(line.resource, profile)))
 
 
 def _tell(line: Line, verdict: Verdict, form: str) -> None:

@@ -1,7 +1,7 @@
 """One profile, or one type, ready to check resources: a JSON Schema whose walk asks the invariants on its way."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from typing import Any
 
 import jsonschema_rs
@@ -26,8 +26,17 @@ class Keywords:
 class Checker:
     """Says whether a resource is what the schema asks for, fast when it is, with every reason when it is not."""
 
-    def __init__(self, name: str, built: Built, *, root: Element, definitions: Definitions, keywords: Keywords) -> None:
-        """`root` is the profile's first element; `keywords` speak for its package set."""
+    def __init__(
+        self,
+        name: str,
+        built: Built,
+        *,
+        root: Element,
+        definitions: Definitions,
+        keywords: Keywords,
+        advice: Callable[[], Built],
+    ) -> None:
+        """`root` is the profile's first element; `keywords` speak for its package set; `advice` is for warnings."""
         self.name = name
         self._schema = built.schema
         self._outward = without_contained(built.schema)
@@ -35,6 +44,8 @@ class Checker:
         self._keywords, self._invariants = keywords, keywords.invariants
         self._validators: dict[bool, jsonschema_rs.Validator] = {}
         self._left_out = dict.fromkeys(built.left_out)
+        self._advice = advice
+        self._adviser: tuple[jsonschema_rs.Validator, dict[str, Any]] | None = None
 
     @property
     def type(self) -> str:
@@ -51,6 +62,21 @@ class Checker:
         with self._invariants.checking(outer or resource) as seen:
             seen.resource = resource
             return self._validator(seen.root).is_valid(resource)
+
+    def advise(self, resource: Resource, path: str = "") -> list[Issue]:
+        """What should be otherwise, as warnings: codes that are not of the value set of an extensible binding."""
+        if self._adviser is None:
+            schema = self._advice().schema
+            self._adviser = (
+                jsonschema_rs.Draft202012Validator(schema, pattern_options=jsonschema_rs.RegexOptions()),
+                schema,
+            )
+        validator, schema = self._adviser
+        if validator.is_valid(resource):
+            return []
+        errors = validator.iter_errors(resource)
+        found = explain(errors, schema, definitions=self._definitions, root=self._root)
+        return [replace(_moved(issue, self.type, path or self.type), severity="warning") for issue in found]
 
     def check(self, resource: Resource, outer: Resource | None = None, path: str = "") -> tuple[list[Issue], list[str]]:
         """Every issue, and what could not be evaluated on this resource.

@@ -18,7 +18,7 @@ from interpayer.validation.invariants import Invariants
 from interpayer.validation.issue import Issue, Resource, Verdict
 from interpayer.validation.kept import KeptSchemas
 from interpayer.validation.packages import PREFERRED, Found, Library, Package
-from interpayer.validation.schema.build import build
+from interpayer.validation.schema.build import build, build_advice
 from interpayer.validation.table import ElementTable
 
 _TYPES = "http://hl7.org/fhir/StructureDefinition/"
@@ -98,6 +98,17 @@ class Profiles:
         if holds_others(resource):
             return False
         return not any(any(versions[0].check(resource)) for versions in self._plans[key].claims)
+
+    def advise(self, resource: Resource, profile_urls: Sequence[str] | None = None) -> tuple[Issue, ...]:
+        """Warnings beside the verdict: codes outside the value sets of extensible bindings."""
+        asked = tuple(profile_urls) if profile_urls is not None else claimed(resource)
+        found: dict[Issue, None] = {}
+        for path, one in [("", resource), *inner_resources(resource)]:
+            kind = str(one.get("resourceType"))
+            if self.definitions.is_resource_type(kind):
+                plan = self._plan(kind, claimed(one) if path else asked, bool(path) or profile_urls is None)
+                found |= dict.fromkeys(issue for versions in plan.claims for issue in versions[0].advise(one, path))
+        return tuple(found)
 
     def element_table(self, profile_url: str) -> ElementTable:
         """What a profile (canonical) or a type of R4 (`Patient`) asks of each element; LookupError when unknown."""
@@ -181,6 +192,7 @@ class Profiles:
                 root=self.definitions.tree(found),
                 definitions=self.definitions,
                 keywords=self._of_set(found.package),
+                advice=lambda: build_advice(self.definitions, self.value_sets, found),
             )
         return self._checkers[key]
 

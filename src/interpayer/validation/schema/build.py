@@ -7,7 +7,7 @@ from interpayer.validation.codes import ValueSets
 from interpayer.validation.elements import Definitions
 from interpayer.validation.invariants import KEYWORD
 from interpayer.validation.packages import Found
-from interpayer.validation.schema.narrowing import found_schema
+from interpayer.validation.schema.narrowing import found_schema, narrowed
 from interpayer.validation.schema.primitives import Schema, because
 from interpayer.validation.schema.sheet import Sheet
 from interpayer.validation.schema.structures import type_schema
@@ -37,7 +37,8 @@ def build(definitions: Definitions, value_sets: ValueSets, found: Found) -> Buil
 def build_advice(definitions: Definitions, value_sets: ValueSets, found: Found) -> Built:
     """What a resource should be: the codes of extensible bindings, for warnings."""
     sheet = Sheet(definitions, value_sets, advice=True)
-    return _document(sheet, [found_schema(sheet, found)])
+    root = definitions.tree(found)
+    return _document(sheet, [found_schema(sheet, found) or narrowed(sheet, root, root)])
 
 
 def without_contained(schema: dict[str, Any]) -> dict[str, Any]:

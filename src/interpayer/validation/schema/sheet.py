@@ -40,7 +40,7 @@ class Sheet:
     def binding(self, element: Element, kind: TypeOf, base: Element | None) -> Schema:
         """The codes that a binding demands (R4 ElementDefinition.binding), unless the base demands them already."""
         bound = element.content.get("binding")
-        if bound is None or (base is not None and base.content.get("binding") == bound):
+        if bound is None or (not self.advice and base is not None and base.content.get("binding") == bound):
             return {}
         if not self.advice:
             return self.required_codes(element, kind)

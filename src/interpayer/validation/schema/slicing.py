@@ -24,7 +24,7 @@ def slicing(sheet: Sheet, sliced: Element, *, narrow: Callable[[Sheet, Element, 
         if not sheet.advice:
             counts += _count(part, match)
     if not sheet.advice:
-        entries += _closed(sliced, matches)
+        entries += _closed(sheet, sliced, matches)
         _leave_out_order(sheet, sliced)
     return join(in_array(join(*entries)), *counts)
 
@@ -57,11 +57,15 @@ def _count(part: Element, match: Schema) -> Iterator[Schema]:
         yield because(most, "slice.max", text, code="structure")
 
 
-def _closed(sliced: Element, matches: dict[Element, Schema]) -> Iterator[Schema]:
+def _closed(sheet: Sheet, sliced: Element, matches: dict[Element, Schema]) -> Iterator[Schema]:
     rules = (sliced.content.get("slicing") or {}).get("rules")
-    if rules == "closed" and matches:
-        text = "belongs to none of the slices, and others are not allowed"
-        yield because({"anyOf": list(matches.values())}, "slice.closed", text, code="structure")
+    if rules != "closed" or not sliced.slices:
+        return
+    if any(part not in matches for part in sliced.slices.values()):
+        sheet.leave_out(f"closed slices of {sliced.id}: not all of them can be told from others")
+        return
+    text = "belongs to none of the slices, and others are not allowed"
+    yield because({"anyOf": list(matches.values())}, "slice.closed", text, code="structure")
 
 
 def _leave_out_order(sheet: Sheet, sliced: Element) -> None:
