@@ -4,16 +4,20 @@ Runs by `make conformance` alone: it fetches some 170 MB from Maven Central, nee
 """
 
 import json
+import random
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import orjson
 import pytest
 
+from interpayer.validation.issue import Verdict
 from interpayer.validation.packages import read_library
 from interpayer.validation.profiles import Profiles
+from tests.support.damage import damaged
 from tests.support.defects import Defect, read_defects
 from tests.support.definitions import example_files
 from tests.support.java_validator import Asked, Said, ask_java, java_classpath
@@ -58,6 +62,20 @@ EXPLAINED = [
 NPI_OF_A_LATER_US_CORE = re.compile(r"^pdex-2\.0\.0/(Organization|Practitioner)-")
 
 
+# Rules of HAPI's own on damaged examples: prose of the specification that is no constraint of any definition.
+PROSE = re.compile(
+    "^(Type_Specific_Checks_DT_Identifier_System|TYPE_SPECIFIC_CHECKS_DT_IDENTIFIER_IETF_SYSTEM_VALUE"
+    "|REFERENCE_REF_INVALID_REF|Reference_REF_Format2|TYPE_SPECIFIC_CHECKS_CANONICAL_ABSOLUTE"
+    "|Extension_EXT_URL_Absolute)"
+)
+# What we refuse and HAPI lets pass: empty objects and arrays (its parser drops them), lexical forms of base64, types in
+# capitals in a reference, codes without a system under a required binding, two answers of one link id, and dates to
+# the month where 6.1.0 wrote `DateTime` for `dateTime` (7.0.0 corrected it).
+STRICTER = {"ele-1", "min", "required", "reference.target", "binding", "format", "pattern", "sdcqr-2", "us-core-1"}
+DAMAGED = {"carin-bb-2.0.0": "2.0.0", "us-core-6.1.0": "6.1.0", "carin-bb-2.2.0": "2.2.0"}
+DAMAGES = 600
+
+
 @pytest.fixture(scope="module")
 def classpath(tmp_path_factory: pytest.TempPathFactory) -> str:
     return java_classpath(tmp_path_factory.mktemp("java"))
@@ -85,6 +103,46 @@ def test_the_verdicts_on_the_examples_of_the_guides(test_data: Path, classpath: 
             different[name] = theirs
     print(f"\n{len(files)} examples, {explained} with errors of HAPI that are explained, {len(different)} different")
     assert different == {}
+
+
+def test_the_verdicts_on_examples_damaged_at_random(
+    test_data: Path, classpath: str, profiles: Profiles, tmp_path: Path
+) -> None:
+    # Questionnaires claim a profile of SDC that is not at hand.
+    files = [
+        (name, path)
+        for name, path in example_files(test_data).items()
+        if name.partition("/")[0] in DAMAGED and "/Questionnaire-" not in name
+    ]
+    choose, asked, cases = random.Random(20261121), [], {}
+    for number in range(DAMAGES):
+        name, path = choose.choice(files)
+        guide = name.partition("/")[0]
+        broken, damage = damaged(orjson.loads(path.read_bytes()), choose)
+        place = tmp_path / f"{number}.json"
+        place.write_text(json.dumps(broken), encoding="utf-8")
+        asked.append(Asked(place, _tgz(test_data, SETS[guide])))
+        cases[place] = (broken, f"{name}: {damage}", DAMAGED[guide])
+    answers, different, only_ours = ask_java(classpath, asked), {}, 0
+    for place, (broken, case, version) in cases.items():
+        theirs = [one for one in answers[place] if _why(one) is None and not PROSE.search(one.id)]
+        errors = [one for one in _checked(profiles, broken, version).issues if one.severity == "error"]
+        if errors and not answers[place] and {one.rule for one in errors} <= STRICTER:
+            only_ours += 1
+        elif (errors and not answers[place]) or (theirs and not errors):
+            different[case] = ([(one.path, one.rule) for one in errors], theirs)
+    print(f"\n{len(cases)} damaged examples, {only_ours} refused only by us, {len(different)} different")
+    assert not different, "\n".join(f"{case}: {found}" for case, found in different.items())
+
+
+def _checked(profiles: Profiles, resource: dict[str, Any], version: str) -> Verdict:
+    """Ours against the profiles of the very version that HAPI was given."""
+    meta = resource.get("meta")
+    claimed = meta.get("profile") if isinstance(meta, dict) else None
+    if not isinstance(claimed, list):
+        return profiles.check(resource)
+    versioned = [f"{url}|{version}" if "/us/" in str(url) and "|" not in str(url) else str(url) for url in claimed]
+    return profiles.check(resource, versioned)
 
 
 def _why(said: Said) -> str | None:
