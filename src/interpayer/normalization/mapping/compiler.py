@@ -42,6 +42,8 @@ class Compiled:
     mapping: Mapping
     run: Run
     text: str
+    # What is made of it once and only where it is asked for: the form that `lineage` runs.
+    memo: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def id(self) -> str:

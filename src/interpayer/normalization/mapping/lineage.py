@@ -89,8 +89,10 @@ def _traced(
     compiled: Compiled, content: Dictionary[str, Any], context: Context
 ) -> tuple[list[dict[str, Any]], list[Written]]:
     """The resources with every value bound to its rule, each resource once; nothing for a record of another shape."""
-    text, names, rules, _ = generate(compiled.mapping, is_traced=True)
-    run = made(text, names, compiled.mapping.file)
+    if not compiled.memo:
+        text, names, found, _ = generate(compiled.mapping, is_traced=True)
+        compiled.memo.update(run=made(text, names, compiled.mapping.file), rules=found)
+    run, rules = compiled.memo["run"], compiled.memo["rules"]
     try:
         resources = run(content, given_of(context), zone_of(context.time_zone), [])
     except SHAPE_FAULTS:

@@ -16,10 +16,13 @@ from interpayer.normalization.mapping import codes
 from interpayer.normalization.mapping.times import date_reader, read_datetime, read_instant
 
 Make: TypeAlias = Callable[[Any], Callable[..., Any]]
-_DECIMAL = re.compile(r"([+-]?)0*([0-9]*)(?:\.([0-9]*))?([eE][+-]?[0-9]+)?")
+_DECIMAL = re.compile(r"([+-]?)0*([0-9]*)(?:\.([0-9]*))?([eE][+-]?[0-9]{1,2})?")
 _NOT_ID = re.compile(r"[^A-Za-z0-9.-]")
 _TRUTH = {"Y": True, "N": False, "1": True, "0": False, "TRUE": True, "FALSE": False, "T": True, "F": False}
 LONGEST_ID = 64
+LARGEST_INTEGER = 2**31 - 1
+# More digits than JSON's writer takes as a number of Python's.
+_MANY_DIGITS = 18
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,19 +41,25 @@ def decimal(text: str) -> int | orjson.Fragment | None:
     if found is None or not (found.group(2) or found.group(3) or "0" in text):
         return None
     sign, whole, part, exponent = found.groups()
-    if not part and not exponent:
+    if not part and not exponent and len(whole) <= _MANY_DIGITS:
         return int(f"{sign}{whole or 0}")
     digits = f"{'-' if sign == '-' else ''}{whole or 0}{'.' + part if part else ''}{exponent or ''}"
     return orjson.Fragment(digits)
 
 
 def integer(text: str) -> int | None:
-    """A whole number; `3.0` is one, `3.5` is none."""
+    """A whole number of at most 32 bits, as FHIR has it; `3.0` is one, `3.5` is none."""
     whole, _, part = text.strip().partition(".")
     sign = whole[:1] if whole[:1] in {"+", "-"} else ""
-    if not whole[len(sign) :].isascii() or not whole[len(sign) :].isdigit() or part.strip("0"):
+    if (
+        len(whole) > _MANY_DIGITS
+        or not whole[len(sign) :].isascii()
+        or not whole[len(sign) :].isdigit()
+        or part.strip("0")
+    ):
         return None
-    return int(whole)
+    number = int(whole)
+    return number if -LARGEST_INTEGER <= number <= LARGEST_INTEGER else None
 
 
 def boolean(text: str) -> bool | None:
