@@ -121,6 +121,7 @@ class _Node:
     loop: Loop
     starts: str
     segments: tuple[str, ...]
+    trailing: tuple[str, ...]
     children: tuple["_Node", ...]
 
 
@@ -135,7 +136,8 @@ def _node(name: str, table: Mapping[str, Any], record: str) -> _Node:
         is_level=table["starts"].startswith(f"{LEVEL}."),
         is_counted=table.get("counted", False),
     )
-    return _Node(loop, table["starts"], tuple(table.get("segments", "").split()), children)
+    segments, trailing = (tuple(table.get(name, "").split()) for name in ("segments", "trailing"))
+    return _Node(loop, table["starts"], segments, trailing, children)
 
 
 def _connect(node: _Node, around: list[_Node], elements: Mapping[str, Any]) -> None:
@@ -144,7 +146,9 @@ def _connect(node: _Node, around: list[_Node], elements: Mapping[str, Any]) -> N
     for depth, one in enumerate(path):
         for child in one.children:
             _add_start(node.loop.moves, child, depth, elements)
-        for text in one.segments:
+        # A segment never reaches back over the start of a record, or of a loop that records hang on.
+        is_open = not any(deeper.loop.is_record or deeper.loop.is_context for deeper in path[depth + 1 :])
+        for text in (*one.trailing, *(one.segments if is_open else ())):
             _add_segment(node.loop.moves, text, depth, elements)
     for child in node.children:
         _connect(child, path, elements)

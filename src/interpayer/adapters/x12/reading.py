@@ -20,9 +20,10 @@ from interpayer.adapters.x12.envelope import (
     at,
     disagreement,
 )
+from interpayer.adapters.x12.frames import Whereabouts
 from interpayer.adapters.x12.loops import grammars, out_of_scope, read_transactions
 from interpayer.adapters.x12.splitting import LONGEST_ISA, Delimiters, Junk, Opening, Run, read_isa, split
-from interpayer.adapters.x12.transaction import Transaction, Whereabouts
+from interpayer.adapters.x12.transaction import Transaction
 
 SOURCE_INVALID = "source.invalid"
 OUT_OF_SCOPE = "record.out_of_scope"
@@ -51,8 +52,11 @@ def read_again(raw: bytes, file: str) -> Found:
     """The record whose ``raw`` this is: it is given with the segments around it, so it says the same as before."""
     opened = read_isa(raw[:LONGEST_ISA].decode("latin-1"))
     between = opened[0] if opened else Delimiters("*", ":", "^", "~")
-    end = f"SE{between.element}0{between.element}0{between.segment}".encode("latin-1")
-    return next(read_x12(io.BytesIO(raw + end), file))
+    segments = raw.decode("latin-1").split(between.segment)[:-1]
+    control = at(segments[2].split(between.element), 2) if len(segments) > 2 else ""
+    # ISA and GS are no part of the transaction set; its SE is.
+    end = between.element.join(("SE", str(len(segments) - 1), control)) + between.segment
+    return next(read_x12(io.BytesIO(raw + end.encode("latin-1")), file))
 
 
 @dataclass(slots=True)
@@ -178,8 +182,13 @@ class _Reading:
             return
         if kind == TRANSACTION:
             level.count = self.number - level.began_at + 1
+        else:
+            yield from self.end(INSIDE[kind], cut_off=True)
+        wrong = disagreement(kind, level, elements)
+        if wrong and self.transaction is not None:
+            self.transaction.doubt(f"segment {self.number} ({elements[0]}) {wrong}")
         yield from self.end(kind)
-        if wrong := disagreement(kind, level, elements):
+        if wrong:
             yield self._invalid(text, f"segment {self.number} ({elements[0]}) {wrong}")
 
     def _stray(self, elements: Sequence[str], text: str) -> Iterator[Found]:

@@ -4,12 +4,12 @@ A record is held back until the hierarchy behind it is known to be whole: a lost
 """
 
 from collections.abc import Sequence
-from dataclasses import astuple, dataclass, field, replace
-from typing import Any
+from dataclasses import astuple, replace
 
 from interpayer.adapters.base import Found
 from interpayer.adapters.x12.elements import Elements, Shape, qualifier, read_entries, read_segment, uncomposed
-from interpayer.adapters.x12.loops import ByQualifier, Grammar, Loop, Open, Store
+from interpayer.adapters.x12.frames import Frame, Whereabouts, at_path, key_of, resolve, span_of
+from interpayer.adapters.x12.loops import ByQualifier, Grammar, Open, Store
 from interpayer.adapters.x12.splitting import Delimiters
 
 INVALID = "record.invalid"
@@ -22,29 +22,6 @@ SEPARATORS = ":>"
 # How many bytes of finished records may wait for their hierarchy; the guides allow 100 claims.
 MOST_HELD = 8 << 20
 NO_RECORD = 1 << 30
-
-
-@dataclass(frozen=True, slots=True)
-class Whereabouts:
-    """Where a transaction set stands: file, envelope as content, and the segments before it (ISA, GS) as text."""
-
-    file: str
-    envelope: dict[str, Any]
-    before: str
-
-
-@dataclass(slots=True)
-class Frame:
-    """An open loop: its content so far, the order reached inside, its HL number, the first damage to it."""
-
-    loop: Loop
-    content: Elements
-    order: int = 0
-    level: str = ""
-    texts: list[str] = field(default_factory=list)
-    damage: str = ""
-    damaged_at: int = 0
-    is_told: bool = False
 
 
 class Transaction:
@@ -70,16 +47,17 @@ class Transaction:
         frames, tag = self._frames, elements[0]
         move = frames[-1].loop.moves.get(tag)
         if isinstance(move, ByQualifier):
-            move = _resolve(move, elements)
-        if move is not None and move.depth < self._record_depth and len(frames) > move.depth + 1:
+            move = resolve(move, elements)
+        is_late = isinstance(move, Open) and move.loop.order < frames[move.depth].order
+        if move is not None and not is_late and move.depth < self._record_depth and len(frames) > move.depth + 1:
             self._leave(move.depth)
         self._weight += len(text) + SEGMENT_WEIGHT
         if self._weight > HEAVIEST_CONTEXT and (self._weight > HEAVIEST_RECORD or self._record_depth == NO_RECORD):
             self.damage(number, tag, "goes beyond what one record may hold")
             return
-        if move is None:
+        if move is None or is_late:
             self._texts.append(text)
-            self.damage(number, tag, "has no place here")
+            self._misplaced(number, tag, "comes too late" if is_late else "has no place here")
             return
         del frames[move.depth + 1 :]
         if len(elements) <= move.shape.least:
@@ -102,6 +80,21 @@ class Transaction:
         frame = self._frames[self._record_depth] if self._record_depth < NO_RECORD else self._context()
         if not frame.damage or frame.is_told:
             frame.damage, frame.damaged_at, frame.is_told = f"segment {number} ({tag}) {why}", number, False
+
+    def _misplaced(self, number: int, tag: str, why: str) -> None:
+        """A segment was lost before this one, perhaps an HL: until the next level nobody knows whose records come."""
+        self.damage(number, tag, why)
+        if self._record_depth < NO_RECORD:
+            record = self._frames[self._record_depth]
+            level = next((one for one in reversed(self._frames[: self._record_depth]) if one.level), None)
+            if level is not None and not level.damage:
+                level.damage, level.damaged_at, level.is_told = record.damage, number, True
+
+    def doubt(self, why: str) -> None:
+        """The whole is not whole: with levels, what came since the last one may be of somebody else."""
+        if self.grammar.has_levels:
+            self._leave(0)
+            self._distrust(why)
 
     def close(self, cut_off: str = "") -> None:
         """The transaction set is over; ``cut_off`` says what ended it too early."""
@@ -130,7 +123,7 @@ class Transaction:
         named = read_segment(shape, elements, self.delimiters)
         if move.kept == "flat":
             if not content.keys().isdisjoint(named):
-                self.damage(number, shape.tag, "stands here for the second time")
+                self._misplaced(number, shape.tag, "stands here for the second time")
             content.update(named)
         elif move.kept == "list":
             content.setdefault(shape.tag, []).append(named)
@@ -141,10 +134,6 @@ class Transaction:
 
     def _open(self, move: Open, elements: Sequence[str], text: str, number: int) -> None:
         loop, parent = move.loop, self._frames[move.depth]
-        if loop.order < parent.order:
-            self._texts.append(text)
-            self.damage(number, move.shape.tag, "comes too late")
-            return
         parent.order = loop.order
         frame = Frame(loop, read_segment(move.shape, elements, self.delimiters))
         if loop.is_level:
@@ -157,7 +146,7 @@ class Transaction:
             if loop.is_counted and elements[1:2] != [str(len(siblings))]:
                 self.damage(number, move.shape.tag, f"is not number {len(siblings)}: one before it is missing")
         elif loop.name in parent.content:
-            self.damage(number, move.shape.tag, "begins here for the second time")
+            self._misplaced(number, move.shape.tag, "begins here for the second time")
         else:
             parent.content[loop.name] = frame.content
         self._texts.append(text)
@@ -216,7 +205,7 @@ class Transaction:
                 self._raw([*(text for one in self._frames for text in one.texts), *frame.texts]),
                 self.where.file,
                 self._began_at,
-                key=_key(self.grammar, content) if content else "",
+                key=key_of(self.grammar, content) if content else "",
                 problem=INVALID if damage else None,
                 detail=damage or self.note,
             )
@@ -228,7 +217,7 @@ class Transaction:
             if one.damage:
                 one.is_told = True
                 return one.damage
-        missing = [".".join(path) for path in self.grammar.needs if not _at(content, path)]
+        missing = [".".join(path) for path in self.grammar.needs if not at_path(content, path)]
         return f"the record that begins at segment {self._began_at} has no {missing[0]}" if missing else ""
 
     def _end_context(self, frame: Frame) -> None:
@@ -241,21 +230,8 @@ class Transaction:
         content = {"envelope": self.where.envelope, **self._frames[0].content}
         for one in self._frames[1:]:
             content[one.loop.name] = one.content
-        content[frame.loop.name] = {**frame.content, **self._span(frame.content)}
+        content[frame.loop.name] = {**frame.content, **span_of(self.grammar, frame.content)}
         return content
-
-    def _span(self, content: Elements) -> Elements:
-        """From which to which day the lines of a record reach: claims say it nowhere else (837P)."""
-        if self.grammar.span is None:
-            return {}
-        of, by = self.grammar.span
-        days = [day for line in content.get(of, ()) for day in line.get(by, ()) if f"{by[:3]}_from" in day]
-        if not days:
-            return {}
-        return {
-            "first_day": min(day[f"{by[:3]}_from"] for day in days),
-            "last_day": max(day[f"{by[:3]}_to"] for day in days),
-        }
 
     def _raw(self, texts: Sequence[str]) -> bytes:
         end = self.delimiters.segment
@@ -273,22 +249,3 @@ class Transaction:
 
     def _context(self) -> Frame:
         return next(one for one in reversed(self._frames) if one.loop.is_context or one.loop is self.grammar.root)
-
-
-def _resolve(move: ByQualifier, elements: Sequence[str]) -> Store | Open | None:
-    value = elements[move.element] if len(elements) > move.element else ""
-    found = move.known.get(value) or move.otherwise
-    return _resolve(found, elements) if isinstance(found, ByQualifier) else found
-
-
-def _key(grammar: Grammar, content: Elements) -> str:
-    parts = [_at(content, path) for path in grammar.key]
-    return "|".join(part for part in parts if isinstance(part, str))
-
-
-def _at(content: Any, path: Sequence[str]) -> Any:
-    node = content
-    for name in path:
-        node = node[0] if isinstance(node, list) and node else node
-        node = node.get(name) if isinstance(node, dict) else None
-    return node
