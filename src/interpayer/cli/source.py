@@ -56,6 +56,9 @@ def read(
         output.tell_fields({"source": account.source, **account.numbers(), "resources": content["resources"]})
         for row in content["reasons"]["quarantined"][:SHOWN]:
             output.say(f"{row['records']} {row['entity']} kept apart: {row['detail']}")
+        for words, counted in (("not readable", content["left_out"]), ("unknown code", content["unmapped"])):
+            for word, count in list(counted.items())[:SHOWN]:
+                output.say(f"{count} times {words}: {word}")
     raise typer.Exit(output.DONE if account.is_whole else output.PARTIAL)
 
 
@@ -164,8 +167,8 @@ def retire(context: typer.Context, name: Annotated[str, typer.Argument(help="The
 @app.command("list")
 def list_(context: typer.Context, *, form: output.AsFormat = "table", as_json: AsJson = False) -> None:
     """The declared sources: what was read last, how fresh it is, how much was kept apart."""
-    with session_of(context).acting("load.fhir") as act:
-        standings = store.standings(act.conn)
+    with acting_alone(session_of(context), "load.fhir") as (tools, _actor), tools.database.transaction() as conn:
+        standings = store.standings(conn)
     rows = [
         {
             "source": one.declaration.name,

@@ -17,6 +17,7 @@ from interpayer.operations.sourcing.loading import data_as_of
 from interpayer.system.clock import now
 
 SAMPLE = 200
+SHOWN = 10
 PATIENCE = timedelta(seconds=60)
 GOOD, DOUBTFUL, BAD = "good", "doubtful", "bad"
 
@@ -113,4 +114,7 @@ def _sample(report: CheckReport, source: Source, refinery: Refinery, sample: int
     words += f"{numbers['out_of_scope']} out of scope"
     is_bad = not numbers["read"] or numbers["quarantined"] == numbers["read"]
     report.add("sample", BAD if is_bad else DOUBTFUL if numbers["quarantined"] else GOOD, words)
+    for what, counted in (("not readable", account.left_out), ("unknown codes", account.unmapped)):
+        if counted:
+            report.add(what, DOUBTFUL, "; ".join(f"{word} ({count})" for word, count in counted.most_common(SHOWN)))
     return account
