@@ -198,7 +198,7 @@ def has_value(node: Call, scope: Scope) -> Truth:
         return Truth("False", "True", is_sure=True)
     if target.is_many:
         return certain(f"has_value({target.as_list})")
-    return certain(f"has_value({'as_list(' + target.text + ')'})")
+    return certain(f"bool(isinstance({target.text}, PRIMITIVE))")
 
 
 def variable(node: Variable, scope: Scope) -> Code:

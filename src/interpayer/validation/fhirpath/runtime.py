@@ -6,6 +6,8 @@ from typing import Any
 from interpayer.validation.fhirpath.model import PRIMITIVES, TypeModel
 
 EMPTY: Mapping[str, Any] = {}
+# What JSON gives for a primitive with a value.
+PRIMITIVE = (str, int, float)
 _MOST_ROUNDS = 1_000
 
 
