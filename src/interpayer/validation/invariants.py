@@ -23,7 +23,7 @@ NOT_EMPTY = {"minProperties": 1, "anyOf": [{"minProperties": 2}, {"not": {"requi
 _STRUCTURAL = {"ele-1"}
 _HOLDERS = {"Bundle": "entry", "Parameters": "parameter"}
 # What an expression stumbles over when a resource has not the structure of its type; the schema says that itself.
-_MISSHAPEN = (TypeError, AttributeError, KeyError, IndexError, ValueError, RecursionError)
+_MISSHAPEN = (TypeError, AttributeError, LookupError, ValueError, ArithmeticError, RecursionError)
 # A constraint as the keyword holds it: key, severity, expression, context, words.
 Written: TypeAlias = list[str]
 

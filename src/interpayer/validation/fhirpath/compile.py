@@ -32,6 +32,8 @@ from interpayer.validation.fhirpath.syntax import (
     Variable,
 )
 
+# The longest of the guides' own invariants becomes some 3,000 characters of Python.
+_LONGEST = 100_000
 _CALLED: Mapping[str, Any] = {
     **{name: getattr(module, name) for module in (runtime, comparing, strings) for name in vars(module)
        if not name.startswith("_")},
@@ -60,6 +62,13 @@ def compile_expression(
 
     `member_of` gives for the url of a value set the test of a code, Coding or CodeableConcept; None if not at hand.
     """
+    try:
+        return _compiled(text, model, context, member_of)
+    except (SyntaxError, RecursionError, MemoryError, ValueError) as error:
+        raise NotSupported("too complex") from error
+
+
+def _compiled(text: str, model: TypeModel, context: str, member_of: Callable[[str], Membership | None]) -> Compiled:
     tree = parse(text)
     kind = context.partition(".")[0]
     shop = Workshop(
@@ -68,11 +77,8 @@ def compile_expression(
     )  # fmt: skip
     scope = Scope(shop, Code("node", frozenset({context}), is_sure=True))
     truth, code = _truth(tree, scope), _value(tree, scope)
-    try:
-        holds = _build(f"return bool({truth.true})", shop)
-        values = _build(f"return list({code.as_list})", shop)
-    except (SyntaxError, RecursionError, MemoryError) as error:
-        raise NotSupported("too complex") from error
+    holds = _build(f"return bool({truth.true})", shop)
+    values = _build(f"return list({code.as_list})", shop)
     return Compiled(text, context, holds, values)
 
 
@@ -83,13 +89,22 @@ def _build(body: str, shop: Workshop) -> Callable[[Any, Any, Any], Any]:
 
 
 def _value(node: Node, scope: Scope) -> Code:
-    found = _made(node, scope)
+    found = _bounded(node, scope)
     return found.code if isinstance(found, Truth) else found
 
 
 def _truth(node: Node, scope: Scope) -> Truth:
-    found = _made(node, scope)
+    found = _bounded(node, scope)
     return found if isinstance(found, Truth) else truth_of(found)
+
+
+def _bounded(node: Node, scope: Scope) -> Truth | Code:
+    """The Python of a node; logic in three values may double it at each level, which has to end somewhere."""
+    found = _made(node, scope)
+    length = len(found.true) + len(found.false) if isinstance(found, Truth) else len(found.as_list)
+    if length > _LONGEST:
+        raise NotSupported("too complex")
+    return found
 
 
 def _made(node: Node, scope: Scope) -> Truth | Code:

@@ -67,9 +67,7 @@ class _Parser:
         return NotSupported(f"unexpected {token.text or 'end'!r} at {token.at}")
 
     def _expression(self, floor: int) -> Node:
-        self._depth += 1
-        if self._depth > _DEEPEST:
-            raise NotSupported("nested too deep")
+        self._deepen()
         left = self._prefixed()
         while (binding := self._binding()) > floor:
             operator = self._take().text
@@ -80,16 +78,24 @@ class _Parser:
         self._depth -= 1
         return left
 
+    def _deepen(self) -> None:
+        self._depth += 1
+        if self._depth > _DEEPEST:
+            raise NotSupported("nested too deep")
+
     def _binding(self) -> int:
         token = self._peek()
         return _BINDING.get(token.text, 0) if token.kind in {"sign", "word"} else 0
 
     def _prefixed(self) -> Node:
-        if self._sign("-"):
-            return Negated(self._prefixed())
-        if self._sign("+"):
-            return self._prefixed()
-        return self._chain(self._term())
+        sign = self._peek().text if self._peek().kind == "sign" else ""
+        if sign not in {"-", "+"}:
+            return self._chain(self._term())
+        self._take()
+        self._deepen()
+        operand = self._prefixed()
+        self._depth -= 1
+        return Negated(operand) if sign == "-" else operand
 
     def _chain(self, node: Node) -> Node:
         while True:

@@ -214,6 +214,18 @@ def test_what_is_not_known_is_said_when_compiling(expression: str, test_data: Pa
         compile_expression(expression, model=type_model(test_data), context="Patient")
 
 
+@pytest.mark.parametrize("expression", [
+    " xor ".join(["deceased"] * 40), " = ".join(["deceased"] * 40), " or ".join(["active"] * 5_000),
+    "9" * 5_000, "name" + ".where(use = 'a'" * 59 + ")" * 59, "iif(active, " * 50 + "1" + ")" * 50,
+])  # fmt: skip
+def test_what_would_grow_without_end_is_refused_or_compiled_at_once(expression: str, test_data: Path) -> None:
+    try:
+        compiled = compile_expression(expression, model=type_model(test_data), context="Patient")
+    except NotSupported:
+        return
+    assert isinstance(compiled.holds(PATIENT, PATIENT, PATIENT), bool)
+
+
 def test_no_text_of_an_expression_becomes_python(test_data: Path) -> None:
     """Names and strings are data, whatever they spell."""
     nasty = "name.`x') or __import__('os').abort() or ('`.exists() or '\\'); import os' = \"a\\\"b\""

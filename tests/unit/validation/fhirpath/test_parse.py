@@ -1,6 +1,8 @@
 """Text to tree: how tightly operators bind, literals, and what is refused."""
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as some
 
 from interpayer.validation.fhirpath.parse import parse
 from interpayer.validation.fhirpath.syntax import (
@@ -55,7 +57,41 @@ def test_trees(text: str, tree: object) -> None:
     assert parse(text) == tree
 
 
-@pytest.mark.parametrize("text", ["", "a and", "a.where(", "a b", "'open", "a..b", "§", "a[1", "(" * 200, "a is"])
+@pytest.mark.parametrize(
+    "text", ["", "a and", "a.where(", "a b", "'open", "a..b", "§", "a[1", "(" * 200, "-" * 5000 + "a", "a is"]
+)
 def test_what_is_no_expression_is_said_so(text: str) -> None:
     with pytest.raises(NotSupported):
         parse(text)
+
+
+WORDS = [
+    "a",
+    "where",
+    "(",
+    ")",
+    ".",
+    "'x'",
+    "and",
+    "|",
+    "$this",
+    "%x",
+    "1",
+    "is",
+    "[",
+    "]",
+    ",",
+    "-",
+    "`",
+    "@2020",
+    "{}",
+]
+
+
+@settings(max_examples=300, deadline=None)
+@given(some.one_of(some.text(max_size=40), some.lists(some.sampled_from(WORDS), max_size=25).map(" ".join)))
+def test_any_text_is_an_expression_or_refused(text: str) -> None:
+    try:
+        assert parse(text) is not None
+    except NotSupported as refused:
+        assert str(refused)
