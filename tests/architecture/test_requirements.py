@@ -24,7 +24,7 @@ def _asked(lines: list[str]) -> set[str]:
 
 
 def _module(name: str) -> str:
-    return {"pyyaml": "yaml"}.get(name, name)
+    return {"pyyaml": "yaml", "jsonschema-rs": "jsonschema_rs"}.get(name, name)
 
 
 @cache
