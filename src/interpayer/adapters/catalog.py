@@ -10,6 +10,7 @@ import httpx2
 
 from interpayer.adapters.base import Found, LiveSource, Source
 from interpayer.adapters.declaration import Declaration
+from interpayer.adapters.documents.reading import join_documents, read_document
 from interpayer.adapters.fhir_files import PATTERNS as FHIR_PATTERNS
 from interpayer.adapters.fhir_files import read_opened
 from interpayer.adapters.fhir_server.server import FhirServer
@@ -39,6 +40,7 @@ FILE_KINDS: Mapping[str, FileKind] = {
     "fhir_files": FileKind(FHIR_PATTERNS, read_opened),
     "x12": FileKind(EVERY_FILE, read_x12, join_remittances),
     "hl7v2": FileKind(EVERY_FILE, read_hl7v2),
+    "documents": FileKind(EVERY_FILE, read_document, join_documents),
 }
 
 

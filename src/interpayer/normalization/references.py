@@ -83,7 +83,17 @@ class _Rewriter:
                 walked[key] = self.object(value)
             elif kind is list:
                 walked[key] = self.array(value)
+        if (page := _page_of(node, self.base)) is not None:
+            self.page(walked, page)
         return walked
+
+    def page(self, node: Resource, page: LocalRef) -> None:
+        new_id = self.rename(*page)
+        if new_id is None:
+            del node["url"]
+        else:
+            self.seen[new_id] = None
+            node["url"] = f"{page[0]}/{new_id}"
 
     def array(self, nodes: list[Any]) -> list[Any]:
         return [
@@ -99,11 +109,22 @@ class _Rewriter:
         return {**node, "reference": f"{ref[0]}/{new_id}"}
 
 
+def _page_of(node: Mapping[str, Any], base: str) -> LocalRef | None:
+    """The Binary that an attachment means by its address: the only reference of R4 that is no Reference."""
+    url = node.get("url")
+    if type(url) is not str or "Binary/" not in url:
+        return None
+    found = parse_reference(url, base)
+    return found if found and found[0] == "Binary" else None
+
+
 def _texts(node: Any) -> Iterator[str]:
     if type(node) is dict:
-        text = node.get("reference")
+        text, url = node.get("reference"), node.get("url")
         if type(text) is str:
             yield text
+        if type(url) is str and "Binary/" in url:
+            yield url
         for value in node.values():
             if type(value) is dict or type(value) is list:
                 yield from _texts(value)

@@ -74,3 +74,22 @@ def test_every_reference_is_listed_once() -> None:
         "b": {"reference": "Loc/2"},
     }
     assert references_of(resource, BASE) == (("Org", "1"), ("Loc", "2"))
+
+
+@pytest.mark.parametrize("url", ["Binary/1", f"{BASE}/Binary/1"])
+def test_the_content_of_a_document_is_referred_to_by_its_address(url: str) -> None:
+    document = {"resourceType": "DocumentReference", "content": [{"attachment": {"url": url, "size": 3}}]}
+    assert references_of(document, BASE) == (("Binary", "1"),)
+    rewritten, seen = rewrite(document, lambda kind, local_id: f"r-{local_id}", BASE)
+    assert rewritten["content"] == [{"attachment": {"url": "Binary/r-1", "size": 3}}]
+    assert seen == ("r-1",)
+    masked, seen = rewrite(document, lambda kind, local_id: None, BASE)
+    assert masked["content"] == [{"attachment": {"size": 3}}]
+    assert seen == ()
+
+
+@pytest.mark.parametrize("url", ["https://other.example/Binary/1", "http://hl7.org/fhir/StructureDefinition/Binary"])
+def test_other_addresses_stay_as_they_are(url: str) -> None:
+    resource = {"resourceType": "DocumentReference", "content": [{"attachment": {"url": url}}]}
+    assert references_of(resource, BASE) == ()
+    assert rewrite(resource, lambda kind, local_id: "r-1", BASE)[0] == resource

@@ -1,0 +1,1 @@
+"""Documents as they lie in a store: C-CDA, PDF, images, text (docs/reference/sources/documents.md)."""
