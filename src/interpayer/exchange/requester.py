@@ -6,7 +6,7 @@ Every workflow may start again from its top at any time: a step whose part is do
 from typing import Any
 
 from interpayer.exchange.durability.flow import after, workflow
-from interpayer.exchange.steps import asking, batching, handing, ingesting, receiving
+from interpayer.exchange.steps import asking, batching, handing, ingesting, receiving, removing
 from interpayer.model.reason import Fault
 
 
@@ -79,7 +79,7 @@ def await_export(batch_id: str) -> str:
         return "still running"
     places = list(range(progress["files"]))
     files = [receiving.download(batch_id, place) for place in places]
-    return _finish(batch_id, files)
+    return _finish(batch_id, files, deletions=progress.get("deleted", 0))
 
 
 @workflow("deliver_reviewed")
@@ -104,22 +104,26 @@ def _ask_again(batch_id: str, fault: Fault) -> str:
     return "asked again"
 
 
-def _finish(batch_id: str, files: list[dict[str, Any]]) -> str:
+def _finish(batch_id: str, files: list[dict[str, Any]], *, deletions: int = 0) -> str:
     """Take in what may be taken in. In any case nothing stays in our inbox, and the partner's files may go."""
     is_anybody_left = receiving.verify(batch_id, files) > 0
     if is_anybody_left:
-        _take_in(batch_id, list(range(len(files))))
+        _take_in(batch_id, list(range(len(files))), deletions=deletions)
     receiving.acknowledge(batch_id)
     handing.announce(batch_id)
     return "delivered" if is_anybody_left else "nobody left to take in"
 
 
-def _take_in(batch_id: str, places: list[int]) -> None:
+def _take_in(batch_id: str, every: list[int], *, deletions: int) -> None:
+    places, deleting = every[: len(every) - deletions], every[len(every) - deletions :]
     # is it really our member? a conflict opens a case, and what came for that one is kept apart
     ingesting.reconcile(batch_id, places)
     for place in places:
         ingesting.note_ids(batch_id, place)
     taken = [ingesting.take_in(batch_id, place) for place in places]
+    if deleting:
+        # what the partner had told before and takes back now
+        removing.take_out(batch_id, deleting)
     ingesting.deliver(batch_id, taken)
 
 

@@ -60,6 +60,7 @@ EVENTS: dict[str, str] = {
     "answer.withdrawn": "Data of a member were withdrawn from released files.",
     "answer.received": "The partner's files were fetched and verified.",
     "answer.delivered": "The answer is in the member's record; the receipt is kept.",
+    "records.taken_back": "A partner said that records it had sent no longer stand; they are served no more.",
     "handoff.sent": "What a partner sent was given on to the plan's own systems.",
     "handoff.acknowledged": "The plan's own systems said what they have of it.",
     "handoff.repeated": "A named person or system had it given on once more.",

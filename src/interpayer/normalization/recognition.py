@@ -7,6 +7,8 @@ accession number is shared by the observations of a sample, a member number by a
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeAlias
 
+import orjson
+
 from interpayer.model.record import NO_MARKS, Marks
 from interpayer.normalization.service_dates import read_day, service_dates
 
@@ -130,8 +132,8 @@ def _value(resource: Resource) -> str:
 
 def number_of(value: object) -> str:
     """A number as text that is equal for equal numbers: 72.50 and 72.5 are one."""
-    raw = getattr(value, "contents", None)
-    text = raw.decode() if isinstance(raw, bytes) else str(value)
+    # written, because a Fragment shows its digits in no other way
+    text = value if isinstance(value, str) else orjson.dumps(value).decode()
     whole, dot, rest = text.partition(".")
     return f"{whole}.{rest.rstrip('0')}".rstrip(".") if dot and "e" not in text.lower() else text
 

@@ -111,7 +111,8 @@ class _Merging:
         holders.sort(key=lambda c: _rank(c, self._precedence, name))
         values = [c.resource[name] for c in holders]
         if isinstance(values[0], list):
-            return {name: _together(values)}
+            # two sources name one payer or place by two records of theirs: putting them together would make it two
+            return {name: values[0] if _refers(values[0]) else _together(values)}
         return {name: self._one(name, holders, values)}
 
     def _one(self, path: str, holders: Sequence[Contribution], values: Sequence[Any]) -> Any:
@@ -176,6 +177,12 @@ def _choice(name: str) -> str:
 def _is_whole(values: Sequence[Mapping[str, Any]]) -> bool:
     """Concepts, quantities and references are one value, not a bag of parts."""
     return any(name in value for value in values for name in ("coding", "text", "value", "code", _REFERENCE))
+
+
+def _refers(entries: Sequence[Any]) -> bool:
+    """Whether a list holds references only."""
+    names = {"reference", "display", "type", "identifier", "extension"}
+    return all(isinstance(e, dict) and set(e) <= names and {"reference", "display"} & set(e) for e in entries)
 
 
 def _same(one: Any, other: Any) -> bool:

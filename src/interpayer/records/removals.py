@@ -8,8 +8,8 @@ from interpayer.system.database import Connection
 
 # Who had it before may still have it; what nobody could fetch yet is not told.
 _REMOVE = """
-insert into records.removal (record_id, member_id, type, reason, replaced_by, available_from, removed_at)
-select r.id, r.member_id, r.type, v.reason, v.replaced_by, f.first_at, %(at)s
+insert into records.removal (record_id, member_id, type, reason, replaced_by, removed_at)
+select r.id, r.member_id, r.type, v.reason, v.replaced_by, %(at)s
 from unnest(%(ids)s::text[], %(reasons)s::text[], %(by)s::text[]) as v(id, reason, replaced_by)
 join records.record r on r.id = v.id
 cross join lateral (select min(a.received_at) as first_at from records.arrival a where a.record_id = r.id) f
@@ -19,15 +19,16 @@ on conflict (record_id) do update set reason = excluded.reason, replaced_by = ex
 
 
 def removals(conn: Connection, selection: Selection) -> dict[str, list[tuple[str, str]]]:
-    """Per member, the (type, id) that could be fetched before ``since`` and were removed after it; none without since.
+    """Per member, the (type, id) that could be fetched once and were removed after ``since``; none without since.
 
-    Only what would have gone: whoever never got a record must not learn from its removal that there was one.
+    Only what would have gone: whoever never got a record must not learn from its removal that there was one. Some that
+    came and went since are told too: partners ask since a little before their last answer, to lose nothing.
     """
     if selection.since is None:
         return {}
     rows = conn.execute(
         "select d.member_id, d.type, d.record_id from records.removal d join records.record r on r.id = d.record_id "
-        "where d.member_id = any(%(members)s) and d.removed_at > %(since)s and d.available_from <= %(since)s "
+        "where d.member_id = any(%(members)s) and d.removed_at > %(since)s "
         "and (%(until)s::timestamptz is null or d.removed_at <= %(until)s) "
         "and (%(types)s::text[] is null or d.type = any(%(types)s)) and r.pack_id is not null "
         "and r.quarantined_at is null and records.in_window(r, %(as_of)s, %(service_from)s) "

@@ -155,7 +155,7 @@ def records_of(
 _RECORDS = """
 select r.id, r.type, r.member_id, r.author, r.original_id, r.source, r.sender, r.exchange_id, r.excluded, r.removed,
     r.service_from, r.service_to, r.status, r.refs, r.available_at, r.updated_at, r.version, r.quarantined_at,
-    r.pack_id, r.start, r.length, r.original_pack, r.original_start, r.original_length
+    r.removed_at, r.pack_id, r.start, r.length, r.original_pack, r.original_start, r.original_length
 from records.record r
 where (r.id = %(record_id)s::text or r.member_id = %(member_id)s::text)
     and (%(types)s::text[] is null or r.type = any(%(types)s)) order by r.type, r.id

@@ -1,7 +1,7 @@
 """What several sources of ours tell becomes one record, in the database: joined, united, replaced, told as removed."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from itertools import permutations
 from pathlib import Path
 from typing import Any
@@ -160,7 +160,7 @@ def test_a_twin_that_was_out_is_told_as_removed_and_references_follow(tools: Too
     assert claim["insurance"][0]["coverage"]["reference"] == f"Coverage/{coverage['id']}"
     with tools.database.transaction() as conn:
         gone = removed(conn, since)
-        assert removed(conn, datetime(2020, 1, 1, tzinfo=UTC)) == {} == removed(conn, None)
+        assert removed(conn, None) == {}, "who asks for everything gets only what stands"
         assert [r["id"] for r in goes(tools, conn, since=since)] == [claim["id"]]
     assert gone == {"m-1": [("Coverage", (two - {coverage["id"]}).pop())]}
 

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import orjson
+
 from interpayer.model.record import NO_MARKS
 from interpayer.normalization.grouping import Seen, group
 from interpayer.normalization.recognition import marks_of
@@ -106,3 +108,8 @@ def test_damaged_elements_give_no_marks_and_no_fault() -> None:
     broken = {"item": ["?"], "diagnosis": 3, "related": [{"relationship": 1}], "billablePeriod": "x", "identifier": {}}
     assert marks_of({"resourceType": "ExplanationOfBenefit", **broken}).identifiers == ()
     assert marks_of({"resourceType": "Coverage", "period": [], "class": "x"}) == NO_MARKS
+
+
+def test_a_number_that_kept_its_digits_is_a_number() -> None:
+    kept = a_result(0) | {"valueQuantity": {"value": orjson.Fragment("7.10"), "unit": "%"}}
+    assert group([seen("r1", "v2", a_result(7.1)), seen("r2", "fhir", kept)]) == [("r1", "r2")]

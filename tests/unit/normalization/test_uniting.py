@@ -107,10 +107,11 @@ def test_a_part_that_the_services_point_at_is_not_taken_from_elsewhere() -> None
 
 
 def test_names_of_places_are_no_contradiction_and_labels_are_never_lost() -> None:
-    one = a_coverage(payor={"reference": "Organization/r-1"}, meta={"security": [{"code": "R"}]})
-    other = a_coverage(payor={"reference": "Organization/r-2"}, meta={"security": [{"code": "PSY"}], "source": "s"})
+    one = a_coverage(payor=[{"reference": "Organization/r-1"}], meta={"security": [{"code": "R"}]})
+    other = a_coverage(payor=[{"display": "Our Plan"}], meta={"security": [{"code": "PSY"}], "source": "s"})
     united = both(said("834", "enrollment", one), said("csv", "claims", other))
     assert united.conflicts == ()
+    assert united.resource["payor"] == [{"reference": "Organization/r-1"}]
     assert united.resource["meta"] == {"security": [{"code": "R"}, {"code": "PSY"}]}
 
 

@@ -173,7 +173,7 @@ def poll_export(tools: Tools, batch_id: str) -> dict[str, Any]:
             transaction_time=result.transaction_time,
             details={"manifest": dict(result.raw), "error_codes": codes},
         )
-    return {"wait_s": None, "files": len(result.output)}
+    return {"wait_s": None, "files": len(result.output) + len(result.deleted), "deleted": len(result.deleted)}
 
 
 @tx_step("batch_members")

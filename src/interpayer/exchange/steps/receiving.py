@@ -113,8 +113,8 @@ def _manifest(batch: Mapping[str, Any]) -> Manifest:
 
 
 def links_of(manifest: Manifest) -> list[FileLink]:
-    """Files in the order in which they are taken in: Provenance last, for it speaks of the others."""
-    return sorted(manifest.output, key=lambda link: link.type == "Provenance")
+    """Files in the order in which they are taken in: Provenance late, for it speaks of the others; deletions last."""
+    return [*sorted(manifest.output, key=lambda link: link.type == "Provenance"), *manifest.deleted]
 
 
 def file_name(place: int) -> str:

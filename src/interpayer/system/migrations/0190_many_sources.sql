@@ -46,8 +46,6 @@ create table records.removal (
     type text not null,
     reason text not null,
     replaced_by text,
-    -- Who asked since before that moment never saw it.
-    available_from timestamptz not null,
     removed_at timestamptz not null
 );
 create index removal_member on records.removal (member_id, removed_at);
