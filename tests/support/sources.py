@@ -12,13 +12,18 @@ from interpayer.system.outbound import outbound_client
 from interpayer.system.settings import read_settings
 
 
-def a_workshop() -> Workshop:
-    """Reads files; whoever calls out with it fails."""
+def a_means() -> Means:
+    """Whoever calls out with it fails."""
 
     def refuse(*_: object) -> None:
         raise AssertionError("this workshop calls nobody")
 
-    return Workshop(Means(refuse, refuse), Contract)
+    return Means(refuse, refuse)
+
+
+def a_workshop() -> Workshop:
+    """Reads files, and checks them against the built-in contract."""
+    return Workshop(a_means(), Contract)
 
 
 def a_declaration(folder: Path, text: str) -> Declaration:

@@ -8,8 +8,7 @@ from typing import Annotated
 import typer
 
 from interpayer.adapters import store
-from interpayer.adapters.catalog import InFiles
-from interpayer.adapters.declaration import Declaration, read_declaration
+from interpayer.adapters.declaration import read_declaration
 from interpayer.app.build import workshop_of
 from interpayer.cli import output
 from interpayer.cli.output import AsJson
@@ -18,7 +17,7 @@ from interpayer.cli.standalone import acting_alone
 from interpayer.exchange.sources.workshop import Workshop
 from interpayer.operations.sourcing import checking, loading
 from interpayer.operations.sourcing.quality import measure
-from interpayer.operations.sourcing.reading import Reading, read_into
+from interpayer.operations.sourcing.reading import read_into, reading_of
 from interpayer.system.clock import now
 
 HELP = """The systems that hold this plan's data, each declared in one file (docs/reference/sources/declaration.md).
@@ -48,7 +47,7 @@ def read(
 ) -> None:
     """Read, map and check everything that the source has, into files. Exit 3: some records are kept apart."""
     with _workshop(context, packages) as workshop, output.progress("records") as shown:
-        account = read_into(out, _reading(workshop, read_declaration(source)), progress=shown.at)
+        account = read_into(out, reading_of(workshop, read_declaration(source)), progress=shown.at)
     content = account.as_json()
     if as_json:
         output.tell_json("source-read/1", {"account": content})
@@ -128,7 +127,7 @@ def check(
 def report_(context: typer.Context, source: Declared, *, packages: Packages = None, as_json: AsJson = False) -> None:
     """How good the data are: complete, valid, unique, known codes, fresh, and the worst records. Changes nothing."""
     with _workshop(context, packages) as workshop, output.progress("records") as shown:
-        quality = measure(_reading(workshop, read_declaration(source)), progress=shown.at).as_json()
+        quality = measure(reading_of(workshop, read_declaration(source)), progress=shown.at).as_json()
     if as_json:
         output.tell_json("source-report/1", quality)
         return
@@ -185,12 +184,6 @@ def list_(context: typer.Context, *, form: output.AsFormat = "table", as_json: A
     ]
     columns = tuple(rows[0]) if rows else ("source", "kind")
     output.tell_rows("sources/1", "sources", rows, columns=columns, form=output.chosen(form, as_json=as_json))
-
-
-def _reading(workshop: Workshop, declaration: Declaration) -> Reading:
-    opened = workshop.source(declaration)
-    passed_over = tuple(opened.passed_over()) if isinstance(opened, InFiles) else ()
-    return Reading(workshop.refinery(declaration), opened.read(), now(), passed_over)
 
 
 @contextmanager

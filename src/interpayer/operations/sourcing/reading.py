@@ -13,8 +13,12 @@ from typing import Any, BinaryIO
 import orjson
 
 from interpayer.adapters.base import Found
+from interpayer.adapters.catalog import InFiles
+from interpayer.adapters.declaration import Declaration
 from interpayer.exchange.sources.account import Account
 from interpayer.exchange.sources.refining import OUT_OF_SCOPE, Kept, Refined, Refinery, Rejected, Stamp
+from interpayer.exchange.sources.workshop import Workshop
+from interpayer.system.clock import now
 
 LINEAGE, APART, LEFT_OUT, ACCOUNT = "lineage.ndjson", "quarantine.ndjson", "out_of_scope.ndjson", "account.json"
 BUFFER = 1024 * 1024
@@ -24,12 +28,21 @@ MOST_REMEMBERED = 100_000
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """One read: from which source, through which refinery, when, and which files beside were not looked at."""
+    """One read: from which source, through which refinery, when; which files are looked at, which beside are not."""
 
     refinery: Refinery
     found: Iterator[Found]
     at: datetime
+    files: tuple[str, ...] = ()
     passed_over: tuple[str, ...] = ()
+
+
+def reading_of(workshop: Workshop, declaration: Declaration) -> Reading:
+    """A read of this source, from now. Raises Refusal, FileNotFoundError."""
+    source = workshop.source(declaration)
+    files = tuple(name for _, name in source.files()) if isinstance(source, InFiles) else ()
+    passed_over = tuple(source.passed_over()) if isinstance(source, InFiles) else ()
+    return Reading(workshop.refinery(declaration), source.read(), now(), files, passed_over)
 
 
 def read_into(folder: Path, reading: Reading, *, progress: Callable[[int], None] | None = None) -> Account:
@@ -44,7 +57,8 @@ def read_into(folder: Path, reading: Reading, *, progress: Callable[[int], None]
             account.add(refined, repeated=output.write(refined))
             if progress is not None and account.read % TELL_EVERY == 0:
                 progress(account.read)
-    content = account.as_json() | {"read_at": reading.at.isoformat(), "files_passed_over": list(reading.passed_over)}
+    files = {"files_read": list(reading.files), "files_passed_over": list(reading.passed_over)}
+    content = account.as_json() | {"read_at": reading.at.isoformat()} | files
     (folder / ACCOUNT).write_bytes(orjson.dumps(content, option=orjson.OPT_INDENT_2) + b"\n")
     return account
 

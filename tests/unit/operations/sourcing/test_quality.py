@@ -7,8 +7,7 @@ import orjson
 
 from interpayer.operations.sourcing.checking import BAD, DOUBTFUL, GOOD, check_source
 from interpayer.operations.sourcing.quality import measure
-from interpayer.operations.sourcing.reading import Reading
-from interpayer.system.clock import now
+from interpayer.operations.sourcing.reading import reading_of
 from tests.support.sources import a_declaration, a_workshop
 
 
@@ -29,8 +28,7 @@ def test_what_the_report_counts(tmp_path: Path) -> None:
         tmp_path, one, one, {**one, "id": "2"}, an_observation("1"), an_observation("3", day="2999-01-01"),
         {"resourceType": "Observation", "id": "4"},
     )  # fmt: skip
-    workshop = a_workshop()
-    quality = measure(Reading(workshop.refinery(told), workshop.source(told).read(), now())).as_json()
+    quality = measure(reading_of(a_workshop(), told)).as_json()
     assert quality["records"] == {"read": 7, "mapped": 5, "quarantined": 2, "out_of_scope": 0, "partly": 0}
     assert quality["resources"] == {"Observation": 4}
     assert quality["completeness"]["Observation"]["value[x]"] == 0.5

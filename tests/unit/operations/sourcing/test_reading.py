@@ -5,12 +5,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-from interpayer.adapters.catalog import InFiles
-from interpayer.adapters.declaration import parse_declaration
 from interpayer.exchange.sources.account import Account
-from interpayer.operations.sourcing.reading import Reading, read_into
-from interpayer.system.clock import now
-from tests.support.sources import a_workshop
+from interpayer.operations.sourcing.reading import Reading, read_into, reading_of
+from tests.support.sources import a_declaration, a_workshop
 
 PATIENT = '{"resourceType":"Patient","id":"1","multipleBirthInteger":2.50}'
 DECLARED = "source: mine\nkind: fhir_files\nwhere: {path: in}\nentities: {Basic: {out_of_scope: nobody reads it}}"
@@ -22,11 +19,7 @@ def lines(path: Path) -> list[Any]:
 
 
 def a_reading(folder: Path) -> Reading:
-    declaration = parse_declaration(DECLARED.encode(), folder=folder, file="S.yaml")
-    workshop = a_workshop()
-    source = workshop.source(declaration)
-    assert isinstance(source, InFiles)
-    return Reading(workshop.refinery(declaration), source.read(), now(), tuple(source.passed_over()))
+    return reading_of(a_workshop(), a_declaration(folder, DECLARED))
 
 
 def read(tmp_path: Path, **files: str) -> tuple[Account, Path]:
@@ -52,7 +45,7 @@ def test_every_record_is_somewhere(tmp_path: Path) -> None:
         "record.invalid", "record.unsupported_version",
     }  # fmt: skip
     assert told["reasons"]["out_of_scope"][0]["detail"] == "nobody reads it"
-    assert told["files_passed_over"] == ["notes.txt"]
+    assert (told["files_read"], told["files_passed_over"]) == (["a.ndjson", "b.ndjson"], ["notes.txt"])
     # as it came, digit by digit
     assert (out / "Patient.ndjson").read_text() == PATIENT + "\n"
     apart = lines(out / "quarantine.ndjson")
