@@ -14,14 +14,14 @@ from interpayer.cli import output
 from interpayer.cli.output import AsFormat, AsJson
 from interpayer.cli.profiles import opened_profiles
 from interpayer.cli.session import session_of
-from interpayer.exchange.sources.looking_up import Traced, trace_resource
+from interpayer.exchange.sources.looking_up import TracedRecord, trace_resource
 from interpayer.normalization.mapping.checking import ElementTable, Tables, check_targets
 from interpayer.normalization.mapping.compiler import Compiled, Context
 from interpayer.normalization.mapping.difference import changes_between
 from interpayer.normalization.mapping.fixtures import compared, differences_of, outcome_of
 from interpayer.normalization.mapping.language import MappingFault
 from interpayer.normalization.mapping.library import SHIPPED, Library
-from interpayer.normalization.mapping.lineage import Origin, explain
+from interpayer.normalization.mapping.lineage import Explained, explain
 from interpayer.validation.profiles import Profiles
 
 HELP = """Mappings from records of a source to FHIR (docs/reference/mapping-language.md).
@@ -150,11 +150,7 @@ def explain_(  # noqa: PLR0913 -- an option each
     as_json: AsJson = False,
 ) -> None:
     """Where every field comes from: source, record, column, rule, version. Constants are left out unless asked for."""
-    if (
-        (record is None) == (source is None)
-        or (record is not None and not name)
-        or (source is not None and not resource)
-    ):
+    if not (record and name and not source) and not (source and resource and not record):
         output.fail("say NAME --record FILE, or --source SOURCE.yaml --resource Type/id", code=output.USAGE)
     with output.failures(), _faults():
         if record is not None:
@@ -163,43 +159,41 @@ def explain_(  # noqa: PLR0913 -- an option each
             assert source is not None
             with closing(workshop_of(session_of(context).settings)) as workshop:
                 traced = list(trace_resource(workshop, read_declaration(source), resource, field=field))
-    rows = [
-        _origin(one, origin, values) for one in traced for origin in one.origins if _is_told(origin, resource, field)
-    ]
+    rows = [_row_of(one, it, values) for one in traced for it in one.fields if _is_told(it, resource, field)]
     if not rows:
         output.fail(
             "nothing of this name comes of it", next_step="look at --resource and --field", code=output.NOT_FOUND
         )
     columns = ("resource", "field", "source", "file", "position", "read", "rule", "table", "version")
     shown = (*columns, "value") if values else columns
-    output.tell_rows("origins/1", "origins", rows, columns=shown, form=output.chosen(form, as_json=as_json))
+    output.tell_rows("explained-fields/1", "fields", rows, columns=shown, form=output.chosen(form, as_json=as_json))
 
 
-def _of_record(compiled: Compiled, record: Path, field: str) -> Traced:
+def _of_record(compiled: Compiled, record: Path, field: str) -> TracedRecord:
     content = orjson.loads(record.read_bytes())
     beside = record.parent / "context.json"
     told = Context(**orjson.loads(beside.read_bytes())) if beside.exists() else Context()
-    return Traced("", record.name, 1, "", tuple(explain(compiled, content, told, field=field)))
+    return TracedRecord("", record.name, 1, "", tuple(explain(compiled, content, told, field=field)))
 
 
-def _is_told(origin: Origin, resource: str, field: str) -> bool:
-    return (not resource or origin.resource == resource) and (bool(field) or origin.line > 0)
+def _is_told(explained: Explained, resource: str, field: str) -> bool:
+    return (not resource or explained.resource == resource) and (bool(field) or explained.line > 0)
 
 
-def _origin(traced: Traced, origin: Origin, has_values: bool) -> dict[str, Any]:
-    rule = " > ".join(origin.transforms) + (f" when {origin.when}" if origin.when else "")
+def _row_of(traced: TracedRecord, explained: Explained, has_values: bool) -> dict[str, Any]:
+    rule = " > ".join(explained.transforms) + (f" when {explained.when}" if explained.when else "")
     row = {
-        "resource": origin.resource,
-        "field": origin.field,
+        "resource": explained.resource,
+        "field": explained.field,
         "source": traced.source,
         "file": traced.file,
         "position": traced.position,
-        "read": ", ".join(origin.sources),
-        "rule": f"line {origin.line} {rule}".strip() if origin.line else "",
-        "table": origin.table,
-        "version": origin.version,
+        "read": ", ".join(explained.sources),
+        "rule": f"line {explained.line} {rule}".strip() if explained.line else "",
+        "table": explained.table,
+        "version": explained.version,
     }
-    return row | {"value": origin.value} if has_values else row
+    return row | {"value": explained.value} if has_values else row
 
 
 @app.command()

@@ -85,19 +85,19 @@ def test_examples_are_written_once_and_held_from_then_on(folder: Path) -> None:
 
 def test_a_field_of_a_resource_is_traced_to_its_row(folder: Path) -> None:
     wanted = ["--source", str(folder / "SOURCE.yaml"), "--resource", "Patient/2", "--field", "gender"]
-    [row] = told(run("explain", *wanted, "--json"), "origins")
+    [row] = told(run("explain", *wanted, "--json"), "fields")
     assert (row["source"], row["file"], row["position"]) == ("people", "people.csv", 3)
     assert (row["read"], row["table"], row["rule"]) == ("SEX", "sex", "line 9")
     assert row["version"].startswith("my/person@")
     assert "value" not in row, "values are members' facts"
-    [row] = told(run("explain", *wanted, "--values", "--json"), "origins")
+    [row] = told(run("explain", *wanted, "--values", "--json"), "fields")
     assert row["value"] == "unknown"
 
 
 def test_a_record_in_hand_is_explained_without_a_source(folder: Path) -> None:
     record = folder / "maps" / "my" / "person.fixtures" / "a-woman" / "in.json"
     done = run("explain", "my/person", "--record", str(record), "--maps", str(folder / "maps"), "--json")
-    assert {row["field"]: row["read"] for row in told(done, "origins")} == {
+    assert {row["field"]: row["read"] for row in told(done, "fields")} == {
         "id": "ID",
         "gender": "SEX",
         "birthDate": "BORN",

@@ -119,7 +119,7 @@ def extension(spec: TableSpec, shelf: Shelf) -> Extend:
 
 
 def _reader(spec: TableSpec, extend: Extend | None) -> Reader:
-    return lambda opened, file: records(read_rows(opened, spec), file, spec, extend)
+    return lambda opened, file: records(read_rows(opened, spec), file, spec, extend=extend)
 
 
 def _layer(join: Join, shelf: Shelf) -> Reader:

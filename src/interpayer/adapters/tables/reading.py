@@ -36,7 +36,7 @@ def read_rows(opened: BinaryIO, spec: TableSpec) -> Iterator[Row]:
             yield reader.row(line)
 
 
-def records(rows: Iterable[Row], file: str, spec: TableSpec, extend: Extend | None = None) -> Iterator[Found]:
+def records(rows: Iterable[Row], file: str, spec: TableSpec, *, extend: Extend | None = None) -> Iterator[Found]:
     """Rows as records, grouped where the spec says so."""
     if not spec.group_by:
         for row in rows:

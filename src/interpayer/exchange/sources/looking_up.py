@@ -7,21 +7,23 @@ from interpayer.adapters.base import Found
 from interpayer.adapters.declaration import Declaration
 from interpayer.exchange.sources.rules import MappingRules, rules_of
 from interpayer.exchange.sources.workshop import Workshop
-from interpayer.normalization.mapping.lineage import Origin, explain
+from interpayer.normalization.mapping.lineage import Explained, explain
 
 
 @dataclass(frozen=True, slots=True)
-class Traced:
-    """One record that gives the resource, and the origin of each field of it."""
+class TracedRecord:
+    """One record that gives the resource, and where each field of it came from."""
 
     source: str
     file: str
     position: int
     key: str
-    origins: tuple[Origin, ...]
+    fields: tuple[Explained, ...]
 
 
-def trace_resource(workshop: Workshop, declaration: Declaration, resource: str, *, field: str = "") -> Iterator[Traced]:
+def trace_resource(
+    workshop: Workshop, declaration: Declaration, resource: str, *, field: str = ""
+) -> Iterator[TracedRecord]:
     """Every record of the source that gives this resource (`Type/id`), in the order they are read.
 
     Raises Refusal, Fault, FileNotFoundError.
@@ -32,9 +34,9 @@ def trace_resource(workshop: Workshop, declaration: Declaration, resource: str, 
             continue
         for rules in rules_for(found.entity):
             if isinstance(rules, MappingRules) and resource in _names(rules, found):
-                origins = explain(rules.compiled, found.content, rules.context(found), field=field)
-                wanted = tuple(one for one in origins if one.resource == resource)
-                yield Traced(declaration.name, found.file, found.position, found.key, wanted)
+                fields = explain(rules.compiled, found.content, rules.context(found), field=field)
+                wanted = tuple(one for one in fields if one.resource == resource)
+                yield TracedRecord(declaration.name, found.file, found.position, found.key, wanted)
 
 
 def _names(rules: MappingRules, found: Found) -> set[str]:

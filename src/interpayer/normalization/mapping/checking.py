@@ -74,6 +74,14 @@ def _resources(node: Node | None) -> Iterator[Elements]:
         yield from _resources(node.to)
 
 
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """What one resource is held against: its type, and the profiles that it claims (without any, the type again)."""
+
+    base: ElementTable
+    profiles: list[ElementTable]
+
+
 class _Checking:
     def __init__(self, mapping: Mapping, tables: Tables) -> None:
         self.mapping = mapping
@@ -95,14 +103,14 @@ class _Checking:
             return
         profiles = [self.tables(url) for url in _claimed(members)]
         self.not_checked += [url for url, found in zip(_claimed(members), profiles, strict=True) if found is None]
-        self.elements(node, "", base, [one for one in profiles if one is not None] or [base])
+        self.elements(node, "", _Held(base, [one for one in profiles if one is not None] or [base]))
 
     def wrong(self, line: int, path: str, text: str) -> None:
         self.problems.append(Problem(self.mapping.file, line, path, text))
 
-    def elements(self, node: Elements, path: str, base: ElementTable, profiles: list[ElementTable]) -> None:
+    def elements(self, node: Elements, path: str, held: _Held) -> None:
         """One object: its members are known, allowed and of the right shape; what is required is among them."""
-        known = base.children(path)
+        known = held.base.children(path)
         if path and not known:
             return  # what stands inside an element that may be any type is not looked at
         for key, value in node.members:
@@ -113,9 +121,9 @@ class _Checking:
             if rule is None:
                 self.wrong(node.line, where, f"is no element of FHIR; known here are {_names(known)}")
             elif not key.startswith("_"):
-                self.member(value, rule, where, node.line)
-                self.below(value, f"{path}.{key}".lstrip("."), base, profiles)
-        for profile in profiles:
+                self.member(value, rule, where=where, line=node.line)
+                self.below(value, f"{path}.{key}".lstrip("."), held)
+        for profile in held.profiles:
             self.allowed(node, path, profile)
 
     def allowed(self, node: Elements, path: str, profile: ElementTable) -> None:
@@ -127,11 +135,11 @@ class _Checking:
             if rule.min > 0 and ":" not in name and not _is_covered(name, present):
                 self.wrong(node.line, where, "is required and never written")
 
-    def below(self, value: Node, path: str, base: ElementTable, profiles: list[ElementTable]) -> None:
+    def below(self, value: Node, path: str, held: _Held) -> None:
         for one in _objects(value):
-            self.elements(one, path, base, profiles)
+            self.elements(one, path, held)
 
-    def member(self, value: Node, rule: ElementRule, where: str, line: int) -> None:
+    def member(self, value: Node, rule: ElementRule, *, where: str, line: int) -> None:
         is_list = self.is_list(value)
         at = value.line if not isinstance(value, Constant) else line
         if is_list is True and rule.max == 1:

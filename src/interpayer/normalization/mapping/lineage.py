@@ -25,7 +25,7 @@ CONSTANT = "constant"
 
 
 @dataclass(frozen=True, slots=True)
-class Origin:
+class Explained:
     """Why one field of one resource is as it is: the rule, and the places of the record that it read."""
 
     resource: str
@@ -67,17 +67,17 @@ def fields_of(mapping: Mapping) -> tuple[FieldRule, ...]:
     )
 
 
-def explain(compiled: Compiled, content: Dictionary[str, Any], context: Context, *, field: str = "") -> list[Origin]:
-    """The origin of every field of every resource of this record; of one field (and what is below it) if named."""
+def explain(compiled: Compiled, content: Dictionary[str, Any], context: Context, *, field: str = "") -> list[Explained]:
+    """What every field of every resource of this record; of one field (and what is below it) if named."""
     resources, rules = _traced(compiled, content, context)
-    origins = []
+    fields = []
     for traced in resources:
         plain = bare(traced)
         resource = f"{plain.get('resourceType', '')}/{plain.get('id', '')}"
         for path, value, trace in _walk(traced, "", None):
             if _is_wanted(path, field):
-                origins.append(_origin(resource, path, value, trace, rules, compiled.version))
-    return origins
+                fields.append(_explained(resource, path, value, trace, rules, compiled.version))
+    return fields
 
 
 def replay(compiled: Compiled, content: Dictionary[str, Any], context: Context) -> list[dict[str, Any]]:
@@ -122,15 +122,17 @@ def _walk(value: Any, path: str, trace: Traced | None) -> Iterator[tuple[str, An
         yield path, value, trace
 
 
-def _origin(resource: str, path: str, value: Any, trace: Traced | None, rules: list[Written], version: str) -> Origin:
+def _explained(
+    resource: str, path: str, value: Any, trace: Traced | None, rules: list[Written], version: str
+) -> Explained:
     if trace is None:
-        return Origin(resource, path, (CONSTANT,), 0, version, value=value)
+        return Explained(resource, path, (CONSTANT,), 0, version, value=value)
     written = rules[trace.rule]
     rule, sources = written.rule, tuple(dict.fromkeys(_said(written, trace)))
     chosen = rule.sources[trace.alternative] if len(rule.sources) > trace.alternative else None
     inner = chosen if isinstance(chosen, Rule) else rule
     transforms = tuple(one.name for one in (*(inner.transforms if inner is not rule else ()), *rule.transforms))
-    return Origin(
+    return Explained(
         resource, path, sources or (CONSTANT,), inner.line, version, transforms, rule.table or inner.table,
         inner.when_text or rule.when_text, value,
     )  # fmt: skip

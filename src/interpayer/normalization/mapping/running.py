@@ -119,7 +119,7 @@ def invalid(issues: list[MapIssue], place: Place, value: Any) -> None:
     issues.append(MapIssue(INVALID, place.path, place.line, place.source, value=str(text_of(value))))
 
 
-def unmapped(issues: list[MapIssue], place: Place, value: Any, rows: Mapping[str, Any]) -> Any:
+def unmapped(issues: list[MapIssue], place: Place, value: Any, *, rows: Mapping[str, Any]) -> Any:
     """What is written for a code that the table does not hold as it stands; reported unless spaces were the reason."""
     code = text_of(value)
     if code in rows:

@@ -136,7 +136,7 @@ class Valuing:
         self.code.add(f"{found} = {value.text}")
         with self.code.block(f"if {found} is not None:"):
             self.code.add(f"{found} = {t}.get({found}) if {found}.__class__ is str else None")
-            self.code.add(f"if {found} is None: {found} = unmapped(issues, {at}, {value.text}, {t})")
+            self.code.add(f"if {found} is None: {found} = unmapped(issues, {at}, {value.text}, rows={t})")
             if is_coding:
                 self.code.add(f"if {found} is not None: {found} = {found}.copy()")
         return Value(found, alive=f"{found} is not None")

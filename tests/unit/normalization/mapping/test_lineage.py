@@ -63,16 +63,21 @@ def compiled(text: str = MAP) -> Compiled:
     ],
 )
 def test_a_field_tells_what_it_was_read_from(field: str, sources: tuple[str, ...], value: str) -> None:
-    [origin] = explain(compiled(), RECORD, Context(), field=field)
-    assert (origin.resource, origin.field, origin.sources, origin.value) == ("Claim/c-9", field, sources, value)
-    assert origin.version == compiled().version
+    [explained] = explain(compiled(), RECORD, Context(), field=field)
+    assert (explained.resource, explained.field, explained.sources, explained.value) == (
+        "Claim/c-9",
+        field,
+        sources,
+        value,
+    )
+    assert explained.version == compiled().version
 
 
 def test_an_alternative_tells_which_one_was_taken() -> None:
-    [origin] = explain(compiled(), {**RECORD, "X": "1"}, Context(), field="status")
-    assert (origin.sources, origin.when, origin.value) == ((CONSTANT,), 'X = "1"', "cancelled")
-    [origin] = explain(compiled(), {"ID": "1"}, Context(), field="status")
-    assert (origin.sources, origin.when, origin.value) == ((CONSTANT,), "", "active")
+    [explained] = explain(compiled(), {**RECORD, "X": "1"}, Context(), field="status")
+    assert (explained.sources, explained.when, explained.value) == ((CONSTANT,), 'X = "1"', "cancelled")
+    [explained] = explain(compiled(), {"ID": "1"}, Context(), field="status")
+    assert (explained.sources, explained.when, explained.value) == ((CONSTANT,), "", "active")
 
 
 def test_a_part_of_a_resource_is_explained_with_what_is_below() -> None:
