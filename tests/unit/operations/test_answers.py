@@ -1,11 +1,14 @@
 """The internal rendering of an exchange: four facts apart, gaps with their kind, never a null that means something."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
 
+from interpayer.exchange.completeness import SourceAsked
 from interpayer.model.exchange import State
+from interpayer.operations.answer_words import answer_in_words
 from interpayer.operations.answers import Found, is_finished, render, summary
 
 AT = datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -109,3 +112,73 @@ def test_a_list_says_the_same_about_an_exchange_as_its_page() -> None:
     line = summary(row, AT)
     assert {name: page[name] for name in line if name != "member"} == {n: v for n, v in line.items() if n != "member"}
     assert page["member"]["id"] == line["member"]["id"]
+
+
+ASKED = SourceAsked(
+    "x-1", "ehr", "m-1", is_live=True, is_essential=True, state="late", reason="source.late", attempts=1
+)
+TOLD = {
+    "sources": [
+        {"source": "claims", "state": "answered", "essential": True, "types": {"ExplanationOfBenefit": 212},
+         "data_as_of": "2026-11-21T03:00:00Z", "freshness": "fresh"},
+        {"source": "ehr", "state": "late", "essential": True, "reason": "source.late", "types": {}},
+    ],
+    "gaps": [{"kind": "late", "source": "ehr", "reason": "source.late"}],
+    "stale": 1,
+}  # fmt: skip
+
+
+def a_contradiction(kind: str = "Coverage", element: str = "period.end") -> dict[str, Any]:
+    values = [{"value": "2025-12-31", "source": "834"}, {"value": "2026-01-31", "source": "claims"}]
+    return {
+        "record_id": "r-1", "type": kind, "element": element, "rule": "enrollment outranks claims",
+        "rules_version": "precedence@1", "told": {"values": values, "chosen": "2025-12-31"},
+    }  # fmt: skip
+
+
+def an_answer(*contradictions: dict[str, Any], **more: Any) -> dict[str, Any]:
+    row = a_row(role="responder", state="released", answer="partial", details=TOLD)
+    return render(Found(row, AT, contradictions=contradictions, **more))
+
+
+def test_each_source_is_told_with_what_it_said_and_what_came_since() -> None:
+    later = replace(ASKED, state="answered", reason=None, types={"Condition": 2})
+    told = an_answer(sources=[later])
+    claims, ehr = told["sources"]
+    assert claims["types"] == {"ExplanationOfBenefit": 212}
+    assert (ehr["state"], ehr["since_then"]) == ("late", {"state": "answered", "types": {"Condition": 2}})
+    assert (told["gaps"], told["stale"]) == (TOLD["gaps"], 1)
+
+
+def test_before_there_is_an_answer_the_sources_stand_as_they_are_asked() -> None:
+    row = a_row(role="responder", state="gathering", answer=None)
+    (ehr,) = render(Found(row, AT, sources=[ASKED]))["sources"]
+    assert (ehr["source"], ehr["state"]) == ("ehr", "late")
+
+
+def test_a_contradiction_shows_both_values_and_the_rule() -> None:
+    (conflict,) = an_answer(a_contradiction())["conflicting"]
+    assert conflict["values"][1] == {"value": "2026-01-31", "source": "claims"}
+    assert (conflict["chosen"], conflict["rule"]) == ("2025-12-31", "enrollment outranks claims")
+    assert an_answer(a_contradiction())["conflicts"] == 1
+
+
+@pytest.mark.parametrize(("kind", "element"), [("Patient", "birthDate"), ("Observation", "valueQuantity")])
+def test_what_would_tell_of_a_person_is_masked(kind: str, element: str) -> None:
+    (conflict,) = an_answer(a_contradiction(kind, element))["conflicting"]
+    assert {v["value"] for v in conflict["values"]} | {conflict["chosen"]} == {"masked"}
+    assert [v["source"] for v in conflict["values"]] == ["834", "claims"]
+
+
+def test_the_answer_in_words() -> None:
+    later = replace(ASKED, state="answered", reason=None)
+    assert answer_in_words(an_answer(a_contradiction(), sources=[later])) == [
+        "Partial: a required source did not say all that it has, or something could not be used.",
+        "claims (required) answered: 212 ExplanationOfBenefit; as of 2026-11-21 03:00 UTC (fresh).",
+        "ehr (required) did not answer in time. Since then it answered.",
+        "Missing: Something of ehr: the source did not answer in time; the rest may follow (source.late).",
+        "Conflict: Coverage period.end: 834 says 2025-12-31, claims says 2026-01-31; 2025-12-31 stands: "
+        "enrollment outranks claims.",
+    ]
+    asked = [event("request.sent", 1), event("partner.answered", 3)]
+    assert answer_in_words(render(Found(a_row(), AT, events=asked)))[1] == "p-1 answered."
