@@ -41,11 +41,14 @@ class Contract:
         return known
 
     def _checked(self, resource: Mapping[str, Any], raw: bytes) -> Checked:
-        flaws = [Flaw(issue.path, issue.rule, issue.text) for issue in check(resource)]
+        broken = check(resource)
+        flaws = [Flaw(issue.path, issue.rule, issue.text) for issue in broken] if broken else []
         if self.profiles is None:
             return Checked(tuple(flaws))
         # Read again, because decimals of the resource are kept as they were written.
         verdict = self.profiles.check(orjson.loads(raw))
+        if not verdict.issues and not flaws:
+            return Checked((), verdict.not_evaluated)
         told = [Flaw(issue.path, issue.rule, issue.text, issue.severity) for issue in verdict.issues]
         places = {(flaw.code, flaw.path.partition(".")[2]) for flaw in told}
         return Checked((*told, *(f for f in flaws if (f.code, f.path) not in places)), verdict.not_evaluated)

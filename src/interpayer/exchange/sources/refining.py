@@ -145,6 +145,8 @@ class Refinery:
         return map(self.refine, read)
 
     def _as_it_is(self, found: Found, resource: dict[str, Any]) -> Refined:
+        if release := other_release(resource):
+            return self._rejected(found, UNSUPPORTED, f"{found.entity}: {release}")
         return self._sorted(found, [(resource, found.raw, self._stamp(found, ""))])
 
     def _mapped(self, found: Found, rules: Sequence[Rules]) -> Refined:
@@ -171,12 +173,9 @@ class Refinery:
         rejected: list[Rejected] = []
         not_evaluated: dict[str, None] = {}
         for resource, raw, stamp in made:
-            if release := other_release(resource):
-                flaws = (Flaw("", "version", release),)
-                rejected.append(Rejected(UNSUPPORTED, str(resource["resourceType"]), raw, stamp, flaws))
-                continue
             checked = self.check(resource, raw)
-            not_evaluated |= dict.fromkeys(checked.not_evaluated)
+            if checked.not_evaluated:
+                not_evaluated |= dict.fromkeys(checked.not_evaluated)
             if errors := checked.errors:
                 rejected.append(Rejected(INVALID, str(resource.get("resourceType")), raw, stamp, errors))
             else:
@@ -192,8 +191,9 @@ class Refinery:
         )
 
     def _rejected(self, found: Found, reason: str, detail: str) -> Refined:
-        flaws = (Flaw("", "structure", detail or "cannot be read"),)
-        whole = Rejected(reason, "", found.raw, self._stamp(found, ""), flaws)
+        flaws = (Flaw("", "version" if reason == UNSUPPORTED else "structure", detail or "cannot be read"),)
+        kind = str(found.content.get("resourceType", "")) if found.content else ""
+        whole = Rejected(reason, kind, found.raw, self._stamp(found, ""), flaws)
         return Refined(QUARANTINED, found, rejected=(whole,), reason=reason, detail=detail)
 
     def _stamp(self, found: Found, mapping: str) -> Stamp:

@@ -47,11 +47,14 @@ _AFTER = {
 }  # fmt: skip
 
 
+_NONE: frozenset[str] = frozenset()
+_FOREIGN = {name: frozenset(_BEFORE.get(name, _NONE)) | _AFTER.get(name, _NONE) for name in {*_BEFORE, *_AFTER}}
+
+
 def other_release(resource: Mapping[str, Any]) -> str:
     """In words which other release the resource is written in; empty when nothing says so."""
     resource_type = str(resource.get("resourceType"))
-    if not _BEFORE.get(resource_type, set()).isdisjoint(resource):
-        return "is written in a release before FHIR R4"
-    if not _AFTER.get(resource_type, set()).isdisjoint(resource):
-        return "is written in a release after FHIR R4"
-    return ""
+    if _FOREIGN.get(resource_type, _NONE).isdisjoint(resource):
+        return ""
+    is_before = not _BEFORE.get(resource_type, set()).isdisjoint(resource)
+    return f"is written in a release {'before' if is_before else 'after'} FHIR R4"
