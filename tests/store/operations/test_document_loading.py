@@ -1,0 +1,59 @@
+"""A document is taken in with its member's records, and its address leads to what was kept."""
+
+import base64
+from pathlib import Path
+
+import orjson
+
+from interpayer.adapters.declaration import parse_declaration
+from interpayer.exchange.tools import Tools
+from interpayer.operations.sourcing import loading
+from interpayer.records import store as records_store
+from tests.store.operations.test_source_loading import ACTOR, a_member, held
+
+LETTER = b"%PDF-1.4 a letter"
+
+
+def test_a_letter_is_kept_with_its_member_and_its_address_is_ours(tools: Tools, tmp_path: Path) -> None:
+    member, stranger = a_member(tools, "M-1001"), a_member(tools, "M-2002")
+    for folder in ("M-1001", "M-9999"):
+        (tmp_path / "archive" / folder).mkdir(parents=True)
+        (tmp_path / "archive" / folder / "letter.pdf").write_bytes(LETTER)
+    text = b"source: archive\nkind: documents\nwhere: {path: archive}\n"
+    declared = parse_declaration(text, folder=tmp_path, file="S.yaml")
+    report = loading.load(tools, declared, actor=ACTOR)
+    assert held(tools, member) == {"Binary": 1, "DocumentReference": 1}
+    assert held(tools, stranger) == {}
+    assert dict(report.quarantined) == {"record.foreign_member": 2}
+    with tools.database.transaction() as conn:
+        rows = {row["type"]: row for row in records_store.records_of(conn, tools.codec, member)}
+        document, binary = (orjson.loads(rows[kind]["released"]) for kind in ("DocumentReference", "Binary"))
+    attachment = document["content"][0]["attachment"]
+    assert attachment["url"] == f"Binary/{binary['id']}"
+    assert attachment["size"] == len(LETTER)
+    assert base64.b64decode(binary["data"]) == LETTER
+    assert binary["securityContext"] == {"reference": f"Patient/{member}"}
+    again = loading.load(tools, declared, actor=ACTOR)
+    assert (again.new, again.changed) == (0, 0)
+
+
+def test_messages_of_a_laboratory_reach_the_member_whose_number_they_name(tools: Tools, tmp_path: Path) -> None:
+    member = a_member(tools, "M-1001")
+    lines = [
+        "MSH|^~\\&|LAB|LAKESIDE|||20260301083000-0600||ORU^R01|R1|P|2.5.1",
+        "PID|1||M-1001^^^PLAN^MB||QUARREL^INES",
+        "OBR|1||F-1|2345-7^Glucose^LN|||20260228071500-0600",
+        "OBX|1|NM|2345-7^Glucose^LN||101|mg/dL|70-99|H|||P",
+    ]
+    (tmp_path / "feed").mkdir()
+    (tmp_path / "feed" / "1.hl7").write_text("\r".join(lines))
+    text = b"source: lab\nkind: hl7v2\nwhere: {path: feed}\n"
+    declared = parse_declaration(text, folder=tmp_path, file="S.yaml")
+    loading.load(tools, declared, actor=ACTOR)
+    assert held(tools, member) == {"DiagnosticReport": 1, "Observation": 1}
+    final = [line.replace("|||P", "|||F").replace("083000", "093000").replace("R1", "R2") for line in lines]
+    (tmp_path / "feed" / "2.hl7").write_text("\r".join(final))
+    loading.load(tools, declared, actor=ACTOR)
+    with tools.database.transaction() as conn:
+        rows = [r for r in records_store.records_of(conn, tools.codec, member) if r["type"] == "Observation"]
+    assert [orjson.loads(row["released"])["status"] for row in rows] == ["final"]
