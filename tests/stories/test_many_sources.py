@@ -112,6 +112,13 @@ def test_the_other_payer_gets_one_record_of_what_two_sources_tell(story: Story) 
     assert {c["insurance"][0]["coverage"]["reference"].partition("/")[2] for c in claims} == coverages
 
 
+def test_the_transmission_tells_in_which_forms_the_sources_keep_it(story: Story) -> None:
+    found = holdings(story.town, story.asker, member_id_of(story.town, story.asker, "asker-1"))
+    told = [json.loads(r["original"]) for r in found if r["type"] == "Provenance"]
+    forms = {e["extension"][0]["valueCodeableConcept"]["coding"][0]["code"] for p in told for e in p["entity"]}
+    assert {"customtx", "x12other", "hl7v2other", "hl7fhirr4"} <= forms
+
+
 def test_the_contradiction_is_told_with_both_values_and_the_rule(story: Story) -> None:
     _, told = story.answers["first"]
     (conflict,) = [c for c in told["conflicting"] if c["type"] == "Coverage"]

@@ -20,6 +20,37 @@ SOURCE_FROM = "http://hl7.org/fhir/us/davinci-pdex/StructureDefinition/Provenanc
 SOURCE_SYSTEM = "http://hl7.org/fhir/us/davinci-pdex/CodeSystem/ProvenancePayerDataSource"
 
 
+# What a source of the payer is in PDex's list of source formats, by its kind; claims have a form of their own in X12.
+_FORMATS = {
+    "fhir_server": "hl7fhirr4", "fhir_files": "hl7fhirr4", "hl7v2": "hl7v2other", "x12": "x12other",
+    "tables": "customtx", "documents": "unstructured",
+}  # fmt: skip
+_WORDS = {
+    "enrollment": "The payer's enrollment",
+    "claims": "The payer's claims",
+    "clinical": "Clinical records that the payer holds",
+    "documents": "Documents that the payer holds",
+}
+OWN_RECORDS = "The payer's own records"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class SourceForm:
+    """A source as a partner may know it: what kind of knowledge, in which form; never its name."""
+
+    words: str
+    code: str
+
+
+def source_form(kind: str, role: str) -> SourceForm:
+    """The form of a source of this kind (``x12``, ``tables`` ...) and role."""
+    code = "x12837" if (kind, role) == ("x12", "claims") else _FORMATS.get(kind, "other")
+    return SourceForm(_WORDS.get(role, OWN_RECORDS), code)
+
+
+OWN_FORM = SourceForm(OWN_RECORDS, "hl7fhirr4")
+
+
 @dataclass(frozen=True, slots=True)
 class Payer:
     """A payer as a Provenance names it: its organization identifier (``system|value`` or bare) and name."""
@@ -29,17 +60,17 @@ class Payer:
 
 
 def transmitter_provenance(
-    provenance_id: str, payer: Payer, targets: Sequence[str], *, recorded: datetime, source_format: str = "hl7fhirr4"
+    provenance_id: str, payer: Payer, targets: Sequence[str], *, recorded: datetime, forms: Sequence[SourceForm] = ()
 ) -> dict[str, Any]:
-    """We hand these on (``Type/id``, the Patient among them): one per exchange."""
-    return _provenance(provenance_id, payer, targets, recorded=recorded, role=TRANSMITTER, source_format=source_format)
+    """We hand these on (``Type/id``, the Patient among them): one per exchange, with the sources it was made of."""
+    return _provenance(provenance_id, payer, targets, recorded=recorded, role=TRANSMITTER, forms=forms or (OWN_FORM,))
 
 
 def custodian_provenance(
-    provenance_id: str, payer: Payer, targets: Sequence[str], *, recorded: datetime, source_format: str = "hl7fhirr4"
+    provenance_id: str, payer: Payer, targets: Sequence[str], *, recorded: datetime
 ) -> dict[str, Any]:
     """We received these and hold them now; the sender's own Provenance stays beside it."""
-    return _provenance(provenance_id, payer, targets, recorded=recorded, role=CUSTODIAN, source_format=source_format)
+    return _provenance(provenance_id, payer, targets, recorded=recorded, role=CUSTODIAN, forms=(OWN_FORM,))
 
 
 def _provenance(
@@ -49,14 +80,13 @@ def _provenance(
     *,
     recorded: datetime,
     role: Mapping[str, str],
-    source_format: str,
+    forms: Sequence[SourceForm],
 ) -> dict[str, Any]:
     if not targets:
         raise ValueError("a Provenance has at least one target")
     instant = recorded.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     system, bar, value = payer.identifier.rpartition("|")
     identifier = {"system": system, "value": value} if bar else {"value": payer.identifier}
-    coding = {"coding": [{"system": SOURCE_SYSTEM, "code": source_format}]}
     return {
         "resourceType": "Provenance",
         "id": provenance_id,
@@ -69,11 +99,11 @@ def _provenance(
                 "who": {"type": "Organization", "identifier": identifier, "display": payer.name},
             }
         ],
-        "entity": [
-            {
-                "extension": [{"url": SOURCE_FROM, "valueCodeableConcept": coding}],
-                "role": "source",
-                "what": {"display": "The payer's own records"},
-            }
-        ],
+        "entity": [_entity(form) for form in forms],
     }
+
+
+def _entity(form: SourceForm) -> dict[str, Any]:
+    coding = {"coding": [{"system": SOURCE_SYSTEM, "code": form.code}]}
+    extension = [{"url": SOURCE_FROM, "valueCodeableConcept": coding}]
+    return {"extension": extension, "role": "source", "what": {"display": form.words}}

@@ -9,7 +9,7 @@ import pytest
 
 from interpayer.delivery.files import File
 from interpayer.delivery.manifest import manifest, outcome_lines
-from interpayer.delivery.provenance import Payer, custodian_provenance, transmitter_provenance
+from interpayer.delivery.provenance import Payer, custodian_provenance, source_form, transmitter_provenance
 from interpayer.delivery.store import Job
 
 AT = datetime(2026, 11, 21, 12, 0, 0, 123456, tzinfo=UTC)
@@ -93,3 +93,12 @@ def test_a_provenance_says_who_and_what(build: Any, code: str) -> None:
 def test_a_provenance_of_nothing_is_none() -> None:
     with pytest.raises(ValueError, match="target"):
         transmitter_provenance("r-1", Payer("x", "X"), [], recorded=AT)
+
+
+def test_a_transmission_names_the_forms_of_its_sources_and_not_their_names() -> None:
+    forms = [source_form("x12", "claims"), source_form("hl7v2", "clinical"), source_form("tables", "claims")]
+    told = transmitter_provenance("r-1", Payer("x", "X"), ["Patient/m-1"], recorded=AT, forms=forms)
+    codes = [e["extension"][0]["valueCodeableConcept"]["coding"][0]["code"] for e in told["entity"]]
+    assert codes == ["x12837", "hl7v2other", "customtx"]
+    assert told["entity"][1]["what"]["display"] == "Clinical records that the payer holds"
+    assert source_form("x12", "enrollment").code == "x12other"

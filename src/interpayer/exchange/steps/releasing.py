@@ -7,9 +7,11 @@ from typing import Any
 
 import orjson
 
+from interpayer.adapters.declaration import Declaration
+from interpayer.adapters.store import declared
 from interpayer.consent import store as consent_store
-from interpayer.delivery.provenance import Payer, transmitter_provenance
-from interpayer.exchange import store
+from interpayer.delivery.provenance import OWN_FORM, Payer, SourceForm, source_form, transmitter_provenance
+from interpayer.exchange import source_store, store
 from interpayer.exchange.completeness import SourceAsked, gaps_of, rendered, stale
 from interpayer.exchange.steps import permission
 from interpayer.exchange.tools import Tools
@@ -144,11 +146,28 @@ def lines_of(tools: Tools, conn: Connection, selection: Selection, exchange_of: 
         known = identity_store.demographics_of(conn, tools.vault, list(member_ids))
         return {m: orjson.dumps(write_patient(d, m)) for m, d in known.items()}
 
-    at = now()
+    at, forms = now(), _forms_of(conn, exchange_of)
 
     def transmitter(member_id: str, sent: Sequence[str]) -> bytes:
         provenance_id = tools.vault.record_id(tools.fhir_base, "Provenance", exchange_of[member_id])
         payer = Payer(tools.entity.identifier, tools.entity.name)
-        return orjson.dumps(transmitter_provenance(provenance_id, payer, sent, recorded=at))
+        return orjson.dumps(transmitter_provenance(provenance_id, payer, sent, recorded=at, forms=forms[member_id]))
 
     return export_lines(conn, tools.codec, selection, patients=patients, transmitter=transmitter)
+
+
+def _forms_of(conn: Connection, exchange_of: Mapping[str, str]) -> dict[str, list[SourceForm]]:
+    """Per member, in which forms the sources of the answer keep what they gave."""
+    known = {one.name: one for one in declared(conn)}
+    asked = source_store.of_exchanges(conn, list(exchange_of.values()))
+    gave = {m: [one for one in asked.get(x, ()) if one.types] for m, x in exchange_of.items()}
+    return {
+        member_id: sorted({_form_of(known[one.source], one) if one.source in known else OWN_FORM for one in sources})
+        for member_id, sources in gave.items()
+    }
+
+
+def _form_of(declaration: Declaration, asked: SourceAsked) -> SourceForm:
+    """By what it gave, where the declaration does not say what kind of knowledge it has."""
+    given = "enrollment" if set(asked.types) == {"Coverage"} else declaration.role_of("")
+    return source_form(declaration.kind, declaration.role or given)
