@@ -69,6 +69,44 @@ def test_no_lost_segment_gives_a_claim_to_another_person() -> None:
         assert any(one.problem for one in found), SEGMENTS[at]
 
 
+MEMBERS = ["BGN*00*E1*20240312*0915****2", "N1*P5*OWN EMPLOYER*FI*1", "N1*IN*OWN PLAN*FI*2"] + [
+    segment
+    for n in range(3)
+    for segment in (
+        "INS*Y*18*021*20*A***FT", f"REF*0F*OWN{n}", f"NM1*IL*1*ROE{n}*RITA", "N3*9 ELM ST", f"DMG*D8*1991040{n + 1}*F",
+        f"HD*021**HLT*PLAN{n}", "DTP*348*D8*20240101",
+    )
+]  # fmt: skip
+PAID = [*a_payment("C-0"), *(s.replace("OWN0007", f"OWN{n}") for n in (1, 2) for s in a_payment(f"C-{n}")[8:])]
+REVIEWS = ["BHT*0007*11*R51*20240402*1130*18", "HL*1**20*1", "NM1*X3*2*OWN PLAN*****PI*OP1", "HL*2*1*21*1",
+           "NM1*1P*2*OWN CLINIC*****XX*1234567893"] + [
+    segment
+    for n in range(3)
+    for segment in (
+        f"HL*{3 + 3 * n}*2*22*1", f"NM1*IL*1*ROE{n}*RITA****MI*OWN{n}", "DMG*D8*19910402*F",
+        f"HL*{4 + 3 * n}*{3 + 3 * n}*EV*1", f"TRN*2*T-{n}*9", "UM*HS*I*42", f"HCR*A1*AUTH-{n}", "HI*ABK:S83511A",
+        f"HL*{5 + 3 * n}*{4 + 3 * n}*SS*0", "SV1*HC:97110**UN*12",
+    )
+]  # fmt: skip
+TOLD = {
+    "834": lambda one: (one["member"].get("REF_0F", [{}])[0].get("REF02"), one["member"]["person"].get("NM103")),
+    "835": lambda one: (one["payment"]["patient"].get("NM109"), one["payment"]["CLP01"]),
+    "278": lambda one: (one["subscriber"]["person"].get("NM109"), one["event"].get("HCR02")),
+}
+
+
+@pytest.mark.parametrize(("kind", "segments"), [("834", MEMBERS), ("835", PAID), ("278", REVIEWS)])
+def test_no_lost_segment_mixes_two_people(kind: str, segments: list[str]) -> None:
+    told = TOLD[kind]
+    whole = {told(one.content) for one in read(interchange(kind, segments)) if one.content}
+    assert len(whole) == 3
+    for length in (1, 2, 4):
+        for at in range(len(segments) - length + 1):
+            found = read(interchange(kind, segments[:at] + segments[at + length :]))
+            mixed = {told(one.content) for one in found if one.content} - whole
+            assert not [pair for pair in mixed if None not in pair], (at, segments[at], mixed)
+
+
 def test_no_two_lost_segments_in_a_row_give_a_claim_to_another_person() -> None:
     for length in (2, 3, 5, 12):
         for at in range(1, len(SEGMENTS) - length):

@@ -57,7 +57,7 @@ class Envelope:
 
     def guide(self) -> str:
         """The guide a transaction set follows: ST03, or GS08 where it has no ST03 (835)."""
-        return at(self.opening(TRANSACTION), 3) or at(self.opening(GROUP), 8)
+        return (at(self.opening(TRANSACTION), 3) or at(self.opening(GROUP), 8)).strip()
 
     def text(self) -> str:
         """The opening segments as they came."""

@@ -57,6 +57,11 @@ def test_adjustments_and_composites_of_a_payment() -> None:
     assert payment["DTM_050"][0]["DTM_from"] == "2024-03-13"
 
 
+def test_payments_without_a_header_number_are_read() -> None:
+    payment = [one for one in a_payment() if not one.startswith("LX")]
+    assert content_of(read(interchange("835", payment))[0])["payment"]["CLP01"] == "C-1"
+
+
 def test_several_adjustments_in_one_segment() -> None:
     several = [*a_payment(), "CAS*PR*1*21.89**2*15.00*3"]
     line = content_of(read(interchange("835", several))[0])["payment"]["lines"][1]
