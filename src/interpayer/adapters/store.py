@@ -21,6 +21,7 @@ class Stamped:
     position: int
     key: str
     mapping: str
+    stamped_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +124,7 @@ def save_stamps(conn: Connection, stamps: Sequence[Stamped], *, at: datetime) ->
 def stamps_of(conn: Connection, record_ids: Collection[str]) -> list[Stamped]:
     """Where these records came from, by record and source."""
     query = (
-        "select record_id, source, entity, file, position, key, mapping from sources.stamp "
+        "select record_id, source, entity, file, position, key, mapping, stamped_at from sources.stamp "
         "where record_id = any(%s) order by record_id, source"
     )
     return [Stamped(**row) for row in conn.execute(query, [list(record_ids)])]

@@ -14,6 +14,7 @@ from interpayer.cli import output
 from interpayer.cli.output import AsFormat, AsJson
 from interpayer.cli.profiles import opened_profiles
 from interpayer.cli.session import session_of
+from interpayer.cli.standalone import acting_alone
 from interpayer.exchange.sources.looking_up import TracedRecord, trace_resource
 from interpayer.normalization.mapping.checking import ElementTable, Tables, check_targets
 from interpayer.normalization.mapping.compiler import Compiled, Context
@@ -22,6 +23,7 @@ from interpayer.normalization.mapping.fixtures import compared, differences_of, 
 from interpayer.normalization.mapping.language import MappingFault
 from interpayer.normalization.mapping.library import SHIPPED, Library
 from interpayer.normalization.mapping.lineage import Explained, explain
+from interpayer.operations.sourcing.lineage import explain_record
 from interpayer.validation.profiles import Profiles
 
 HELP = """Mappings from records of a source to FHIR (docs/reference/mapping-language.md).
@@ -30,8 +32,10 @@ HELP = """Mappings from records of a source to FHIR (docs/reference/mapping-lang
     interpayer map check my/claims --maps maps          (is it sound, and does it fit the profile?)
     interpayer map test my/claims --maps maps           (its examples)
     interpayer map explain --source SOURCE.yaml --resource Patient/17 --field birthDate
+    interpayer map explain r-… --field birthDate        (a record of ours, down to the column)
     interpayer map diff my/claims --maps maps --against maps.approved
 """
+RECORD = "r-"
 app = typer.Typer(help=HELP, no_args_is_help=True)
 
 Names = Annotated[list[str] | None, typer.Argument(metavar="[NAME]...", help="family/name; default: all.")]
@@ -138,7 +142,9 @@ def _tested(compiled: Compiled, case: Path) -> list[dict[str, Any]]:
 @app.command("explain")
 def explain_(  # noqa: PLR0913 -- an option each
     context: typer.Context,
-    name: Annotated[str, typer.Argument(metavar="[NAME]", help="family/name, with --record.")] = "",
+    name: Annotated[
+        str, typer.Argument(metavar="[NAME]", help="A record of ours (r-…), or family/name with --record.")
+    ] = "",
     *,
     record: Annotated[Path | None, typer.Option(help="A record as JSON, as in a mapping's examples.")] = None,
     source: Annotated[Path | None, typer.Option(help="SOURCE.yaml: look for the resource there.")] = None,
@@ -150,8 +156,12 @@ def explain_(  # noqa: PLR0913 -- an option each
     as_json: AsJson = False,
 ) -> None:
     """Where every field comes from: source, record, column, rule, version. Constants are left out unless asked for."""
+    if name.startswith(RECORD) and not record and not source:
+        _explain_stored(context, name, field=field, form=output.chosen(form, as_json=as_json))
+        return
     if not (record and name and not source) and not (source and resource and not record):
-        output.fail("say NAME --record FILE, or --source SOURCE.yaml --resource Type/id", code=output.USAGE)
+        why = "say a record's id, NAME --record FILE, or --source SOURCE.yaml --resource Type/id"
+        output.fail("this does not say what to explain", why, code=output.USAGE)
     with output.failures(), _faults():
         if record is not None:
             traced = [_of_record(_library(maps).compiled(name), record, field)]
@@ -159,7 +169,7 @@ def explain_(  # noqa: PLR0913 -- an option each
             assert source is not None
             with closing(workshop_of(session_of(context).settings)) as workshop:
                 traced = list(trace_resource(workshop, read_declaration(source), resource, field=field))
-    rows = [_row_of(one, it, values) for one in traced for it in one.fields if _is_told(it, resource, field)]
+    rows = [_row_of(one, it, has_values=values) for one in traced for it in one.fields if _is_told(it, resource, field)]
     if not rows:
         output.fail(
             "nothing of this name comes of it", next_step="look at --resource and --field", code=output.NOT_FOUND
@@ -167,6 +177,22 @@ def explain_(  # noqa: PLR0913 -- an option each
     columns = ("resource", "field", "source", "file", "position", "read", "rule", "table", "version")
     shown = (*columns, "value") if values else columns
     output.tell_rows("explained-fields/1", "fields", rows, columns=shown, form=output.chosen(form, as_json=as_json))
+
+
+def _explain_stored(context: typer.Context, record_id: str, *, field: str, form: str) -> None:
+    """What each source said of a record of ours; the replay is held against the stored bytes."""
+    with _faults(), acting_alone(session_of(context), "record.explain") as (tools, _):
+        found = explain_record(tools, record_id, field=field)
+    rows = []
+    for one in found:
+        stamp = one.stamp
+        output.say(f"{stamp.source}: {one.outcome}")
+        traced = TracedRecord(stamp.source, stamp.file, stamp.position, stamp.key, one.fields)
+        told = [_row_of(traced, it, has_values=False) for it in one.fields if _is_told(it, "", field)]
+        unread = {"source": stamp.source, "file": stamp.file, "position": stamp.position, "version": stamp.mapping}
+        rows += [row | {"outcome": one.outcome} for row in told or [unread]]
+    columns = ("field", "source", "file", "position", "read", "rule", "table", "version", "outcome")
+    output.tell_rows("explained-fields/1", "fields", rows, columns=columns, form=form)
 
 
 def _of_record(compiled: Compiled, record: Path, field: str) -> TracedRecord:
@@ -180,7 +206,7 @@ def _is_told(explained: Explained, resource: str, field: str) -> bool:
     return (not resource or explained.resource == resource) and (bool(field) or explained.line > 0)
 
 
-def _row_of(traced: TracedRecord, explained: Explained, has_values: bool) -> dict[str, Any]:
+def _row_of(traced: TracedRecord, explained: Explained, *, has_values: bool) -> dict[str, Any]:
     rule = " > ".join(explained.transforms) + (f" when {explained.when}" if explained.when else "")
     row = {
         "resource": explained.resource,

@@ -68,6 +68,7 @@ letter.replay        operator
 audit.read           operator analyst
 audit.disclosures    analyst
 record.look          analyst
+record.explain       operator steward analyst
 audit.verify         operator analyst admin
 audit.export         analyst admin
 """
