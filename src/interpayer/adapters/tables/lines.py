@@ -48,19 +48,27 @@ def _split(opened: BinaryIO) -> Iterator[bytes]:
     while line := opened.readline(LONGEST + 2):
         body = line.rstrip(b"\r\n") if line.endswith(b"\n") else line
         if b"\r" in body:
-            yield from _old_ends(body, opened)
+            yield from _old_ends(line, opened)
         else:
             yield body
 
 
 def _old_ends(first: bytes, opened: BinaryIO) -> Iterator[bytes]:
-    """Lines that end in CR only. The rest of a last line goes on with what follows."""
-    *lines, rest = first.split(b"\r")
-    yield from lines
-    while len(rest) <= LONGEST and (chunk := opened.read(_CHUNK)):
-        *lines, rest = (rest + chunk).replace(b"\r\n", b"\r").replace(b"\n", b"\r").split(b"\r")
+    """Lines of which some end in CR only: from here on everything is read in pieces. What is too long is cut there."""
+    rest = first
+    while True:
+        *lines, rest = rest.replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n")
         yield from lines
-    yield rest
+        if len(rest) > LONGEST:
+            yield rest
+            rest = b""
+        chunk = opened.read(_CHUNK)
+        if not chunk:
+            break
+        # The two letters of one end are not torn apart.
+        rest += chunk + (opened.read(1) if chunk.endswith(b"\r") else b"")
+    if rest:
+        yield rest
 
 
 def _recoded(opened: BinaryIO, encoding: str) -> Iterator[bytes]:
