@@ -18,8 +18,8 @@ from interpayer.model.reason import Refusal
 
 KINDS = ("fhir_files", "fhir_server", "x12", "hl7v2", "tables", "documents")
 KEYS = (
-    "source", "kind", "where", "essential", "role", "entities", "members", "types", "maps", "context", "time_zone",
-    "as_of", "fresh_within", "limits",
+    "source", "kind", "where", "essential", "role", "entities", "members", "types", "maps", "translate", "context",
+    "time_zone", "as_of", "fresh_within", "limits",
 )  # fmt: skip
 # What kind of knowledge a source has; decides which of two contradicting sources is believed.
 ROLES = ("enrollment", "claims", "clinical", "documents")
@@ -81,6 +81,7 @@ class Declaration:
     maps: Path | None = None
     context: Mapping[str, str] = field(default_factory=dict)
     time_zone: str = "UTC"
+    translate: tuple[str, ...] = ()
     as_of: str = ""
     fresh_within: timedelta | None = None
     limits: Limits = Limits()
@@ -176,6 +177,7 @@ class _Reading:
             members=self._members(raw.get("members", {})),
             types=self._types(raw.get("types", [])),
             maps=folder / self._plain_text(raw["maps"], "maps") if "maps" in raw else None,
+            translate=self._texts(raw.get("translate", []), "translate"),
             context=self._context(raw.get("context", {})),
             time_zone=self._plain_text(raw.get("time_zone", "UTC"), "time_zone"),
             as_of=self._plain_text(raw.get("as_of", ""), "as_of"),
@@ -239,6 +241,11 @@ class _Reading:
     def _types(self, raw: Any) -> tuple[str, ...]:
         if not isinstance(raw, list) or not all(isinstance(name, str) and _TYPE.match(name) for name in raw):
             self.fail("types", "must be a list of FHIR resource types")
+        return tuple(raw)
+
+    def _texts(self, raw: Any, place: str) -> tuple[str, ...]:
+        if not isinstance(raw, list) or not all(isinstance(one, str) and one for one in raw):
+            self.fail(place, "must be a list of texts")
         return tuple(raw)
 
     def _limits(self, raw: Any) -> Limits:

@@ -4,11 +4,15 @@ import base64
 from pathlib import Path
 
 import orjson
+import pytest
 
 from interpayer.adapters.declaration import parse_declaration
 from interpayer.exchange.tools import Tools
+from interpayer.model.reason import Refusal
 from interpayer.operations.sourcing import loading
 from interpayer.records import store as records_store
+from interpayer.terminology import store as terminology_store
+from interpayer.terminology.content import ConceptMap, Target
 from tests.store.operations.test_source_loading import ACTOR, a_member, held
 
 LETTER = b"%PDF-1.4 a letter"
@@ -57,3 +61,26 @@ def test_messages_of_a_laboratory_reach_the_member_whose_number_they_name(tools:
     with tools.database.transaction() as conn:
         rows = [r for r in records_store.records_of(conn, tools.codec, member) if r["type"] == "Observation"]
     assert [orjson.loads(row["released"])["status"] for row in rows] == ["final"]
+
+
+def test_codes_of_a_source_are_translated_by_the_maps_it_names(tools: Tools, tmp_path: Path) -> None:
+    member = a_member(tools, "M-1001")
+    (tmp_path / "feed").mkdir()
+    values = ["OBX|1|NM|GLU^Sugar^99LAB||101|mg/dL|||||F", "OBX|2|NM|XYZ^Other^99LAB||7|mg/dL|||||F"]
+    lines = ["MSH|^~\\&|LAB|LAKESIDE|||20260301083000-0600||ORU^R01|R1|P|2.5.1", "PID|1||M-1001^^^PLAN^MB",
+             "OBR|1||F-1|PAN^Panel^99LAB|||20260228", *values]  # fmt: skip
+    (tmp_path / "feed" / "1.hl7").write_text("\r".join(lines))
+    text = b'source: lab\nkind: hl7v2\nwhere: {path: feed}\ntranslate: ["urn:map"]\n'
+    declared = parse_declaration(text, folder=tmp_path, file="S.yaml")
+    with pytest.raises(Refusal, match=r"request\.malformed"):
+        loading.load(tools, declared, actor=ACTOR)
+    ours = "urn:interpayer:source:lab:code:99LAB"
+    target = Target(ours, "GLU", "http://loinc.org", "2345-7", "equivalent")
+    with tools.database.transaction() as conn:
+        terminology_store.save(conn, ConceptMap("urn:map", "1", "Lab", (target,)), by="ana")
+    report = loading.load(tools, declared, actor=ACTOR)
+    assert report.account.as_json()["unmapped"].keys() >= {"urn:map: XYZ", "urn:map: PAN"}
+    with tools.database.transaction() as conn:
+        rows = [r for r in records_store.records_of(conn, tools.codec, member) if r["type"] == "Observation"]
+    codes = {tuple(c["code"] for c in orjson.loads(row["released"])["code"]["coding"]) for row in rows}
+    assert codes == {("GLU", "2345-7"), ("XYZ",)}

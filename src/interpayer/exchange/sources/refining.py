@@ -123,6 +123,7 @@ class Refinery:
     declaration: Declaration
     rules_for: Callable[[str], Sequence[Rules]]
     check: Check
+    translate: Callable[[dict[str, Any]], tuple[dict[str, Any], Sequence[str]]] | None = None
 
     def refine(self, found: Found) -> Refined:
         """What becomes of this record."""
@@ -147,7 +148,12 @@ class Refinery:
     def _as_it_is(self, found: Found, resource: dict[str, Any]) -> Refined:
         if release := other_release(resource):
             return self._rejected(found, UNSUPPORTED, f"{found.entity}: {release}")
-        return self._sorted(found, [(resource, found.raw, self._stamp(found, ""))])
+        stamp = self._stamp(found, "")
+        if self.translate is None:
+            return self._sorted(found, [(resource, found.raw, stamp)])
+        translated, unmapped = self.translate(resource)
+        raw = found.raw if translated is resource else orjson.dumps(translated)
+        return replace(self._sorted(found, [(translated, raw, stamp)]), unmapped=tuple(unmapped))
 
     def _mapped(self, found: Found, rules: Sequence[Rules]) -> Refined:
         made: list[tuple[dict[str, Any], bytes, Stamp]] = []
@@ -156,7 +162,8 @@ class Refinery:
         for one in rules:
             mapped = one.apply(found)
             stamp = self._stamp(found, one.name)
-            made += [(resource, orjson.dumps(resource), stamp) for resource in mapped.resources]
+            for resource in mapped.resources:
+                made.append(self._made(resource, stamp, unmapped))
             unmapped += mapped.unmapped
             left_out += mapped.left_out
         if made:
@@ -167,6 +174,12 @@ class Refinery:
             names = ", ".join(one.name.partition("@")[0] for one in rules)
             refined = Refined(OUT_OF_SCOPE, found, reason=LEFT_OUT, detail=f"{names} makes nothing of it")
         return replace(refined, unmapped=tuple(unmapped), left_out=tuple(left_out))
+
+    def _made(self, resource: dict[str, Any], stamp: Stamp, unmapped: list[str]) -> tuple[dict[str, Any], bytes, Stamp]:
+        if self.translate is not None:
+            resource, untranslated = self.translate(resource)
+            unmapped += untranslated
+        return resource, orjson.dumps(resource), stamp
 
     def _sorted(self, found: Found, made: Sequence[tuple[dict[str, Any], bytes, Stamp]]) -> Refined:
         kept: list[Kept] = []

@@ -33,6 +33,7 @@ from interpayer.exchange.durability.flow import step
 from interpayer.exchange.retry import QUICK
 from interpayer.exchange.source_people import asked_ids
 from interpayer.exchange.source_taking import Batch, take_in
+from interpayer.exchange.source_translating import refinery_of
 from interpayer.exchange.sources.refining import Refined
 from interpayer.exchange.tools import Tools
 from interpayer.model.event import JSON, Event
@@ -172,8 +173,7 @@ def _settle(tools: Tools, question: _Question, reply: _Reply) -> None:
     one = question.open
     if reply.reason == DEFERRED_REASON:
         return
-    refinery = tools.workshop.refinery(question.declaration)
-    refined = [refinery.refine(found) for found in reply.found if not _is_missing(found)]
+    refined, reply = _refined(tools, question.declaration, reply)
     missing = {found.entity: str(found.problem) for found in reply.found if _is_missing(found)}
     with tools.database.transaction() as conn:
         at = begin_load(conn)
@@ -191,6 +191,16 @@ def _settle(tools: Tools, question: _Question, reply: _Reply) -> None:
         as_of = _as_of(refined, at, is_live=reply.reason is None)
         freshness = _freshness(question.declaration, as_of, at)
         _note(tools, conn, replace(answered, state=state, reason=reason, data_as_of=as_of, freshness=freshness))
+
+
+def _refined(tools: Tools, declaration: Declaration, reply: _Reply) -> tuple[list[Refined], _Reply]:
+    """Every record refined; a mapping or a code map that is gone leaves a gap and takes no answer down."""
+    try:
+        refinery = refinery_of(tools, declaration)
+    except Refusal as refusal:
+        log.error("a source's rules cannot be used", reason=refusal.reason)
+        return [], _Reply((), "source.invalid")
+    return [refinery.refine(found) for found in reply.found if not _is_missing(found)], reply
 
 
 def _is_missing(found: Found) -> bool:

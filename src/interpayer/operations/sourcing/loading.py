@@ -18,6 +18,7 @@ from interpayer.adapters.catalog import InFiles
 from interpayer.adapters.declaration import Declaration
 from interpayer.exchange.source_people import People
 from interpayer.exchange.source_taking import Batch, Taken, take_in
+from interpayer.exchange.source_translating import refinery_of
 from interpayer.exchange.sources.account import Account
 from interpayer.exchange.sources.refining import Refined, Refinery
 from interpayer.exchange.tools import Tools
@@ -90,7 +91,7 @@ def load(
         tools,
         declaration,
         tools.workshop.source(declaration),
-        tools.workshop.refinery(declaration),
+        refinery_of(tools, declaration),
         People(tools, declaration, as_members=as_members),
         LoadReport(new_id("l"), Account(declaration.name, declaration.kind, declaration.version)),
         progress or _silent,
