@@ -12,6 +12,16 @@ from interpayer.system.keys import Vault
 ZONE = "records.marks"
 IDENTIFIER, LIKENESS, SYSTEM, REPLACES = "i", "l", "s", "r"
 
+# Which of these share a mark with anybody, or stand joined: mostly none, so most loads end here.
+_SHARING = """
+select m.record_id as id from records.mark m
+where m.record_id = any(%(ids)s) and m.kind in ('i', 'l') and exists (
+    select from records.mark o where o.key = m.key and o.kind = m.kind and o.record_id <> m.record_id)
+union
+select r.id from records.record r where r.id = any(%(ids)s) and (r.joined_to is not null or r.own_pack_id is not null)
+union
+select r.joined_to from records.record r where r.joined_to = any(%(ids)s)
+"""
 # Everybody who shares a mark, directly or through others; and who was joined before.
 _REACHED = """
 with recursive reached(id) as (
@@ -20,6 +30,10 @@ with recursive reached(id) as (
     select o.record_id from reached t
     join records.mark m on m.record_id = t.id and m.kind in ('i', 'l')
     join records.mark o on o.key = m.key and o.kind = m.kind
+    -- what so many have in common tells nobody apart, and following it would cost the square of their number
+    where m.kind = 'i' or (
+        select count(*) from (select from records.mark x where x.key = m.key and x.kind = 'l' limit 17) shared
+    ) <= 16
 ), linked(id) as (
     select id from reached
     union select r.joined_to from records.record r join reached t on t.id = r.id where r.joined_to is not null
@@ -68,9 +82,12 @@ def save_marks(conn: Connection, vault: Vault, records: Sequence[Record]) -> Non
 
 
 def reached(conn: Connection, record_ids: Collection[str]) -> dict[str, Marked]:
-    """These records and everybody who shares a mark with one of them or stands joined with one, with their marks."""
+    """Those of these records who share a mark with somebody or stand joined, and whom they share it with; with marks."""
     found: dict[str, dict[str, set[str]]] = {}
-    for row in conn.execute(_REACHED.encode(), {"ids": list(record_ids)}):
+    sharing = [row["id"] for row in conn.execute(_SHARING.encode(), {"ids": list(record_ids)})]
+    if not sharing:
+        return {}
+    for row in conn.execute(_REACHED.encode(), {"ids": sharing}):
         found.setdefault(row["id"], {}).setdefault(row["kind"], set()).add(row["key"])
     return {record_id: _marked(kinds) for record_id, kinds in found.items()}
 
