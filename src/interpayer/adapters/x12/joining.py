@@ -1,8 +1,11 @@
 """Claims (837) with the payer's decision about them: the remittances (835) of the same source laid beside.
 
-A remittance belongs to a claim when its number is the one the provider gave the claim, the charge is the same, and
-the payee is the billing provider or the member is the same. Of several the last one counts. What finds no claim stays a
-record of its own; so do remittances beyond what is kept in memory, which are found in the store by their number.
+A remittance belongs to a claim when its number is the one the provider gave the claim, the charge is the same, and the
+payee is the billing provider or the member is the same. Where a claim and its replacement have one number, the former
+keeps what was decided under the payer's number that the replacement names. Of several decisions the last one counts.
+
+What finds no claim stays a record of its own; so do remittances beyond what is kept in memory, which are found in the
+store by their number.
 """
 
 import zlib
@@ -17,6 +20,7 @@ from interpayer.adapters.x12.reading import OUT_OF_SCOPE, read_again, read_x12
 
 REMITTANCE = "x12.835"
 CLAIMS = frozenset({"x12.837P", "x12.837I", "x12.837D"})
+REPLACING = frozenset({"7", "8"})
 # How many bytes of remittances, packed, wait for their claims.
 MOST_KEPT = 128 << 20
 Content: TypeAlias = dict[str, Any]
@@ -36,39 +40,56 @@ class _Kept:
         return replace(read_again(zlib.decompress(self.packed), file), position=position)
 
 
+_Decided: TypeAlias = tuple[_Kept, Content]
+
+
 @dataclass(slots=True)
 class _Shelf:
-    """The remittances by the number of their claim."""
+    """The remittances by the number of their claim, and which of the payer's numbers were replaced under it."""
 
     by_claim: dict[str, list[_Kept]] = field(default_factory=dict)
+    replaced: dict[str, set[str]] = field(default_factory=dict)
     places: set[tuple[str, int]] = field(default_factory=set)
     weight: int = 0
 
-    def keep(self, found: Found) -> None:
-        """Lay a sound remittance by, as long as there is room."""
-        if found.content is None or found.entity != REMITTANCE or self.weight > MOST_KEPT:
+    def note(self, found: Found) -> None:
+        """Lay a sound remittance by, as long as there is room; remember what a replacement takes the place of."""
+        if found.content is None:
             return
-        kept = _Kept(zlib.compress(found.raw, 1), (found.file, found.position))
-        self.weight += len(kept.packed)
-        self.places.add(kept.place)
-        self.by_claim.setdefault(_text(found.content, "payment", "CLP01"), []).append(kept)
+        if found.entity in CLAIMS and (former := _former(found.content)):
+            self.replaced.setdefault(_text(found.content, "claim", "CLM01"), set()).add(former)
+        elif found.entity == REMITTANCE and self.weight <= MOST_KEPT:
+            kept = _Kept(zlib.compress(found.raw, 1), (found.file, found.position))
+            self.weight += len(kept.packed)
+            self.places.add(kept.place)
+            self.by_claim.setdefault(_text(found.content, "payment", "CLP01"), []).append(kept)
 
     def decide(self, claim: Content) -> Content | None:
         """The last decision about a claim."""
-        decisions: list[Content] = []
-        for kept in self.by_claim.get(_text(claim, "claim", "CLM01"), ()):
-            content = kept.found().content
-            if content is not None and _belong(claim, content):
-                kept.is_used = True
-                decisions.append(content)
-        return sorted(decisions, key=_made_at)[-1] if decisions else None
+        number = _text(claim, "claim", "CLM01")
+        belonging = [
+            (kept, content)
+            for kept in self.by_claim.get(number, ())
+            if (content := kept.found().content) is not None and _belong(claim, content)
+        ]
+        belonging = self._own(belonging, former=_former(claim), replaced=self.replaced.get(number, set()))
+        for kept, _ in belonging:
+            kept.is_used = True
+        return sorted((content for _, content in belonging), key=_made_at)[-1] if belonging else None
+
+    def _own(self, belonging: list[_Decided], *, former: str, replaced: set[str]) -> list[_Decided]:
+        """Of decisions under one number: a replacement's are not the former's, and the other way round."""
+        if former:
+            return [one for one in belonging if _text(one[1], "payment", "CLP07") != former]
+        kept = [one for one in belonging if _text(one[1], "payment", "CLP07") in replaced]
+        return kept or belonging
 
 
 def join_remittances(read: Callable[[Reader], Iterator[Found]]) -> Iterator[Found]:
     """Every record of a source, its claims with their remittances; ``read`` gives all its files to a reader, twice."""
     shelf = _Shelf()
-    for found in read(_read_remittances):
-        shelf.keep(found)
+    for found in read(_read_claims_and_remittances):
+        shelf.note(found)
     for found in read(read_x12):
         if found.content is not None and found.entity in CLAIMS:
             decision = shelf.decide(found.content)
@@ -81,8 +102,13 @@ def join_remittances(read: Callable[[Reader], Iterator[Found]]) -> Iterator[Foun
         yield replace(found, content=None, problem=OUT_OF_SCOPE, detail=detail) if kept.is_used else found
 
 
-def _read_remittances(opened: BinaryIO, file: str) -> Iterator[Found]:
-    return read_x12(opened, file, only=frozenset({"835"}))
+def _read_claims_and_remittances(opened: BinaryIO, file: str) -> Iterator[Found]:
+    return read_x12(opened, file, only=frozenset({"835", "837"}))
+
+
+def _former(claim: Content) -> str:
+    """The payer's number of the claim that this one replaces (7) or voids (8)."""
+    return _text(claim, "claim", "REF_F8", "REF02") if _text(claim, "claim", "CLM05_3") in REPLACING else ""
 
 
 def _with(claim: Content, decision: Content) -> Content:

@@ -50,6 +50,22 @@ def test_the_last_decision_counts() -> None:
     assert decisions(joined(corrected, CLAIM, DECISION)) == ["4"]
 
 
+def test_a_claim_and_its_replacement_under_one_number_have_each_their_own_decision() -> None:
+    replacing = interchange("837P", claim_set(a_subscriber(a_claim(frequency="7", original="P-1"))), day="20240502")
+    again = interchange("835", a_payment(status="22", charge="-100"), a_payment(number="P-2"), day="20240510")
+    found = joined(CLAIM, DECISION, replacing, again)
+    claims = [one.content for one in found if one.content and "claim" in one.content]
+    payments = [claim["remittance"]["payment"] for claim in claims]
+    assert [claim["claim"]["CLM05_3"] for claim in claims] == ["1", "7"]
+    assert [(one["CLP07"], one["CLP02"]) for one in payments] == [("P-1", "22"), ("P-2", "1")]
+
+
+def test_a_correction_by_the_payer_counts_for_the_claim_it_corrects() -> None:
+    again = interchange("835", a_payment(status="22", charge="-100"), a_payment(number="P-2"), day="20240510")
+    [claim] = [one.content for one in joined(CLAIM, DECISION, again) if one.content]
+    assert claim["remittance"]["payment"]["CLP07"] == "P-2"
+
+
 @pytest.mark.parametrize(
     "decision",
     [
