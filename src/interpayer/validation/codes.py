@@ -121,7 +121,10 @@ class ValueSets:
             return None
         codes: frozenset[str] | None = frozenset(code for code, _ in _concepts(content.get("concept", ())))
         for wanted in include.get("filter", ()):
-            codes = _both(codes, _filtered(content, wanted))
+            left = _filtered(content, wanted)
+            if left is None or codes is None:
+                return None
+            codes &= left
         return codes
 
 

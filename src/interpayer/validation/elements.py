@@ -95,11 +95,25 @@ def _hang(element: Element, known: dict[str, Element]) -> None:
     stem, _, slice_name = last.partition(":")
     if slice_name:
         above, _, name = slice_name.rpartition("/")
-        sliced = known.get(f"{parent_id}.{stem}:{above}" if above else f"{parent_id}.{stem}")
-        if sliced is not None:
-            sliced.slices[name] = element
-    elif parent_id in known:
-        known[parent_id].children[element.name] = element
+        holder = f"{parent_id}.{stem}:{above}" if above else f"{parent_id}.{stem}"
+        _known(holder, element, known).slices[name] = element
+    elif parent_id:
+        _known(parent_id, element, known).children[element.name] = element
+
+
+def _known(element_id: str, near: Element, known: dict[str, Element]) -> Element:
+    """The element of this id; differences leave out those that stay as they are."""
+    if element_id not in known:
+        path = ".".join(part.partition(":")[0] for part in element_id.split("."))
+        known[element_id] = Element({"id": element_id, "path": path}, near.package, near.root)
+        _hang(known[element_id], known)
+    return known[element_id]
+
+
+def completed(content: dict[str, Any], before: dict[str, Any]) -> dict[str, Any]:
+    """A difference together with what it is a difference to."""
+    constraints = [*before.get("constraint", ()), *content.get("constraint", ())]
+    return {**before, **content, **({"constraint": constraints} if constraints else {})}
 
 
 def _types(content: dict[str, Any], element_id: str) -> Iterator[TypeOf]:
@@ -125,7 +139,6 @@ class Definitions:
         self.library = library
         self.core = library.core
         self._trees: dict[tuple[str, str], Element] = {}
-        self._resources: list[str] = []
 
     def find(self, canonical: str, package: Package) -> Found | None:
         """A StructureDefinition by its canonical, in the set of a package."""
@@ -136,8 +149,29 @@ class Definitions:
         """The elements of a StructureDefinition."""
         key = (found.package.id, found.entry.url)
         if key not in self._trees:
-            self._trees[key] = read_tree(found.package.read(found.entry), found.package)
+            definition = found.package.read(found.entry)
+            root = read_tree(definition, found.package)
+            base = None if "snapshot" in definition else self.find(definition.get("baseDefinition", ""), found.package)
+            if base is not None:
+                self._complete(root, self.tree(base))
+            self._trees[key] = root
         return self._trees[key]
+
+    def _complete(self, element: Element, before: Element) -> None:
+        """Add to differences what they do not say, from the elements that they are differences to."""
+        element.content = completed(element.content, before.content)
+        element.types = tuple(_types(element.content, element.id))
+        for name, child in element.children.items():
+            child_before = self.child(before, name)
+            if child_before is not None:
+                self._complete(child, child_before)
+        for name, part in element.slices.items():
+            part_before = before.slices.get(name)
+            if part_before is None:
+                # A new slice may be left out, and is not itself sliced.
+                part.content = {"min": 0, "slicing": None, **part.content}
+            self._complete(part, part_before or element)
+            part.content = {key: value for key, value in part.content.items() if value is not None}
 
     def type_root(self, code: str) -> Element | None:
         """The elements of a type of R4 (`Patient`, `Coding`); None when there is no such type."""
@@ -146,15 +180,12 @@ class Definitions:
 
     def is_resource_type(self, code: str) -> bool:
         """Whether R4 has a resource of this name."""
-        root = self.type_root(code) if re.fullmatch(r"[A-Z]\w+", code) else None
-        return root is not None and _is_resource(root)
+        entry = self.core.entries.get(_TYPES + code)
+        return entry is not None and entry.defines == "resource"
 
     def resource_types(self) -> list[str]:
         """Every resource of R4 by name."""
-        if not self._resources:
-            names = (url.removeprefix(_TYPES) for url in self.core.entries if url.startswith(_TYPES))
-            self._resources = sorted(name for name in names if self.is_resource_type(name))
-        return self._resources
+        return sorted(url.removeprefix(_TYPES) for url, one in self.core.entries.items() if one.defines == "resource")
 
     def child(self, element: Element, name: str) -> Element | None:
         """The child of this name, by the element itself or else by its type."""
@@ -168,8 +199,17 @@ class Definitions:
             return {} if target is None else target.children
         if len({one.code for one in element.types}) != 1:
             return {}
-        root = self.type_root(element.types[0].code)
+        code = element.types[0].code
+        root = self._at(element.content["base"]["path"]) if _is_anonymous(element, code) else self.type_root(code)
         return {} if root is None else root.children
+
+    def _at(self, path: str) -> Element | None:
+        """The element of R4 at a path (`Observation.component`)."""
+        first, *names = path.split(".")
+        element = self.type_root(first)
+        for name in names:
+            element = None if element is None else element.children.get(name)
+        return element
 
     def referred(self, element: Element, reference: str) -> Element | None:
         """The element that a contentReference names: `#id` in the same definition, `url#id` in another."""
@@ -192,6 +232,6 @@ class Definitions:
         return None
 
 
-def _is_resource(root: Element) -> bool:
-    meta = root.children.get("meta")
-    return meta is not None and meta.content["base"]["path"] == "Resource.meta"
+def _is_anonymous(element: Element, code: str) -> bool:
+    """An element whose members hang on its own path, not on a named type."""
+    return code in ("BackboneElement", "Element") and "." in element.content.get("base", {}).get("path", "")

@@ -15,6 +15,8 @@ from typing import Any, TypeAlias
 import orjson
 
 CORE = "hl7.fhir.r4.core"
+# Of what is kept in a cache; a change makes other files.
+FORMAT = 2
 # Where a claim names no version and the folder has several: the one that US rules name before the newest.
 PREFERRED: Mapping[str, str] = {"hl7.fhir.us.core": "6.1.0"}
 # A package of definitions is some megabytes; more than this is a mistake or an attack.
@@ -33,6 +35,8 @@ class Entry:
     url: str
     version: str
     kind: str
+    # Of a StructureDefinition: `resource`, `complex-type`, `primitive-type`; nothing when it constrains another.
+    defines: str
     offset: int
     length: int
 
@@ -150,7 +154,7 @@ def read_package(path: Path, cache: Path | None = None) -> Package:
     """One package file; raises PackageUnusable when it is none."""
     packed = path.read_bytes()
     digest = hashlib.sha256(packed).hexdigest()
-    kept = None if cache is None else cache / f"{digest}.package"
+    kept = None if cache is None else cache / f"{digest}-{FORMAT}.package"
     if kept is not None and kept.exists() and kept.with_suffix(".index").exists():
         return _from_cache(kept, digest)
     try:
@@ -192,7 +196,8 @@ def _index(index: dict[str, Any], name: str, content: bytes, body: bytearray) ->
         dependencies = {key: str(value) for key, value in (found.get("dependencies") or {}).items()}
         index |= {"name": found["name"], "version": found["version"], "dependencies": dependencies}
     elif isinstance(found.get("url"), str) and "resourceType" in found:
-        entry = [found["url"], str(found.get("version", "")), found["resourceType"], len(body), len(content)]
+        defines = "" if found.get("derivation") == "constraint" else str(found.get("kind", ""))
+        entry = [found["url"], str(found.get("version", "")), found["resourceType"], defines, len(body), len(content)]
         index["entries"].append(entry)
         body += content
 

@@ -72,11 +72,11 @@ class Profiles:
 
         A claim without a version is met by any version in the folder, unless one is preferred (`packages.PREFERRED`).
         """
-        verdict = self._check(resource, profile_urls)
-        if not verdict.is_valid and (plain := _plain(resource)) != resource:
-            # Values that are no plain JSON yet (decimals kept as their digits) are nothing that a schema knows.
-            verdict = self._check(plain, profile_urls)
-        return verdict
+        try:
+            return self._check(resource, profile_urls)
+        except ValueError:
+            # Values that are no plain JSON (decimals kept as their digits) are nothing that a schema can explain.
+            return self._check(orjson.loads(orjson.dumps(resource)), profile_urls)
 
     def _check(self, resource: Resource, profile_urls: Sequence[str] | None) -> Verdict:
         asked = tuple(profile_urls) if profile_urls is not None else claimed(resource)
@@ -245,12 +245,3 @@ def _verdict(resource: Resource, asked: tuple[str, ...], said: _Gathered) -> Ver
         not_evaluated=tuple(said.not_evaluated),
         checked_against=tuple(said.checked_against),
     )
-
-
-def _plain(resource: Resource) -> Resource:
-    """The resource as it would be read again; itself when it cannot be written."""
-    try:
-        plain: Resource = orjson.loads(orjson.dumps(resource))
-    except (TypeError, ValueError):
-        return resource
-    return plain

@@ -96,7 +96,9 @@ def _words_beside(schema: Mapping[str, Any], path: Sequence[str | int]) -> tuple
 
 def fhir_path(definitions: Definitions, root: Element, keys: Sequence[str | int]) -> str:
     """Keys of JSON as simple FHIRPath: names of elements and indexes (R4 OperationOutcome.issue.expression)."""
-    path, element = str(root.content["path"]), root
+    path = str(root.content["path"])
+    # By the type: a profile does not know the names that it forbids.
+    element = definitions.type_root(path) or root
     for key in keys:
         if isinstance(key, int):
             path += f"[{key}]"
