@@ -3,6 +3,7 @@
 The caller owns the transaction, and says who the source's patients are.
 """
 
+import hashlib
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ from typing import TypeAlias
 from interpayer.adapters.declaration import Declaration
 from interpayer.adapters.store import Stamped, save_stamps
 from interpayer.exchange.merging import keep
+from interpayer.exchange.sources.checking import REPEATED
 from interpayer.exchange.sources.refining import Flaw, Kept, Refined, Rejected
 from interpayer.exchange.tools import Tools
 from interpayer.identity import store as identity_store
@@ -24,6 +26,8 @@ from interpayer.records.loading import SaveReport
 from interpayer.system.database import Connection
 
 MOST_RULES = 20
+# So many resources of a load are remembered as saved (some 100 bytes each).
+MOST_REMEMBERED = 200_000
 ENROLLMENT = "enrollment"
 WhoIs: TypeAlias = Callable[[Connection, Sequence[Outline], Collection[str]], Mapping[str, str]]
 """Patient ids of the source to member ids, for those that are members; the last argument: Patients of enrollments."""
@@ -39,6 +43,8 @@ class Batch:
     exchange_id: str | None = None
     # Nothing can come any more that says whose the rest is.
     is_last: bool = True
+    # What this load saved already, word by word: providers and members come again with every claim.
+    saved: set[bytes] = field(default_factory=set)
 
 
 @dataclass(slots=True)
@@ -73,7 +79,7 @@ class Taken:
 
 @dataclass(frozen=True, slots=True)
 class _Ready:
-    refined: Refined
+    key: bytes
     kept: Kept
     outline: Outline
     arrival: Arrival
@@ -82,15 +88,24 @@ class _Ready:
 def take_in(tools: Tools, conn: Connection, batch: Batch, who_is: WhoIs) -> Taken:
     """Take the batch in: first what names its patient, then what only its references can attribute."""
     taken = Taken()
-    ready = [_ready(tools, batch, refined, kept) for refined in batch.refined for kept in refined.kept]
-    enrolled = {r.outline.local_id for r in ready if r.outline.type == "Patient" and r.arrival.role == ENROLLMENT}
-    members = who_is(conn, [one.outline for one in ready], enrolled)
-    waiting = {id(one.refined) for one in ready if not batch.is_last and _is_unknown(one.outline, members)}
-    taken.waiting = [refined for refined in batch.refined if id(refined) in waiting]
-    now = [one for one in ready if id(one.refined) not in waiting]
+    ready: dict[bytes, _Ready] = {}
+    parts = [[_ready(tools, batch, kept, ready) for kept in refined.kept] for refined in batch.refined]
+    persons = [one for one in ready.values() if one.outline.type == "Patient"]
+    enrolled = {one.outline.local_id for one in persons if one.arrival.role == ENROLLMENT}
+    members = who_is(conn, [one.outline for one in ready.values()], enrolled)
+    apart: list[Quarantined] = []
+    now: dict[bytes, _Ready] = {}
+    for refined, its in zip(batch.refined, parts, strict=True):
+        if not batch.is_last and any(_is_unknown(one.outline, members) for one in its):
+            taken.waiting.append(refined)
+        else:
+            now |= {one.key: one for one in its if one.key not in batch.saved}
+            apart += [_apart(batch, one) for one in refined.rejected]
     for needs_owner in (False, True):
-        _save(tools, conn, [one for one in now if one.outline.needs_owner is needs_owner], members, taken=taken)
-    apart = [_apart(batch, one) for refined in batch.refined if id(refined) not in waiting for one in refined.rejected]
+        some = [one for one in now.values() if one.outline.needs_owner is needs_owner]
+        _save(tools, conn, some, members, taken=taken)
+    if len(batch.saved) < MOST_REMEMBERED:
+        batch.saved.update(one.key for one in now.values() if one.outline.type in REPEATED)
     taken.quarantined.update(records_store.quarantine(conn, tools.codec, apart))
     return taken
 
@@ -114,18 +129,22 @@ def _save(tools: Tools, conn: Connection, ready: Sequence[_Ready], members: Mapp
     save_stamps(conn, stamps, at=ready[0].arrival.available_at)
 
 
-def _ready(tools: Tools, batch: Batch, refined: Refined, kept: Kept) -> _Ready:
-    arrival = Arrival(
-        source=tools.fhir_base,
-        our_author=tools.fhir_base,
-        own=True,
-        record_id=tools.vault.record_id,
-        available_at=batch.at,
-        exchange_id=batch.exchange_id,
-        feed=batch.declaration.name,
-        role=kept.stamp.role,
-    )
-    return _Ready(refined, kept, outline(kept.resource, kept.raw, arrival), arrival)
+def _ready(tools: Tools, batch: Batch, kept: Kept, ready: dict[bytes, _Ready]) -> _Ready:
+    """The resource, outlined once however often it comes word by word."""
+    key = hashlib.blake2b(kept.raw, digest_size=16, salt=kept.stamp.role.encode()).digest()
+    if key not in ready:
+        arrival = Arrival(
+            source=tools.fhir_base,
+            our_author=tools.fhir_base,
+            own=True,
+            record_id=tools.vault.record_id,
+            available_at=batch.at,
+            exchange_id=batch.exchange_id,
+            feed=batch.declaration.name,
+            role=kept.stamp.role,
+        )
+        ready[key] = _Ready(key, kept, outline(kept.resource, kept.raw, arrival), arrival)
+    return ready[key]
 
 
 def _is_unknown(one: Outline, members: Mapping[str, str]) -> bool:

@@ -74,6 +74,7 @@ class _Load:
     people: People
     report: LoadReport
     tell: Progress
+    saved: set[bytes] = field(default_factory=set)
 
 
 def load(
@@ -144,7 +145,9 @@ def _take(run: _Load, batch: list[Refined], *, is_last: bool) -> Taken:
     with run.tools.database.transaction() as conn:
         # the lock that exports wait for comes before everything else
         at = begin_load(conn)
-        taken = take_in(run.tools, conn, Batch(run.declaration, batch, at, is_last=is_last), run.people.who_is)
+        taken = take_in(
+            run.tools, conn, Batch(run.declaration, batch, at, is_last=is_last, saved=run.saved), run.people.who_is
+        )
     run.report.add(taken)
     return taken
 
