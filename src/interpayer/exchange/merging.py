@@ -65,7 +65,7 @@ def keep(tools: Tools, conn: Connection, records: Sequence[Record]) -> Kept:
     at = max(record.available_at for record in written.values())
     save_marks(conn, tools.vault, list(written.values()))
     marked = [record_id for record_id, record in written.items() if record.marks != NO_MARKS]
-    outcome = _grouped(tools, conn, reached(conn, marked), at=at)
+    outcome = _grouped(tools, conn, reached(conn, list(written)), at=at)
     joining.join(conn, outcome.leader_of, at=at)
     joining.restate(conn, tools.codec, outcome.restated, at=at)
     joining.own_again(conn, outcome.own_again, at=at)
@@ -81,7 +81,7 @@ def keep(tools: Tools, conn: Connection, records: Sequence[Record]) -> Kept:
 def _grouped(tools: Tools, conn: Connection, marks: Mapping[str, Marked], *, at: datetime) -> _Outcome:
     """Who stands for whom now, of everybody who shares a mark with what came."""
     outcome = _Outcome()
-    if len(marks) < 2:
+    if not marks:
         return outcome
     known = joining.standing(conn, marks)
     seen = [

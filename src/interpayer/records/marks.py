@@ -82,11 +82,12 @@ def save_marks(conn: Connection, vault: Vault, records: Sequence[Record]) -> Non
 
 
 def reached(conn: Connection, record_ids: Collection[str]) -> dict[str, Marked]:
-    """Those of these records who share a mark with somebody or stand joined, and whom they share it with; with marks."""
-    found: dict[str, dict[str, set[str]]] = {}
+    """Those of these records that share a mark with somebody or stand joined, and with whom; each with its marks."""
     sharing = [row["id"] for row in conn.execute(_SHARING.encode(), {"ids": list(record_ids)})]
     if not sharing:
         return {}
+    # who lost every mark is there too: it must not stay joined
+    found: dict[str, dict[str, set[str]]] = {record_id: {} for record_id in sharing}
     for row in conn.execute(_REACHED.encode(), {"ids": sharing}):
         found.setdefault(row["id"], {}).setdefault(row["kind"], set()).add(row["key"])
     return {record_id: _marked(kinds) for record_id, kinds in found.items()}

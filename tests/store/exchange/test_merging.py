@@ -214,3 +214,11 @@ def test_two_claims_that_name_each_other_do_not_both_vanish(tools: Tools) -> Non
     told(tools, "csv", a_claim("77", prior="78"))
     told(tools, "csv", a_claim("78", prior="77"))
     assert [claim["identifier"][0]["value"] for claim in out(tools)] == ["78"]
+
+
+def test_who_has_nothing_left_to_be_recognized_by_stands_for_itself(tools: Tools) -> None:
+    told(tools, "834", a_coverage("W1-1"))
+    told(tools, "csv", a_coverage("9"))
+    assert len(out(tools)) == 1
+    told(tools, "csv", {name: value for name, value in a_coverage("9").items() if name != "period"})
+    assert len(out(tools)) == 2
