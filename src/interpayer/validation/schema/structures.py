@@ -140,7 +140,8 @@ def target_types(sheet: Sheet, element: Element, kind: TypeOf) -> list[str]:
         if found is None:
             sheet.leave_out(f"targets of {element.id}: {canonical} is not among the packages")
             return []
-        types.add(sheet.definitions.tree(found).content["path"])
+        is_type = found.entry.defines == "resource"
+        types.add(found.entry.url.rpartition("/")[2] if is_type else sheet.definitions.tree(found).content["path"])
     return [] if types & {"Resource", "DomainResource"} else sorted(types)
 
 
