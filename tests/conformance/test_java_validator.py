@@ -74,6 +74,8 @@ PROSE = re.compile(
 STRICTER = {"ele-1", "min", "required", "reference.target", "binding", "format", "pattern", "sdcqr-2", "us-core-1"}
 DAMAGED = {"carin-bb-2.0.0": "2.0.0", "us-core-6.1.0": "6.1.0", "carin-bb-2.2.0": "2.2.0"}
 DAMAGES = 600
+# Of each of Synthea's files; one of them alone has 3,000 lines.
+OF_EACH = 15
 
 
 @pytest.fixture(scope="module")
@@ -133,6 +135,27 @@ def test_the_verdicts_on_examples_damaged_at_random(
             different[case] = ([(one.path, one.rule) for one in errors], theirs)
     print(f"\n{len(cases)} damaged examples, {only_ours} refused only by us, {len(different)} different")
     assert not different, "\n".join(f"{case}: {found}" for case, found in different.items())
+
+
+def test_the_verdicts_on_records_nobody_here_wrote(
+    test_data: Path, classpath: str, profiles: Profiles, tmp_path: Path
+) -> None:
+    """Claims of CMS, ten of which do not keep what their profiles ask, and people whom Synthea made."""
+    folder, asked = test_data / "sample-data" / "fhir", []
+    newest = ("hl7.fhir.us.davinci-pas-2.2.1", *SETS["pdex-2.2.0"])
+    asked += [Asked(path, _tgz(test_data, newest)) for path in sorted((folder / "cms-bfd-v3").glob("*.json"))]
+    for path in sorted((folder / "synthea-bulk-10").glob("*.ndjson")):
+        for number, line in enumerate(path.read_bytes().splitlines()[:OF_EACH]):
+            place = tmp_path / f"{path.stem}-{number}.json"
+            place.write_bytes(line)
+            asked.append(Asked(place, _tgz(test_data, US_CORE_6)))
+    answers, different = ask_java(classpath, asked), {}
+    for one in asked:
+        theirs = [said for said in answers[one.path] if _why(said) is None]
+        if profiles.check(orjson.loads(one.path.read_bytes())).is_valid is bool(theirs):
+            different[one.path.name] = theirs
+    print(f"\n{len(asked)} records, {len(different)} different")
+    assert not different
 
 
 def _checked(profiles: Profiles, resource: dict[str, Any], version: str) -> Verdict:
