@@ -15,7 +15,7 @@ EXCLUDE_NEWER ?= $(shell $(PYTHON) -c 'import datetime as d; print((d.datetime.n
 REQUIREMENTS := .venv/.requirements-installed
 PROJECT := .venv/.project-installed
 
-.PHONY: list demo test check bench bench-identity spark conformance drill golden docs format requirements install clean
+.PHONY: list demo test check bench bench-identity bench-canonical spark conformance drill golden docs format requirements install clean
 
 list: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | column -t -s '|' 2>/dev/null \
@@ -39,6 +39,9 @@ bench: $(PROJECT) ## ratios against a baseline of the same run
 
 bench-identity: $(PROJECT) ## the right person or nobody, beside Splink and the draft rules of CMS; about half an hour
 	@$(BIN)/python -m bench.identity --members 100000 --queries 33000 --growth 1000000 $(ARGS)
+
+bench-canonical: $(PROJECT) ## reading, mapping and checking many sources, each beside a baseline
+	@$(BIN)/python -m bench.canonical $(ARGS)
 
 spark: $(PROJECT) ## candidates found on Spark's local mode; needs Java
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements/spark.txt
