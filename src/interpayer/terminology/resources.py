@@ -99,10 +99,14 @@ def _expanded(contains: Any) -> Iterator[Inclusion]:
 
 
 def _targets(resource: Mapping[str, Any]) -> Iterator[Target]:
-    for group in resource.get("group", ()):
-        source, target = group["source"], group.get("target", "")
+    for number, group in enumerate(resource.get("group", ())):
+        source = group.get("source")
+        if not source:
+            raise ContentFault(f"ConceptMap.group[{number}] names no system of its codes")
         for element in group.get("element", ()):
-            yield from _element(source, target, element)
+            # One without a code speaks of nothing that could be translated.
+            if element.get("code"):
+                yield from _element(source, group.get("target", ""), element)
 
 
 def _element(source: str, system: str, element: Mapping[str, Any]) -> Iterator[Target]:

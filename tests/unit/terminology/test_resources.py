@@ -67,6 +67,7 @@ def test_a_concept_map_says_also_what_has_no_target() -> None:
         {"code": "a", "target": [{"code": "x", "equivalence": "equivalent"}, {"code": "y", "equivalence": "wider"}]},
         {"code": "b", "target": [{"equivalence": "unmatched"}]},
         {"code": "c"},
+        {"target": [{"code": "x", "equivalence": "equivalent"}]},
     ]
     group = [{"source": "urn:s", "target": "urn:t", "element": elements}]
     found = read_resource({"resourceType": "ConceptMap", "url": "urn:m", "version": "2", "group": group})
@@ -86,7 +87,7 @@ def test_a_concept_map_says_also_what_has_no_target() -> None:
     ],
 )
 def test_what_is_not_shaped_as_it_must_be_is_refused(resource: dict[str, object]) -> None:
-    with pytest.raises(ContentFault):
+    with pytest.raises(ContentFault, match="CodeSystem|ConceptMap|ValueSet"):
         read_resource(resource)
 
 
