@@ -87,7 +87,7 @@ def test_a_concept_map_says_also_what_has_no_target() -> None:
     ],
 )
 def test_what_is_not_shaped_as_it_must_be_is_refused(resource: dict[str, object]) -> None:
-    with pytest.raises(ContentFault, match="CodeSystem|ConceptMap|ValueSet"):
+    with pytest.raises(ContentFault, match=r"CodeSystem|ConceptMap|ValueSet"):
         read_resource(resource)
 
 
