@@ -14,6 +14,7 @@ import orjson
 import pytest
 
 from interpayer.adapters.catalog import Means
+from interpayer.adapters.x12.reading import read_x12
 from interpayer.exchange.sources.account import Account
 from interpayer.exchange.sources.checking import Contract, contract_of
 from interpayer.exchange.sources.workshop import Workshop
@@ -88,6 +89,35 @@ def test_what_is_kept_apart_is_really_wrong(samples: Read) -> None:
         # a procedure code is missing, and all that follows stands one element too far left
         "tertiary-payment.835": "segment 20 (SVC) has too few components in element 01",
     }
+
+
+def _leaves(node: Any) -> Iterator[str]:
+    if isinstance(node, dict | list):
+        for inner in node.values() if isinstance(node, dict) else node:
+            yield from _leaves(inner)
+    else:
+        yield str(node)
+
+
+def test_every_value_of_the_samples_stands_in_a_record(test_data: Path) -> None:
+    files = sorted((test_data / "sample-data" / "x12").glob("*/83[457]_*/*"))
+    looked_at = 0
+    for file in files:
+        with file.open("rb") as opened:
+            found = list(read_x12(opened, file.name))
+        if any(one.problem or one.detail for one in found):
+            continue
+        held = {value for one in found for value in _leaves(one.content)}
+        for segment in file.read_text("latin-1").replace("\n", "").split("~"):
+            tag, *elements = segment.split("*")
+            # PLB is about a provider and in no record; envelopes are told as `envelope`.
+            if tag in {"ISA", "GS", "ST", "SE", "GE", "IEA", "PLB", ""}:
+                continue
+            # A composite is held as its parts, an address that has a colon as it is.
+            for element in filter(None, elements):
+                assert element in held or set(filter(None, element.split(":"))) <= held, (file.name, segment)
+                looked_at += 1
+    assert looked_at > 2_900
 
 
 def test_claims_are_of_the_profile_of_their_kind(samples: Read) -> None:
