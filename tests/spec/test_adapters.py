@@ -36,6 +36,8 @@ class Sample:
     damage: bytes
     suffix: str
     more: str = ""
+    # One record is one file, in the folder of its member; else a file holds many.
+    is_whole: bool = False
     # The reader works through this much at once; a file is larger than what may be read for the first record.
     ahead: int = 1 << 20
 
@@ -63,7 +65,14 @@ SAMPLES = {
         'entities: {row: {file: "*.csv", key: ID}}\n',
     ),
 }
+SAMPLES["documents"] = Sample(
+    lambda _: b"A letter about nothing in particular.\n",
+    f'<?xml version="1.0"?><ClinicalDocument xmlns="urn:hl7-org:v3"><title>{SECRET}'.encode(),
+    ".txt",
+    is_whole=True,
+)
 KINDS = sorted(SAMPLES)
+STREAMS = sorted(kind for kind in FILE_KINDS if not SAMPLES[kind].is_whole)
 
 
 def opened(folder: Path, kind: str) -> InFiles:
@@ -73,10 +82,30 @@ def opened(folder: Path, kind: str) -> InFiles:
     return source
 
 
-def read(folder: Path, kind: str, *files: bytes, suffix: str = "") -> list[Found]:
-    (folder / "in").mkdir(exist_ok=True)
-    for number, content in enumerate(files):
-        (folder / "in" / f"{number}{suffix or SAMPLES[kind].suffix}").write_bytes(content)
+def write(folder: Path, kind: str, files: dict[str, bytes]) -> None:
+    """Documents lie in the folder of whom they are about."""
+    place = folder / "in" / "77012" if SAMPLES[kind].is_whole else folder / "in"
+    place.mkdir(parents=True, exist_ok=True)
+    for name, content in files.items():
+        (place / name).write_bytes(content)
+
+
+def read(folder: Path, kind: str, content: bytes, *, suffix: str = "") -> list[Found]:
+    """What is found in one file of this content."""
+    write(folder, kind, {f"0{suffix or SAMPLES[kind].suffix}": content})
+    return list(opened(folder, kind).read())
+
+
+def read_good(folder: Path, kind: str, n: int, *, damage: bytes = b"", pack: bool = False) -> list[Found]:
+    """What is found in `n` good records with this damage after them."""
+    sample = SAMPLES[kind]
+    packed = (lambda raw: gzip.compress(raw)) if pack else (lambda raw: raw)
+    suffix = sample.suffix + (".gz" if pack else "")
+    if sample.is_whole:
+        files = {f"{i}{suffix}": packed(sample.good(1)) for i in range(n)}
+        write(folder, kind, files | ({f"9{suffix}": packed(damage)} if damage else {}))
+    else:
+        write(folder, kind, {f"0{suffix}": packed(sample.good(n) + damage)})
     return list(opened(folder, kind).read())
 
 
@@ -86,38 +115,36 @@ def test_every_kind_of_files_has_samples() -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_good_file_is_good_records_in_order(tmp_path: Path, kind: str) -> None:
-    found = read(tmp_path, kind, SAMPLES[kind].good(3))
+    found = read_good(tmp_path, kind, 3)
     assert [one.problem for one in found] == [None] * 3
-    assert all(one.entity and one.content and one.raw and one.file == f"0{SAMPLES[kind].suffix}" for one in found)
-    positions = [one.position for one in found]
-    assert positions == sorted(set(positions))
-    assert positions[0] >= 1
+    assert all(one.entity and one.content and one.raw for one in found)
+    places = [(one.file, one.position) for one in found]
+    assert places == sorted(set(places))
+    assert places[0][1] >= 1
     # what a mapping reads is plain JSON
     assert all(orjson.dumps(one.content) for one in found)
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_reading_again_gives_the_same(tmp_path: Path, kind: str) -> None:
-    content = SAMPLES[kind].good(2) + SAMPLES[kind].damage
-    first, again = read(tmp_path, kind, content), read(tmp_path, kind, content)
-    assert [orjson.dumps(one) for one in map(_plain, first)] == [orjson.dumps(one) for one in map(_plain, again)]
+    first = read_good(tmp_path, kind, 2, damage=SAMPLES[kind].damage)
+    assert [str(one) for one in first] == [str(one) for one in opened(tmp_path, kind).read()]
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_packed_file_is_the_same_file(tmp_path: Path, kind: str) -> None:
     (tmp_path / "plain").mkdir()
-    plain = read(tmp_path / "plain", kind, SAMPLES[kind].good(3))
-    suffix = f"{SAMPLES[kind].suffix}.gz"
-    packed = read(tmp_path, kind, gzip.compress(SAMPLES[kind].good(3)), suffix=suffix)
-    assert [(one.entity, one.content, one.raw, one.position) for one in packed] == [
-        (one.entity, one.content, one.raw, one.position) for one in plain
+    plain = read_good(tmp_path / "plain", kind, 3)
+    packed = read_good(tmp_path, kind, 3, pack=True)
+    assert [(one.entity, one.raw, one.position, one.problem) for one in packed] == [
+        (one.entity, one.raw, one.position, None) for one in plain
     ]
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_damage_is_named_and_the_healthy_part_is_used(tmp_path: Path, kind: str) -> None:
-    found = read(tmp_path, kind, SAMPLES[kind].good(2) + SAMPLES[kind].damage, SAMPLES[kind].good(1))
-    assert sum(one.content is not None for one in found) == 3
+    found = read_good(tmp_path, kind, 2, damage=SAMPLES[kind].damage)
+    assert sum(one.content is not None for one in found) == 2
     (bad,) = [one for one in found if one.content is None]
     assert bad.problem in REASONS
     assert bad.detail
@@ -155,7 +182,7 @@ def test_a_damaged_package_is_named(tmp_path: Path, kind: str) -> None:
     assert found[-1].problem == "source.invalid"
 
 
-@pytest.mark.parametrize("kind", sorted(FILE_KINDS))
+@pytest.mark.parametrize("kind", STREAMS)
 def test_the_first_record_does_not_wait_for_the_last(kind: str) -> None:
     sample = SAMPLES[kind]
     piece = sample.good(200)
@@ -172,9 +199,3 @@ def test_no_adapter_knows_who_is_meant(tmp_path: Path, kind: str) -> None:
     good = SAMPLES[kind].good(3)
     for one in read(tmp_path, kind, good):
         assert all(part in good for part in itertools.chain(one.raw.split(b"~"), one.raw.splitlines()))
-
-
-def _plain(found: Found) -> dict[str, object]:
-    return {
-        name: str(getattr(found, name)) for name in ("entity", "content", "raw", "file", "position", "key", "detail")
-    }

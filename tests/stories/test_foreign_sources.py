@@ -24,7 +24,8 @@ MORE = {
 # folder, kind, or a declaration of the how-to pages; of its records at least so many are mapped
 FOLDERS = [
     ("x12", "x12", 20),
-    ("hl7v2", "hl7v2", 0),
+    ("hl7v2", "hl7v2", 30),
+    ("ccda", "documents", 5),
     ("claims-rif", "cms-rif.yaml", 4000),
     ("claims-idr", "cms-idr.yaml", 200),
     ("fhir/cms-bfd-v3", "fhir_files", 16),
