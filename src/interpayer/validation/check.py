@@ -29,6 +29,7 @@ _REQUIRED: dict[str, tuple[str, ...]] = {
     "AllergyIntolerance": ("patient",),
     "CarePlan": ("status", "intent", "subject"),
     "Condition": ("subject",),
+    "Consent": ("status", "scope", "category"),
     "DiagnosticReport": ("status", "code"),
     "DocumentReference": ("status", "content"),
     "Encounter": ("status", "class"),
@@ -49,16 +50,48 @@ _DAY = r"\d{4}(-(0[1-9]|1[0-2])(-(0[1-9]|[12]\d|3[01])"
 _DATE = re.compile(rf"^{_DAY})?)?$")
 _DATE_TIME = re.compile(rf"^{_DAY}(T([01]\d|2[0-3]):[0-5]\d:([0-5]\d|60)(\.\d+)?(Z|[+-](0\d|1[0-4]):[0-5]\d))?)?)?$")
 _INSTANT = re.compile(rf"^{_DAY}T([01]\d|2[0-3]):[0-5]\d:([0-5]\d|60)(\.\d+)?(Z|[+-](0\d|1[0-4]):[0-5]\d)))$")
+# The codes that our decisions read, where R4 closes the list (required bindings).
+_FINANCIAL = frozenset({"active", "cancelled", "draft", "entered-in-error"})
+_USES = frozenset({"claim", "preauthorization", "predetermination"})
+_OUTCOMES = frozenset({"queued", "complete", "error", "partial"})
+_CODES: dict[str, tuple[tuple[str, frozenset[str]], ...]] = {
+    "ExplanationOfBenefit": (("status", _FINANCIAL), ("use", _USES), ("outcome", _OUTCOMES)),
+    "Claim": (("status", _FINANCIAL), ("use", _USES)),
+    "ClaimResponse": (("status", _FINANCIAL), ("use", _USES), ("outcome", _OUTCOMES)),
+    "Coverage": (("status", _FINANCIAL),),
+    "Encounter": (
+        ("status", frozenset({"planned", "arrived", "triaged", "in-progress", "onleave", "finished", "cancelled",
+                              "entered-in-error", "unknown"})),
+    ),
+    "Consent": (
+        ("status", frozenset({"draft", "proposed", "active", "rejected", "inactive", "entered-in-error"})),
+    ),
+}  # fmt: skip
+# Periods that say when something held; one that ends before it begins says nothing.
+_PERIODS: dict[str, tuple[str, ...]] = {
+    "ExplanationOfBenefit": ("billablePeriod",),
+    "Claim": ("billablePeriod",),
+    "Coverage": ("period",),
+    "Encounter": ("period",),
+    "Consent": ("provision.period",),
+}
 _TIMES: dict[str, tuple[tuple[str, re.Pattern[str]], ...]] = {
     "Patient": (("birthDate", _DATE),),
-    "ExplanationOfBenefit": (("created", _DATE_TIME),),
+    "ExplanationOfBenefit": (
+        ("created", _DATE_TIME), ("billablePeriod.start", _DATE_TIME), ("billablePeriod.end", _DATE_TIME)),
+    "Claim": (("created", _DATE_TIME), ("billablePeriod.start", _DATE_TIME), ("billablePeriod.end", _DATE_TIME)),
+    "ClaimResponse": (("created", _DATE_TIME),),
+    "Coverage": (("period.start", _DATE_TIME), ("period.end", _DATE_TIME)),
+    "Consent": (("dateTime", _DATE_TIME),),
     "Encounter": (("period.start", _DATE_TIME), ("period.end", _DATE_TIME)),
     "Procedure": (("performedDateTime", _DATE_TIME),),
     "Observation": (("effectiveDateTime", _DATE_TIME),),
     "Condition": (("onsetDateTime", _DATE_TIME), ("recordedDate", _DATE_TIME)),
     "Immunization": (("occurrenceDateTime", _DATE_TIME),),
     "Provenance": (("recorded", _INSTANT),),
-}
+}  # fmt: skip
+# FHIR's IssueType for each rule.
+_ISSUE_TYPES = {"required": "required", "code": "code-invalid", "time": "value", "period": "invariant"}
 
 
 def check(resource: Resource) -> tuple[Issue, ...]:
@@ -68,7 +101,11 @@ def check(resource: Resource) -> tuple[Issue, ...]:
 
 def verdict_of(resource: Resource) -> Verdict:
     """The verdict of the built-in contract alone, where there are no packages; it says that profiles were not asked."""
-    issues = check(resource)
+    kind = str(resource.get("resourceType") or "Resource")
+    issues = tuple(
+        Issue(f"{kind}.{one.path}", one.rule, one.text, code=_ISSUE_TYPES.get(one.rule, "structure"))
+        for one in check(resource)
+    )
     note = "profiles: there are no FHIR packages, so only the built-in contract was checked"
     return Verdict(NAME, not issues, issues, (note,), (NAME,))
 
@@ -111,6 +148,44 @@ def _check_times(resource: Resource) -> Iterator[Issue]:
         yield Issue("meta.lastUpdated", "time", "is no instant")
 
 
+def _check_codes(resource: Resource) -> Iterator[Issue]:
+    for element, codes in _CODES.get(str(resource.get("resourceType")), ()):
+        value = resource.get(element)
+        if value is not None and value != "" and not (isinstance(value, str) and value in codes):
+            yield Issue(element, "code", "is none of the codes that R4 knows here")
+
+
+def _check_periods(resource: Resource) -> Iterator[Issue]:
+    for element in _PERIODS.get(str(resource.get("resourceType")), ()):
+        start, end = _at(resource, f"{element}.start"), _at(resource, f"{element}.end")
+        if isinstance(start, str) and isinstance(end, str) and _is_after(start, end):
+            yield Issue(element, "period", "ends before it begins")
+
+
+def _is_after(start: str, end: str) -> bool:
+    """Whether the first is surely the later one: days compare, moments only in the same zone."""
+    if len(start) <= 10 or len(end) <= 10:
+        length = min(len(start), len(end), 10)
+        return start[:length] > end[:length]
+    return start[19:] == end[19:] and start[:19] > end[:19]
+
+
+def _check_insurance(resource: Resource) -> Iterator[Issue]:
+    """A claim says under which coverage; a line of one has its number, by which others name it."""
+    if resource.get("resourceType") not in ("ExplanationOfBenefit", "Claim"):
+        return
+    for position, entry in enumerate(_entries(resource.get("insurance"))):
+        if not isinstance(entry, Mapping) or not entry.get("coverage"):
+            yield Issue(f"insurance[{position}].coverage", "required", "is required")
+    for position, entry in enumerate(_entries(resource.get("item"))):
+        if not isinstance(entry, Mapping) or type(entry.get("sequence")) is not int:
+            yield Issue(f"item[{position}].sequence", "required", "is required")
+
+
+def _entries(value: object) -> list[object]:
+    return value if isinstance(value, list) else []
+
+
 def _check_references(resource: Resource) -> Iterator[Issue]:
     for key in ("patient", "subject", "beneficiary"):
         value = resource.get(key)
@@ -128,5 +203,6 @@ def _at(resource: Resource, path: str) -> object:
 
 
 _RULES: tuple[Callable[[Resource], Iterator[Issue]], ...] = (
-    _check_type, _check_id, _check_required, _check_identifiers, _check_times, _check_references,
+    _check_type, _check_id, _check_required, _check_codes, _check_identifiers, _check_times, _check_periods,
+    _check_insurance, _check_references,
 )  # fmt: skip

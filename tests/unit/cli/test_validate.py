@@ -71,7 +71,7 @@ def test_without_packages_the_contract_of_our_own_holds(tmp_path: Path) -> None:
     file.write_text('{"resourceType": "Coverage", "id": "c", "status": "active"}')
     result = run("validate", str(file), "--format", "ndjson")
     assert result.exit_code == 3
-    assert {issue["path"] for issue in rows(result)[0]["issues"]} == {"beneficiary", "payor"}
+    assert {issue["path"] for issue in rows(result)[0]["issues"]} == {"Coverage.beneficiary", "Coverage.payor"}
     assert "no FHIR packages" in rows(result)[0]["not_evaluated"][0]
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from interpayer.adapters.fhir_files import read_path
-from interpayer.validation.check import check
+from interpayer.validation.check import check, verdict_of
 
 ENCOUNTER = {"resourceType": "Encounter", "id": "e", "status": "finished", "class": {"code": "AMB"}}
 
@@ -31,6 +31,40 @@ ENCOUNTER = {"resourceType": "Encounter", "id": "e", "status": "finished", "clas
 )
 def test_each_rule(change: dict[str, Any], broken: tuple[tuple[str, str], ...]) -> None:
     assert tuple((issue.path, issue.rule) for issue in check({**ENCOUNTER, **change})) == broken
+
+
+@pytest.mark.parametrize(
+    ("resource", "broken"),
+    [
+        ({"resourceType": "Patient", "identifier": ["x"]}, [("identifier[0]", "identifier")]),
+        ({"resourceType": "Encounter", "status": "done", "class": {"code": "AMB"}}, [("status", "code")]),
+        ({**ENCOUNTER, "period": {"start": "2026-02-02", "end": "2026-02-01"}}, [("period", "period")]),
+        ({**ENCOUNTER, "period": {"start": "2026-02-02", "end": "2026-02"}}, []),
+        # Later by the digits only: the zones differ.
+        ({**ENCOUNTER, "period": {"start": "2026-02-02T01:00:00+10:00", "end": "2026-02-01T23:00:00Z"}}, []),
+        ({"resourceType": "Consent", "status": "active"}, [("scope", "required"), ("category", "required")]),
+        (
+            {"resourceType": "Coverage", "status": "paid", "beneficiary": {}, "payor": [{"display": "x"}],
+             "period": {"start": "01/02/2026"}},
+            [("beneficiary", "required"), ("status", "code"), ("period.start", "time")],
+        ),
+        (
+            {"resourceType": "Claim", "status": "active", "type": {"text": "x"}, "use": "preauthorization",
+             "patient": {"reference": "Patient/1"}, "created": "2026", "insurance": [{"focal": True}], "item": [{}]},
+            [("insurance[0].coverage", "required"), ("item[0].sequence", "required")],
+        ),
+    ],
+)  # fmt: skip
+def test_what_each_entity_of_ours_needs(resource: dict[str, Any], broken: list[tuple[str, str]]) -> None:
+    assert [(issue.path, issue.rule) for issue in check(resource)] == broken
+
+
+def test_the_verdict_names_the_place_and_says_what_was_not_asked() -> None:
+    verdict = verdict_of({**ENCOUNTER, "status": "done"})
+    assert [(issue.path, issue.code) for issue in verdict.issues] == [("Encounter.status", "code-invalid")]
+    assert not verdict.is_valid
+    assert "no FHIR packages" in verdict.not_evaluated[0]
+    assert verdict_of(ENCOUNTER).is_valid
 
 
 def test_one_of_a_choice_is_enough() -> None:
