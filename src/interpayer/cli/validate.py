@@ -1,7 +1,6 @@
 """`interpayer validate`: is each resource what its profile asks for? Needs no running server and no login."""
 
 import gzip
-import json
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -92,7 +91,7 @@ def _tell(line: Line, verdict: Verdict, form: str) -> None:
             "not_evaluated": list(verdict.not_evaluated),
             "checked_against": list(verdict.checked_against),
         }
-        print(json.dumps(row, ensure_ascii=False))
+        print(orjson.dumps(row).decode())
         return
     for issue in verdict.issues:
         print(f"{line.file}:{line.line}: {issue.severity}: {issue.path}: {issue.text} [{issue.rule}]")

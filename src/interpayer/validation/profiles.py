@@ -76,7 +76,15 @@ class Profiles:
             return self._check(resource, profile_urls)
         except ValueError:
             # Values that are no plain JSON (decimals kept as their digits) are nothing that a schema can explain.
+            return self._check_plain(resource, profile_urls)
+
+    def _check_plain(self, resource: Resource, profile_urls: Sequence[str] | None) -> Verdict:
+        try:
             return self._check(orjson.loads(orjson.dumps(resource)), profile_urls)
+        except (ValueError, TypeError):
+            text = "holds text or numbers that JSON cannot carry"
+            issue = Issue(str(resource.get("resourceType")), "json", text, code="structure")
+            return Verdict(" ".join(profile_urls or claimed(resource)), False, (issue,))
 
     def _check(self, resource: Resource, profile_urls: Sequence[str] | None) -> Verdict:
         asked = tuple(profile_urls) if profile_urls is not None else claimed(resource)
@@ -100,7 +108,7 @@ class Profiles:
         return not any(any(versions[0].check(resource)) for versions in self._plans[key].claims)
 
     def advise(self, resource: Resource, profile_urls: Sequence[str] | None = None) -> tuple[Issue, ...]:
-        """Warnings beside the verdict: codes outside the value sets of extensible bindings."""
+        """Warnings beside the verdict, for resources as they are read: codes outside extensible bindings."""
         asked = tuple(profile_urls) if profile_urls is not None else claimed(resource)
         found: dict[Issue, None] = {}
         for path, one in [("", resource), *inner_resources(resource)]:
