@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from interpayer.normalization.mapping.compiler import Compiled, Context, compile_mapping
+from interpayer.normalization.mapping.language import MappingFault
 from interpayer.normalization.mapping.library import Library
 from interpayer.normalization.mapping.lineage import explain, replay
 from interpayer.normalization.mapping.reading import read_mapping
@@ -49,7 +50,8 @@ to:
 """
 NAMES = ["A", "B", "C", "M", "X1", "X3", "Y1", "Y2", "list", "inner", "k", "v", "t", "x", "y"]
 TEXTS = st.one_of(
-    st.sampled_from(["", " ", "~", "A", "B", "1", "0", "20240131", "9999-12-31", "1.50", "1e99", "1e400"]), st.text(max_size=8)
+    st.sampled_from(["", " ", "~", "A", "B", "1", "0", "20240131", "9999-12-31", "1.50", "1e99", "1e400"]),
+    st.text(max_size=8),
 )
 SCALARS = st.one_of(TEXTS, st.none(), st.booleans(), st.integers(-(2**40), 2**40), st.floats(-1e9, 1e9))
 CONTENT = st.dictionaries(
@@ -127,3 +129,22 @@ def _leaves(value: Any, path: str) -> Iterator[str]:
             yield from _leaves(one, f"{path}[{at}]")
     else:
         yield path
+
+
+@settings(max_examples=120, deadline=None)
+@given(st.data())
+def test_a_damaged_mapping_is_refused_in_words_or_still_works(data: st.DataObject) -> None:
+    lines = MAP.splitlines(keepends=True)
+    for _ in range(data.draw(st.integers(1, 3))):
+        at = data.draw(st.integers(0, len(lines) - 1))
+        line, cut = lines[at], data.draw(st.integers(0, len(lines[at])))
+        piece = data.draw(
+            st.sampled_from(["", "{", "}", "[", "]", ":", "- ", "'", '"', "from: ", "when: ", "&a ", "*a", "\\", "\0"])
+        )
+        lines[at] = data.draw(st.sampled_from([line[:cut] + piece + line[cut:], line[:cut], "", line * 2, f"  {line}"]))
+    try:
+        compiled = compile_mapping(read_mapping("".join(lines), name="my/any"))
+    except MappingFault as fault:
+        assert all(problem.text for problem in fault.problems)
+        return
+    assert written(compiled, {"A": "1"}) == orjson.dumps(replay(compiled, {"A": "1"}, CONTEXT))

@@ -87,7 +87,10 @@ def compile_mapping(mapping: Mapping) -> Compiled:
 
 def made(text: str, names: dict[str, Any], file: str) -> Run:
     """The generated function. Its text holds names of ours and quoted constants only, never code of a mapping."""
-    space = {"__builtins__": {"len": len, "enumerate": enumerate, "str": str, "dict": dict, "set": set}, **names}
+    space = {
+        "__builtins__": {"len": len, "enumerate": enumerate, "str": str, "dict": dict, "list": list, "set": set},
+        **names,
+    }
     exec(compile(text, f"<mapping {file}>", "exec"), space)  # noqa: S102
     run: Run = space["run"]
     return run

@@ -25,6 +25,7 @@ from interpayer.normalization.mapping.values import Valuing
 CALLED = {
     "step_into": running.step_into,
     "every": running.every,
+    "object_of": running.object_of,
     "text_of": running.text_of,
     "joined": running.joined,
     "invalid": running.invalid,

@@ -24,7 +24,7 @@ def _listed(code: Code, foreach: Foreach, over: Path, scope: Scope) -> Scope:
     item = code.local("i")
     entries = f"every({start}, {code.bind('S', steps)})"
     loop = _head(code, item, entries)
-    code.add(f"o{item[1:]} = {item} if {item}.__class__ is dict else {{}}")
+    code.add(f"o{item[1:]} = {item} if {item}.__class__ is dict else object_of({item})")
     inside = scope.inner(loop=loop, name=foreach.name)
     inside.define(foreach.name, Name(item, meaning=foreach))
     return inside

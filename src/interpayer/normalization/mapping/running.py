@@ -85,6 +85,12 @@ def step_into(value: Any, steps: Sequence[Step]) -> Any:
     return None if value == "" else value
 
 
+def object_of(value: Any) -> dict[str, Any]:
+    """The object that a step leads into: of a list the first entry; an empty one where there is none."""
+    value = value[0] if isinstance(value, list) and value else value
+    return value if isinstance(value, dict) else {}
+
+
 def every(value: Any, steps: Sequence[Step]) -> list[Any]:
     """All entries at the end of the steps, through every list on the way."""
     found = _listed(value)

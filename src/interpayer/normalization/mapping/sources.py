@@ -58,6 +58,7 @@ class Reading:
             return self._walk(f"get({path.root!r})", path)
         found = self.code.local()
         self.code.add(f"{found} = get({path.root!r})")
+        self._first_entry(found)
         self._forget_empty(found)
         return found
 
@@ -66,10 +67,14 @@ class Reading:
         if len(path.steps) == 1 and isinstance(path.steps[0], str) and start[0] == "i" and not self.code.is_traced:
             # Beside each entry `i1` of a loop stands `o1`: the same, or an empty object when the entry is none.
             self.code.add(f"{found} = o{start[1:]}.get({path.steps[0]!r})")
+            self._first_entry(found)
         else:
             self.code.add(f"{found} = step_into({start}, {self.code.bind('S', path.steps)})")
         self._forget_empty(found)
         return found
+
+    def _first_entry(self, name: str) -> None:
+        self.code.add(f"if {name}.__class__ is list: {name} = {name}[0] if {name} else None")
 
     def _forget_empty(self, name: str) -> None:
         self.code.add(f"if {self._nothing.format(name)}: {name} = None")
@@ -95,6 +100,7 @@ class Reading:
             return local
         found = self.code.local()
         self.code.add(f"{found} = {how.format(local)}")
+        self._first_entry(found)
         self._forget_empty(found)
         return found
 
@@ -148,4 +154,12 @@ class Reading:
 
 def _quoted(text: str) -> str:
     """A Python literal; a hole holds names only, so quotes and escapes can only come from the text between."""
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n").replace("\r", "\\r") + '"'
+    return (
+        '"'
+        + text.replace("\\", "\\\\")
+        .replace('"', '\\"')
+        .replace("\n", "\\n")
+        .replace("\r", "\\r")
+        .replace("\0", "\\x00")
+        + '"'
+    )

@@ -70,22 +70,20 @@ class Valuing:
         if chosen:
             self.code.add(f"{chosen} = 0")
             self.chosen[id(rule)] = chosen
-        inside = scope
         for at, source in enumerate(rule.sources):
             if at:
                 self.code.add(f"if {found} is None:")
                 self.code.depth += 1
-                inside = inside.inner()
-            value = self._one(source, path, inside, line=rule.line)
+            value = self._one(source, path, scope.inner() if at else scope, line=rule.line)
             self.code.add(f"{found} = {value.text}")
             if value.alive is not None:
                 self.code.add(f"{alive} = {value.alive}")
             if chosen:
                 self.code.add(f"{chosen} = {at}")
-            always = always or value.always
+            self.code.depth = depth
             if value.always and at + 1 < len(rule.sources):
                 self.code.wrong(rule.line, path, "what stands behind a value that is always there is never reached")
-        self.code.depth = depth
+            always = always or value.always
         return Value(found, always=always, alive=alive if always else f"{found} is not None")
 
     def _joined(self, transform: Transform, rule: Rule, path: str, scope: Scope) -> Value:

@@ -9,6 +9,9 @@ from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from interpayer.normalization.mapping.language import MappingFault, Problem
 
 _NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?")
+# Deeper than any resource; what refers to itself has no end at all.
+DEEPEST = 36
+TOO_DEEP = "this is nested too deeply, or stands within itself"
 NodeMap = dict[str, tuple[ScalarNode, Node]]
 
 
@@ -32,8 +35,12 @@ class Text:
             mark = getattr(error, "problem_mark", None)
             line = mark.line + 1 if mark is not None else 0
             self._stop(line, f"this is no YAML: {getattr(error, 'problem', None) or 'unreadable'}")
+        except RecursionError:
+            self._stop(0, TOO_DEEP)
         if not isinstance(root, MappingNode):
             self._stop(1, "an object with names is expected")
+        if _is_too_deep(root):
+            self._stop(0, TOO_DEEP)
         return root
 
     def _stop(self, line: int, text: str) -> NoReturn:
@@ -73,6 +80,19 @@ class Text:
         """Raises MappingFault with everything that was noted."""
         if self.problems:
             raise MappingFault(*self.problems)
+
+
+def _is_too_deep(root: Node) -> bool:
+    level: list[Node] = [root]
+    for _ in range(DEEPEST):
+        below: dict[int, Node] = {}
+        for node in level:
+            inside = [one for pair in node.value for one in pair] if isinstance(node, MappingNode) else node.value
+            below |= {id(one): one for one in inside if isinstance(one, (MappingNode, SequenceNode))}
+        level = list(below.values())
+        if not level:
+            return False
+    return True
 
 
 def value_of(node: ScalarNode) -> str | int | float | bool | None:

@@ -132,6 +132,13 @@ def test_text_of_a_mapping_is_never_code() -> None:
     assert mapped(evil, {})[0] == {"a": "1\"+__import__('os').name+\""}
 
 
+def test_many_alternatives_are_tried_in_order() -> None:
+    body = f"a: {{from: [{', '.join(f'A{n}' for n in range(150))}, {{const: none}}]}}"
+    assert mapped(body, {"A149": "last"})[0] == {"a": "last"}
+    assert mapped(body, {"A149": "last", "A7": "first"})[0] == {"a": "first"}
+    assert mapped(body, {})[0] == {"a": "none"}
+
+
 def test_a_let_is_made_once_and_read_anywhere() -> None:
     head = "let:\n  p: {to: {start: {from: F, transform: date}}}\n  n: {from: F, transform: {slice: '0:4'}}\n"
     body = "a: {from: p}\nb: [{period: {from: p}, year: {from: n}}]\nc: {from: p.start}"

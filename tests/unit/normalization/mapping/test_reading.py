@@ -16,6 +16,8 @@ WRONG = [
     ("entity: row\n", "`to` is missing"),
     ("- a\n", "an object with names"),
     ("entity: [\n", "no YAML"),
+    ("entity: r\nto:\n  - &a\n    resourceType: X\n    x: [*a]\n", "within itself"),
+    ("entity: r\nto: " + "[" * 300 + "]" * 300, "nested too deeply"),
     (HEAD + "enity: x\n", "`enity` is unknown here"),
     (HEAD + "    gender: {from: SEX, table: sex}\n", "the table sex is not there"),
     (HEAD + "    gender: {from: SEX, when: }\n", "ends too early"),
