@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, TypeAlias
 
 from interpayer.adapters.x12.envelope import read_day
@@ -11,6 +12,7 @@ from interpayer.adapters.x12.splitting import Delimiters
 Elements: TypeAlias = dict[str, Any]
 # More elements than any segment of the guides has.
 MOST_ELEMENTS = 99
+LONGEST_PERIOD = len("20240305-20240306")
 # What a qualifier may be to become part of a name (REF_D9); anything else makes its segment a damaged one.
 _QUALIFIER = re.compile(r"[A-Z0-9]{1,3}")
 
@@ -21,8 +23,8 @@ class Shape:
 
     tag: str
     names: tuple[str, ...]
-    composites: frozenset[int] = frozenset()
-    repeats: frozenset[int] = frozenset()
+    # Elements that are taken apart: number, name, whether they repeat.
+    parted: tuple[tuple[int, str, bool], ...] = ()
     dates: tuple[int, int] | None = None
     least: int = 0
     unfold: str = ""
@@ -36,20 +38,19 @@ def shapes(table: Mapping[str, Any], tags: Sequence[str]) -> dict[str, Shape]:
 
 
 def _shape(table: Mapping[str, Any], tag: str) -> Shape:
-    composites = frozenset(table["composites"].get(tag, ()))
     repeats = frozenset(table["repeats"].get(tag, ()))
+    apart = sorted(repeats | frozenset(table["composites"].get(tag, ())))
     dates = table["dates"].get(tag)
     unfold = "each" if tag in table["each"] else "triplets" if tag in table["triplets"] else ""
     return Shape(
         tag=tag,
         names=tuple(f"{tag}{number:02}" for number in range(1, MOST_ELEMENTS + 1)),
-        composites=composites,
-        repeats=repeats,
+        parted=tuple((number, f"{tag}{number:02}", number in repeats) for number in apart),
         dates=(dates[0], dates[1]) if dates else None,
         least=table["least"].get(tag, 0),
         unfold=unfold,
         composed=tuple(table["composed"].get(tag, {}).items()),
-        is_plain=not (composites or repeats or dates or unfold),
+        is_plain=not (apart or dates or unfold),
     )
 
 
@@ -58,11 +59,10 @@ def read_segment(shape: Shape, elements: Sequence[str], delimiters: Delimiters) 
     named: Elements = {name: value for name, value in zip(shape.names, elements[1:], strict=False) if value}
     if shape.is_plain:
         return named
-    for number in shape.composites | shape.repeats:
-        name = shape.names[number - 1]
+    for _, name, is_repeated in shape.parted:
         if (value := named.get(name)) is None:
             continue
-        if number in shape.repeats:
+        if is_repeated:
             named[name] = [_components(name, one, delimiters) for one in _repetitions(value, delimiters)]
         else:
             del named[name]
@@ -100,6 +100,8 @@ def uncomposed(shape: Shape, elements: Sequence[str], separator: str) -> list[tu
 
 
 def _components(name: str, text: str, delimiters: Delimiters) -> Elements:
+    if delimiters.component not in text:
+        return {f"{name}_1": text} if text else {}
     parts = text.split(delimiters.component, MOST_ELEMENTS)
     return {f"{name}_{number}": part for number, part in enumerate(parts, start=1) if part}
 
@@ -117,9 +119,14 @@ def _dates(shape: Shape, elements: Sequence[str]) -> Elements:
 
 def read_period(tag: str, form: str, text: str) -> Elements:
     """`<tag>_from` and `<tag>_to`, ISO dates, of a day (D8), a moment (DT) or a period (RD8); empty when it is none."""
-    read = _FORMS.get(form)
-    days = read(text) if read else []
-    return {f"{tag}_from": days[0], f"{tag}_to": days[-1]} if days and all(days) and days[0] <= days[-1] else {}
+    return _period(tag, form, text) if form in _FORMS and len(text) <= LONGEST_PERIOD else {}
+
+
+@lru_cache(maxsize=8192)
+def _period(tag: str, form: str, text: str) -> Elements:
+    """The days of a feed are few: read once. What is given is shared, so it is copied and never changed."""
+    days = _FORMS[form](text)
+    return {f"{tag}_from": days[0], f"{tag}_to": days[-1]} if all(days) and days[0] <= days[-1] else {}
 
 
 _FORMS: Mapping[str, Callable[[str], list[str]]] = {

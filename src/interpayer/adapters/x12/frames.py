@@ -31,11 +31,13 @@ class Frame:
     is_told: bool = False
 
 
-def resolve(move: ByQualifier, elements: Sequence[str]) -> Store | Open | None:
-    """Where a segment goes by its qualifier; None when no loop around knows it."""
-    value = elements[move.element] if len(elements) > move.element else ""
-    found = move.known.get(value) or move.otherwise
-    return resolve(found, elements) if isinstance(found, ByQualifier) else found
+def move_of(loop: Loop, elements: Sequence[str]) -> Store | Open | None:
+    """Where a segment goes from this loop; None when no loop around knows it, or not with this qualifier."""
+    move = loop.moves.get(elements[0])
+    while isinstance(move, ByQualifier):
+        value = elements[move.element] if len(elements) > move.element else ""
+        move = move.known.get(value) or move.otherwise
+    return move
 
 
 def key_of(grammar: Grammar, content: Elements) -> str:

@@ -8,8 +8,8 @@ from dataclasses import astuple, replace
 
 from interpayer.adapters.base import Found
 from interpayer.adapters.x12.elements import Elements, Shape, qualifier, read_entries, read_segment, uncomposed
-from interpayer.adapters.x12.frames import Frame, Whereabouts, at_path, key_of, resolve, span_of
-from interpayer.adapters.x12.loops import ByQualifier, Grammar, Open, Store
+from interpayer.adapters.x12.frames import Frame, Whereabouts, at_path, key_of, move_of, span_of
+from interpayer.adapters.x12.loops import Grammar, Open, Store
 from interpayer.adapters.x12.splitting import Delimiters
 
 INVALID = "record.invalid"
@@ -44,31 +44,42 @@ class Transaction:
 
     def place(self, elements: Sequence[str], text: str, number: int) -> None:
         """Put one segment where the tables say it belongs; ``text`` is the segment as it came."""
-        frames, tag = self._frames, elements[0]
-        move = frames[-1].loop.moves.get(tag)
-        if isinstance(move, ByQualifier):
-            move = resolve(move, elements)
-        is_late = isinstance(move, Open) and move.loop.order < frames[move.depth].order
-        if move is not None and not is_late and move.depth < self._record_depth and len(frames) > move.depth + 1:
-            self._leave(move.depth)
+        move = move_of(self._frames[-1].loop, elements)
+        if move is None or (type(move) is Open and move.loop.order < self._frames[move.depth].order):
+            self._misplace(elements[0], text, number, why="has no place here" if move is None else "comes too late")
+            return
+        if len(self._frames) > move.depth + 1:
+            self._return(move.depth)
         self._weight += len(text) + SEGMENT_WEIGHT
-        if self._weight > HEAVIEST_CONTEXT and (self._weight > HEAVIEST_RECORD or self._record_depth == NO_RECORD):
-            self.damage(number, tag, "goes beyond what one record may hold")
+        if self._weight > HEAVIEST_CONTEXT and self._is_too_heavy(elements[0], number):
             return
-        if move is None or is_late:
-            self._texts.append(text)
-            self._misplaced(number, tag, "comes too late" if is_late else "has no place here")
-            return
-        del frames[move.depth + 1 :]
-        if len(elements) <= move.shape.least:
-            self.damage(number, tag, f"ends before element {move.shape.least:02}")
-        if move.shape.composed:
-            self._check_components(move.shape, elements, number)
-        if isinstance(move, Store):
+        flaw = self._flaw(move.shape, elements)
+        if type(move) is Open:
+            self._open(move, elements, text, number)
+        elif type(move) is Store:
             self._texts.append(text)
             self._store(move, elements, number)
+        if flaw:
+            self.damage(number, elements[0], flaw)
+
+    def _return(self, depth: int) -> None:
+        """Leave every loop deeper than this; a record or context among them is over."""
+        if depth < self._record_depth:
+            self._leave(depth)
         else:
-            self._open(move, elements, text, number)
+            del self._frames[depth + 1 :]
+
+    def _flaw(self, shape: Shape, elements: Sequence[str]) -> str:
+        """What a segment lacks to mean anything; "" when nothing."""
+        if len(elements) <= shape.least:
+            return f"ends before element {shape.least:02}"
+        return self._wrong_components(shape, elements) if shape.composed else ""
+
+    def _is_too_heavy(self, tag: str, number: int) -> bool:
+        if self._weight <= HEAVIEST_RECORD and self._record_depth < NO_RECORD:
+            return False
+        self.damage(number, tag, "goes beyond what one record may hold")
+        return True
 
     def take(self) -> list[Found]:
         """The records finished since it was last asked."""
@@ -80,6 +91,13 @@ class Transaction:
         frame = self._frames[self._record_depth] if self._record_depth < NO_RECORD else self._context()
         if not frame.damage or frame.is_told:
             frame.damage, frame.damaged_at, frame.is_told = f"segment {number} ({tag}) {why}", number, False
+
+    def _misplace(self, tag: str, text: str, number: int, *, why: str) -> None:
+        """Keep a segment that has no place, as long as there is room: its record shows it as it came."""
+        self._weight += len(text) + SEGMENT_WEIGHT
+        if self._weight <= HEAVIEST_CONTEXT or not self._is_too_heavy(tag, number):
+            self._texts.append(text)
+        self._misplaced(number, tag, why)
 
     def _misplaced(self, number: int, tag: str, why: str) -> None:
         """A segment was lost before this one, perhaps an HL: until the next level nobody knows whose records come."""
@@ -105,15 +123,15 @@ class Transaction:
         self._end_context(self._frames[0])
         self._release()
 
-    def _check_components(self, shape: Shape, elements: Sequence[str], number: int) -> None:
+    def _wrong_components(self, shape: Shape, elements: Sequence[str]) -> str:
         """Senders are known that declare one separator and use another: what they mean is plain in a composite."""
         for element, value in uncomposed(shape, elements, self.delimiters.component):
             meant = next((one for one in SEPARATORS if one in value and one not in astuple(self.delimiters)), "")
-            if meant:
-                self.delimiters = replace(self.delimiters, component=meant)
-                self.note = "the separator of components is not the one that the ISA declares"
-            else:
-                self.damage(number, shape.tag, f"has too few components in element {element:02}")
+            if not meant:
+                return f"has too few components in element {element:02}"
+            self.delimiters = replace(self.delimiters, component=meant)
+            self.note = "the separator of components is not the one that the ISA declares"
+        return ""
 
     def _store(self, move: Store, elements: Sequence[str], number: int) -> None:
         content, shape = self._frames[move.depth].content, move.shape

@@ -176,6 +176,11 @@ def test_a_service_without_its_code_is_damaged() -> None:
     assert "(SVC)" in found.detail
 
 
+def test_a_claim_that_lacks_what_gives_it_sense_costs_itself_only() -> None:
+    wrong = [one.replace("CLM*C-1*100***11:B:1", "CLM*C-1*100***11") for one in TWO]
+    assert [kind for kind, _ in outcomes(read(interchange("837P", wrong)))] == ["record.invalid", "claim", "claim"]
+
+
 def test_letters_of_the_world_are_read_and_control_characters_refused() -> None:
     utf8 = interchange("837P", claim_set(a_subscriber(a_claim(), name="MUÑOZ*ÉVA"))).decode("latin-1").encode("utf-8")
     latin = interchange("837P", claim_set(a_subscriber(a_claim(), name="MUÑOZ*ÉVA")))
