@@ -84,3 +84,19 @@ def test_codes_of_a_source_are_translated_by_the_maps_it_names(tools: Tools, tmp
         rows = [r for r in records_store.records_of(conn, tools.codec, member) if r["type"] == "Observation"]
     codes = {tuple(c["code"] for c in orjson.loads(row["released"])["code"]["coding"]) for row in rows}
     assert codes == {("GLU", "2345-7"), ("XYZ",)}
+
+
+@pytest.mark.parametrize(("given", "reaches"), [("", {}), ("context: {member_number: MR}\n", {"DiagnosticReport": 1})])
+def test_a_hospital_s_number_that_looks_like_a_member_s_reaches_nobody_unless_declared(
+    tools: Tools, tmp_path: Path, given: str, reaches: dict[str, int]
+) -> None:
+    member = a_member(tools, "1001")
+    (tmp_path / "feed").mkdir()
+    lines = ["MSH|^~\\&|LAB|LAKESIDE|||20260301083000-0600||ORU^R01|R1|P|2.5.1", "PID|1||1001^^^LAKESIDE^MR||OTHER^ANA",
+             "OBR|1||F-1|2345-7^Glucose^LN|||20260228||||||||||||||||||F"]  # fmt: skip
+    (tmp_path / "feed" / "1.hl7").write_text("\r".join(lines))
+    text = f"source: lab\nkind: hl7v2\nwhere: {{path: feed}}\n{given}".encode()
+    report = loading.load(tools, parse_declaration(text, folder=tmp_path, file="S.yaml"), actor=ACTOR)
+    assert held(tools, member) == reaches
+    assert report.account.numbers()["mapped"] == 1
+    assert dict(report.quarantined) == ({} if reaches else {"record.foreign_member": 1})

@@ -1,7 +1,7 @@
 """Documents as records: what they are, whose, and their bytes; nothing is read out of a text.
 
-Whose a document is, the index beside it says; else the document itself (C-CDA); else the folder it lies in
-(``77012/letter.pdf``).
+Whose a document is, the index beside it says; else the document itself (C-CDA), or for other kinds the folder it lies
+in (``77012/letter.pdf``).
 """
 
 import base64
@@ -69,13 +69,15 @@ def _read(plain: Found, told: dict[str, str]) -> Found:
     if media is None:
         return replace(plain, problem=OUT_OF_SCOPE, detail="neither C-CDA, PDF, image nor text")
     header = read_header(plain.raw) if media.kind == CCDA else {}
-    member = told.get("member") or _member_of(header) or _folder_of(plain.file)
-    if not member:
+    # A clinical document says itself whose it is; its folder may mean anything.
+    folder = _folder_of(plain.file) if media.kind != CCDA else ""
+    if not (told.get("member") or folder or any(one.get("extension") for one in header.get("patient_ids", ()))):
         words = "nobody says whose it is: neither an index.csv, nor the document, nor its folder"
         return replace(plain, problem=UNATTRIBUTED, detail=words)
     key = told.get("id") or _id_of(header) or sha256(plain.file.encode()).hexdigest()[:32]
     content: dict[str, Any] = {
-        "member": member,
+        "member": told.get("member", ""),
+        "folder": folder,
         "key": key,
         "kind": media.kind,
         "media_type": media.type,
@@ -88,11 +90,6 @@ def _read(plain: Found, told: dict[str, str]) -> Found:
         "header": header,
     }
     return replace(plain, content=content, key=key)
-
-
-def _member_of(header: dict[str, Any]) -> str:
-    """The first number that the document's patient has; one without its own number says nothing."""
-    return next((one["extension"] for one in header.get("patient_ids", ()) if one.get("extension")), "")
 
 
 def _id_of(header: dict[str, Any]) -> str:

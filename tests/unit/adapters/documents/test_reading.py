@@ -46,7 +46,7 @@ def test_a_clinical_document_says_itself_what_it_is() -> None:
     found = _one(CDA, "any.xml")
     assert (found.problem, found.key) == (None, "1.2.3|D-1")
     assert found.content is not None
-    assert found.content["member"] == "77012"
+    assert (found.content["member"], found.content["folder"]) == ("", "")
     assert found.content["header"] == {
         "ids": [{"root": "1.2.3", "extension": "D-1"}],
         "patient_ids": [{"root": "1.2.4", "extension": "77012"}],
@@ -80,7 +80,7 @@ def test_a_clinical_document_says_itself_what_it_is() -> None:
 def test_the_bytes_say_what_a_file_is_and_stay_as_they_are(raw: bytes, kind: str, media_type: str) -> None:
     content = _one(raw).content
     assert content is not None
-    assert (content["kind"], content["media_type"], content["member"]) == (kind, media_type, "77012")
+    assert (content["kind"], content["media_type"], content["folder"]) == (kind, media_type, "77012")
     assert base64.b64decode(content["base64"]) == raw
     assert content["size"] == len(raw)
 
@@ -100,7 +100,7 @@ def test_a_text_is_never_read_into() -> None:
         (b"Jos\xe9", "77012/latin.txt", "record.out_of_scope", "neither C-CDA"),
         (b"<other/>", "77012/x.xml", "record.out_of_scope", "neither C-CDA"),
         (PDF, "loose.pdf", "record.unattributed", "whose it is"),
-        (CDA.replace(b'extension="77012"', b""), "x.xml", "record.unattributed", "whose it is"),
+        (CDA.replace(b'extension="77012"', b""), "88/x.xml", "record.unattributed", "whose it is"),
         (CDA[:200], "x.xml", "record.invalid", "no well-formed XML"),
         (CDA.replace(b"urn:hl7-org:v3", b"urn:other"), "x.xml", "record.invalid", "no ClinicalDocument"),
         (CDA.replace(b"<Clin", b'<!DOCTYPE a [<!ENTITY x "y">]><Clin', 1), "x.xml", "record.invalid", "document type"),
