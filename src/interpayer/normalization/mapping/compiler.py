@@ -63,9 +63,9 @@ class Compiled:
     def apply(self, content: Dictionary[str, Any], context: Context = Context()) -> Mapped:
         """The resources of this record. Never raises for a record: one of another shape is an issue."""
         issues: list[MapIssue] = []
-        given = given_of(context)
         try:
-            return Mapped(once(self.run(content, given, zone_of(context.time_zone), issues)), issues)
+            resources = self.run(content, given_of(context), zone_of(context.time_zone), issues)
+            return Mapped(once(resources), issues)
         except SHAPE_FAULTS:
             issues.append(MapIssue(INVALID, "", 0, "the record is not of the shape that the mapping reads"))
             return Mapped([], issues)
