@@ -40,6 +40,9 @@ class Transaction:
         self._weight = 0
         self._levels = 0
         self._held_bytes = 0
+        self._is_damaged = False
+        # Something was found damaged before the last level: what is missing is not of that level.
+        self._is_explained = False
         self.note = ""
 
     def place(self, elements: Sequence[str], text: str, number: int) -> None:
@@ -88,6 +91,7 @@ class Transaction:
 
     def damage(self, number: int, tag: str, why: str) -> None:
         """Mark the open record, or else the innermost context, as not to be trusted."""
+        self._is_damaged = True
         frame = self._frames[self._record_depth] if self._record_depth < NO_RECORD else self._context()
         if not frame.damage or frame.is_told:
             frame.damage, frame.damaged_at, frame.is_told = f"segment {number} ({tag}) {why}", number, False
@@ -109,8 +113,11 @@ class Transaction:
                 level.damage, level.damaged_at, level.is_told = record.damage, number, True
 
     def doubt(self, why: str) -> None:
-        """The whole is not whole: with levels, what came since the last one may be of somebody else."""
-        if self.grammar.has_levels:
+        """The count is wrong: with levels, what came since the last one may be of somebody else.
+
+        Not where a loss was seen before that level, which stands in its right place among the others.
+        """
+        if self.grammar.has_levels and not self._is_explained:
             self._leave(0)
             self._distrust(why)
 
@@ -187,12 +194,14 @@ class Transaction:
             why = f"segment {number} (HL) hangs on another level than the one around it"
             if self._record_depth < NO_RECORD:
                 self.damage(number, "HL", "hangs on another level than the one around it")
-            frame.damage, frame.damaged_at = why, number
+            frame.damage, frame.damaged_at, self._is_damaged = why, number, True
         if self._record_depth == NO_RECORD:
+            self._is_explained = self._is_damaged
             self._release()
 
     def _distrust(self, why: str) -> None:
         """Nothing since the last good level is certain to be of the person it hangs on."""
+        self._is_damaged = True
         self._held = [
             found if found.problem else replace(found, content=None, problem=INVALID, detail=why)
             for found in self._held

@@ -128,6 +128,13 @@ def test_a_wrong_count_costs_what_came_since_the_last_level() -> None:
     assert found[-1].detail.startswith(f"segment {found[-1].position} (SE)")
 
 
+def test_a_count_that_is_wrong_for_a_loss_seen_before_costs_no_more() -> None:
+    raw = interchange("837P", TWO)
+    found = read(raw.replace(b"CLM*C-1*100***11:B:1*Y*A*Y*Y~", b""))
+    assert [one.problem for one in found] == ["record.invalid", None, "source.invalid"]
+    assert ("claim", "C-3") in outcomes(found)
+
+
 def test_a_wrong_count_of_payments_is_told_and_they_are_used() -> None:
     raw = interchange("835", [*a_payment(), *a_payment("C-2")[8:]]).replace(b"SE*", b"SE*9")
     assert [one.problem for one in read(raw)] == [None, None, "source.invalid"]
