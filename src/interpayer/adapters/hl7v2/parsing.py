@@ -20,6 +20,7 @@ MOST_KNOWN, LONGEST_KNOWN = 10_000, 256
 _NUMBERS = tuple(str(number) for number in range(1, 1025))
 _NULL = '""'
 _BREAKS = re.compile(r"\r\n|\r|\n")
+_FIRST = re.compile(r"[^\r\n]*")
 _HEX = re.compile(r"^X((?:[0-9A-Fa-f]{2})+)$")
 _LINE_BREAKS = re.compile(r"^\.(?:br|sp\+?\d*)$")
 _LAYOUT = re.compile(r"^(?:H|N|\.(?:in|ti|sk|ce|fi|nf)[+-]?\d*)$")
@@ -44,7 +45,7 @@ class Marks:
 def read_marks(text: str) -> Marks:
     """The delimiters of this message. Raises Damaged."""
     field = text[3:4]
-    declared = _BREAKS.split(text[4:], maxsplit=1)[0].split(field, 1)[0] if field and not field.isspace() else ""
+    declared = _BREAKS.split(text[4:12], maxsplit=1)[0].split(field, 1)[0] if field and not field.isspace() else ""
     found = (field + declared + "^~\\&"[len(declared) :])[:5] if 1 <= len(declared) <= 5 else ""
     if len(found) != 5 or len(set(found)) != 5 or not all(mark.isprintable() and not mark.isalnum() for mark in found):
         raise Damaged("MSH: declares no usable delimiters")
@@ -61,10 +62,15 @@ class SegmentReader:
     def __init__(self) -> None:
         self._marks: Marks | None = None
         self._known: dict[str, list[Repetition]] = {}
+        self._begun: tuple[str, Marks, Segment] | None = None
+
+    def header(self, text: str) -> Segment:
+        """The first segment alone: enough to know what kind of message this is. Raises Damaged."""
+        return self._begin(text)[1]
 
     def read(self, text: str) -> list[tuple[str, Segment]]:
         """Every segment with its name, in order. Raises Damaged, naming the segment by its number in the message."""
-        marks = read_marks(text)
+        marks, header = self._begin(text)
         if sum(map(text.count, (marks.field, marks.repetition, marks.component, marks.subcomponent))) > MOST_PARTS:
             raise Damaged(f"MSH: more than {MOST_PARTS} parts in one message")
         if marks != self._marks or len(self._known) > MOST_KNOWN:
@@ -78,19 +84,21 @@ class SegmentReader:
             name, _, rest = line.partition(marks.field)
             if not _is_name(name):
                 raise Damaged(f"segment {number}: does not begin with the name of a segment")
-            read = _read_header(rest, marks) if name == "MSH" else _read_fields(rest, marks, self._known)
-            segments.append((name, read))
+            segments.append((name, header if number == 1 else _read_fields(rest, marks, self._known)))
         return segments
+
+    def _begin(self, text: str) -> tuple[Marks, Segment]:
+        """The delimiters and the first segment; asked twice for one message, it is read once."""
+        if self._begun is None or self._begun[0] is not text:
+            marks = read_marks(text)
+            found = _FIRST.match(text)
+            self._begun = text, marks, _read_header(found[0][4:] if found else "", marks)
+        return self._begun[1:]
 
 
 def read_segments(text: str) -> list[tuple[str, Segment]]:
     """The segments of a single message. Raises Damaged."""
     return SegmentReader().read(text)
-
-
-def read_header(text: str) -> Segment:
-    """The first segment alone: enough to know what kind of message this is. Raises Damaged."""
-    return _read_header(_BREAKS.split(text, maxsplit=1)[0][4:], read_marks(text))
 
 
 def _is_name(text: str) -> bool:
@@ -99,10 +107,12 @@ def _is_name(text: str) -> bool:
 
 def _lines(text: str) -> list[str]:
     """The segments end with CR as the standard says, with LF or CRLF as files do; a LF inside CR's is data."""
-    end = _BREAKS.search(text)
-    if end is None or end[0] != "\r":
-        return _BREAKS.split(text)
-    return [line.strip("\n") for line in text.split("\r")]
+    end, feed = text.find("\r"), text.find("\n")
+    if end < 0:
+        return text.split("\n")
+    if 0 <= feed <= end + 1:
+        return text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    return [line.strip("\n") for line in text.split("\r")] if feed >= 0 else text.split("\r")
 
 
 def _read_header(rest: str, marks: Marks) -> Segment:
@@ -130,12 +140,14 @@ def _read_fields(rest: str, marks: Marks, known: dict[str, list[Repetition]]) ->
 
 def _read_field(text: str, marks: Marks) -> list[Repetition]:
     numbers = _numbers(text, marks)
-    repetitions = text.split(marks.repetition)
-    if marks.escape in text or '"' in text:
-        return [one for part in repetitions if (one := _read_escaped(part, marks, numbers))]
-    if marks.subcomponent in text:
-        return [one for part in repetitions if (one := _read_nested(part, marks, numbers))]
-    return [one for part in repetitions if (one := _read_plain(part, marks, numbers))]
+    is_plain = marks.escape not in text and '"' not in text
+    if is_plain and marks.subcomponent not in text:
+        if marks.repetition not in text:
+            plain = _read_plain(text, marks, numbers)
+            return [plain] if plain else []
+        return [one for part in text.split(marks.repetition) if (one := _read_plain(part, marks, numbers))]
+    read = _read_nested if is_plain else _read_escaped
+    return [one for part in text.split(marks.repetition) if (one := read(part, marks, numbers))]
 
 
 def _numbers(text: str, marks: Marks) -> Sequence[str]:

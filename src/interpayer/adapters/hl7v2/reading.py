@@ -13,7 +13,7 @@ from interpayer.adapters.hl7v2.characters import UnreadableCharacters, read_text
 from interpayer.adapters.hl7v2.embedded import document_of
 from interpayer.adapters.hl7v2.framing import Piece, split_stream
 from interpayer.adapters.hl7v2.grouping import declared_tables, group_segments, split_people
-from interpayer.adapters.hl7v2.parsing import Damaged, Segment, SegmentReader, read_header
+from interpayer.adapters.hl7v2.parsing import Damaged, Segment, SegmentReader
 
 INVALID, DAMAGED_FILE = "record.invalid", "source.invalid"
 OUT_OF_SCOPE, OTHER_VERSION = "record.out_of_scope", "record.unsupported_version"
@@ -60,7 +60,7 @@ def _read_message(reader: SegmentReader, piece: Piece, file: str, position: int)
     entity, found = "hl7v2", []
     try:
         text, remark = read_text(piece.raw)
-        header = _header(read_header(text))
+        header = _header(reader.header(text))
         entity = f"hl7v2.{header.kind}"
         plain = Found(entity, None, piece.raw, file, position, key=header.control_id, detail=remark)
         found = _read_people(header, text, plain, reader)
