@@ -130,6 +130,24 @@ def stamps_of(conn: Connection, record_ids: Collection[str]) -> list[Stamped]:
     return [Stamped(**row) for row in conn.execute(query, [list(record_ids)])]
 
 
+def unknown_mappings(conn: Connection, versions: Collection[str]) -> set[str]:
+    """Which of these versions of mappings are not kept yet."""
+    rows = conn.execute("select version from sources.mapping where version = any(%s)", [list(versions)])
+    return set(versions) - {row["version"] for row in rows}
+
+
+def keep_mapping(conn: Connection, version: str, form: str) -> None:
+    """Keep a version of a mapping; a version never changes."""
+    query = "insert into sources.mapping (version, form) values (%s, %s) on conflict do nothing"
+    conn.execute(query, [version, form])
+
+
+def mapping_form(conn: Connection, version: str) -> str | None:
+    """A kept version of a mapping."""
+    row = conn.execute("select form from sources.mapping where version = %s", [version]).fetchone()
+    return None if row is None else str(row["form"])
+
+
 def _standing(row: Mapping[str, Any]) -> Standing:
     declaration = parse_declaration(row["declaration"].encode(), folder=Path(row["folder"]), file=row["name"])
     return Standing(declaration, row["read_at"], row["data_as_of"], row["account"] or {})

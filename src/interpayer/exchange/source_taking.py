@@ -15,6 +15,7 @@ from interpayer.adapters.store import Stamped, save_stamps
 from interpayer.exchange.merging import keep
 from interpayer.exchange.sources.checking import REPEATED
 from interpayer.exchange.sources.refining import Flaw, Kept, Refined, Rejected
+from interpayer.exchange.sources.rules import keep_mappings
 from interpayer.exchange.tools import Tools
 from interpayer.identity import store as identity_store
 from interpayer.identity.reading import UMB_SYSTEM
@@ -107,6 +108,8 @@ def take_in(tools: Tools, conn: Connection, batch: Batch, who_is: WhoIs) -> Take
     if len(batch.saved) < MOST_REMEMBERED:
         batch.saved.update(one.key for one in now.values() if one.outline.type in REPEATED)
     taken.quarantined.update(records_store.quarantine(conn, tools.codec, apart))
+    made_by = {kept.stamp.mapping for refined in batch.refined for kept in refined.kept if kept.stamp.mapping}
+    keep_mappings(conn, batch.declaration, made_by)
     return taken
 
 

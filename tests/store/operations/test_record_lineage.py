@@ -17,6 +17,7 @@ from interpayer.operations.sourcing.lineage import (
     NOT_THERE,
     OTHER_MAPPING,
     REPRODUCED,
+    REPRODUCED_BY_FORMER,
     RecordLineage,
     explain_record,
 )
@@ -106,7 +107,14 @@ def test_what_changed_since_is_said_and_never_hidden(tools: Tools, declared: Dec
     assert explained(tools, record).outcome == NOT_THERE
     rows.write_text(ROWS)
     mapping.write_text(MAP.replace("status: final", "status: amended"))
+    then = explained(tools, record)
+    assert then.outcome == REPRODUCED_BY_FORMER
+    assert {one.version for one in then.fields} == {then.stamp.mapping}
+    with tools.database.transaction() as conn:
+        conn.execute("update sources.stamp set mapping = 'my/person@000000000000'")
     assert explained(tools, record).outcome == OTHER_MAPPING
+    with tools.database.transaction() as conn:
+        conn.execute("update sources.stamp set mapping = %s", [then.stamp.mapping])
     mapping.write_text(MAP)
     assert explained(tools, record).outcome == REPRODUCED
 

@@ -1,17 +1,20 @@
 """Which mappings read which records of a source, and what the pipeline sees of them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
+from interpayer.adapters import store as sources_store
 from interpayer.adapters.base import Found
 from interpayer.adapters.declaration import Declaration
 from interpayer.exchange.sources.refining import Mapped, Rules
 from interpayer.model.reason import Refusal
 from interpayer.normalization.mapping.compiler import Compiled, Context
+from interpayer.normalization.mapping.keeping import kept_form
 from interpayer.normalization.mapping.language import MappingFault
 from interpayer.normalization.mapping.library import SHIPPED, Library
 from interpayer.normalization.mapping.running import UNMAPPED, MapIssue
 from interpayer.system.clock import now
+from interpayer.system.database import Connection
 
 # Kinds of source whose records have one form everywhere: the mappings of this family read them without being named.
 FAMILIES = {"x12": "x12", "hl7v2": "hl7v2", "documents": "documents"}
@@ -51,7 +54,7 @@ def rules_of(declaration: Declaration) -> Callable[[str], Sequence[Rules]]:
 
     Raises Refusal(request.malformed) when a mapping is not there or not sound; those declared are looked at now.
     """
-    library = Library((declaration.maps, SHIPPED) if declaration.maps else (SHIPPED,))
+    library = library_of(declaration)
     known: dict[str, Sequence[Rules]] = {}
 
     def rules_for(entity: str) -> Sequence[Rules]:
@@ -62,6 +65,21 @@ def rules_of(declaration: Declaration) -> Callable[[str], Sequence[Rules]]:
     for entity in declaration.entities:
         rules_for(entity)
     return rules_for
+
+
+def library_of(declaration: Declaration) -> Library:
+    """The mappings of a source: its own folder before what is shipped."""
+    return Library((declaration.maps, SHIPPED) if declaration.maps else (SHIPPED,))
+
+
+def keep_mappings(conn: Connection, declaration: Declaration, versions: Collection[str]) -> None:
+    """Keep what these versions say, so that records made by them can be explained when the mapping has changed."""
+    unknown = sources_store.unknown_mappings(conn, versions) if versions else set()
+    library = library_of(declaration)
+    for version in sorted(unknown):
+        compiled = library.compiled(version.rpartition("@")[0])
+        if compiled.version == version:
+            sources_store.keep_mapping(conn, version, kept_form(compiled))
 
 
 def _rules(library: Library, declaration: Declaration, entity: str) -> Sequence[Rules]:

@@ -193,3 +193,4 @@ class Mapping:
     about: str = ""
     file: str = ""
     digest: str = ""
+    text: str = field(default="", repr=False, compare=False)

@@ -32,7 +32,7 @@ def read_mapping(text: str, *, name: str, tables: Dictionary[str, CodeTable] | N
     named = rules.Found(mapping)
     mapping = replace(mapping, tables=_tables(reader, members, named.tables, tables or {}))
     reader.fail_if_wrong()
-    return replace(mapping, digest=_digest(root, mapping))
+    return replace(mapping, digest=_digest(root, mapping), text=text)
 
 
 def _mapping(reader: Text, members: NodeMap, *, name: str) -> Mapping:

@@ -15,13 +15,15 @@ from interpayer.adapters.store import Stamped
 from interpayer.exchange.sources.rules import MappingRules, rules_of
 from interpayer.exchange.tools import Tools
 from interpayer.model.reason import Refusal
+from interpayer.normalization.mapping.keeping import from_kept_form
 from interpayer.normalization.mapping.lineage import Explained, explain, replay
 from interpayer.records.store import read_record
 
 REPRODUCED = "reproduced"
+REPRODUCED_BY_FORMER = "reproduced by the version of then; the mapping has changed since"
 AS_IT_WAS = "taken as it was"
 NOT_THERE = "the source has it no longer"
-OTHER_MAPPING = "the mapping is another version now"
+OTHER_MAPPING = "the mapping has changed since, and that version was not kept"
 DIFFERS = "the source says something else now"
 UNDECLARED = "the source is not declared any more"
 
@@ -60,13 +62,16 @@ def _replayed(tools: Tools, declaration: Declaration, stamp: Stamped, *, origina
     record = next(_same(tools, declaration, stamp), None)
     if record is None:
         return RecordLineage(stamp, NOT_THERE)
-    name = stamp.mapping.partition("@")[0]
-    rules = [one for one in rules_of(declaration)(stamp.entity) if isinstance(one, MappingRules)]
-    same = next((one for one in rules if one.name == stamp.mapping), None)
-    one = same or next((one for one in rules if one.compiled.id == name), None)
-    if one is None:
+    known = [one for one in rules_of(declaration)(stamp.entity) if one.name == stamp.mapping]
+    if known and isinstance(known[0], MappingRules):
+        return _held_against(known[0], record, stamp, original=original, field=field)
+    with tools.database.transaction() as conn:
+        form = sources_store.mapping_form(conn, stamp.mapping)
+    if form is None:
         return RecordLineage(stamp, OTHER_MAPPING)
-    return _held_against(one, record, stamp, original=original, field=field)
+    then = MappingRules(from_kept_form(form), declaration)
+    found = _held_against(then, record, stamp, original=original, field=field)
+    return replace(found, outcome=REPRODUCED_BY_FORMER) if found.outcome == REPRODUCED else found
 
 
 def _held_against(rules: MappingRules, found: Found, stamp: Stamped, *, original: bytes, field: str) -> RecordLineage:
@@ -78,8 +83,6 @@ def _held_against(rules: MappingRules, found: Found, stamp: Stamped, *, original
     stored = orjson.loads(original)
     name = f"{stored.get('resourceType', '')}/{stored.get('id', '')}"
     fields = tuple(one for one in explain(rules.compiled, content, context, field=field) if one.resource == name)
-    if rules.name != stamp.mapping:
-        return RecordLineage(stamp, OTHER_MAPPING, fields)
     is_same = any(orjson.dumps(one) == original for one in replay(rules.compiled, content, context))
     return RecordLineage(stamp, REPRODUCED if is_same else DIFFERS, fields)
 

@@ -8,6 +8,7 @@ import pytest
 from interpayer.normalization.mapping.compiler import Compiled, Context, compile_mapping
 from interpayer.normalization.mapping.difference import Change, changes_between
 from interpayer.normalization.mapping.fixtures import differences_of, outcome_of
+from interpayer.normalization.mapping.keeping import from_kept_form, kept_form
 from interpayer.normalization.mapping.language import MappingFault
 from interpayer.normalization.mapping.library import Library
 from interpayer.normalization.mapping.lineage import CONSTANT, explain, fields_of, replay
@@ -139,3 +140,11 @@ def test_a_plans_own_mapping_wins_and_one_that_is_not_there_is_named(tmp_path: P
     assert [one.id for one in library.reading("claim", family="my")] == ["my/claim"]
     with pytest.raises(MappingFault, match="known: my/claim"):
         library.compiled("my/other")
+
+
+def test_a_kept_version_is_read_again_as_the_same(tmp_path: Path) -> None:
+    again = from_kept_form(kept_form(compiled()))
+    assert again.version == compiled().version
+    assert again.apply(RECORD) == compiled().apply(RECORD)
+    with pytest.raises(MappingFault, match="another version"):
+        from_kept_form(kept_form(compiled()).replace("LAST", "LATE"))
