@@ -1,5 +1,6 @@
 """The open loops of a transaction set, and what is asked of the content of a record."""
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -41,9 +42,10 @@ def move_of(loop: Loop, elements: Sequence[str]) -> Store | Open | None:
 
 
 def key_of(grammar: Grammar, content: Elements) -> str:
-    """What the record is called at its source; what is missing is left out."""
+    """What the record is called at its source, missing parts left out; a digest where the parts would name a person."""
     parts = [at_path(content, path) for path in grammar.key]
-    return "|".join(part for part in parts if isinstance(part, str))
+    key = "|".join(part for part in parts if isinstance(part, str))
+    return hashlib.blake2b(key.encode(), digest_size=10).hexdigest() if grammar.is_key_hidden else key
 
 
 def at_path(content: Any, path: Sequence[str]) -> Any:

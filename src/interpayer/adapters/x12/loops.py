@@ -1,6 +1,6 @@
 """The loop tables compiled: for every place in a transaction, where each segment goes next (tables/*.yaml)."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -71,10 +71,13 @@ class Grammar:
     versions: frozenset[str]
     record: str
     key: tuple[tuple[str, ...], ...]
+    is_key_hidden: bool
     needs: tuple[tuple[str, ...], ...]
     span: tuple[str, str] | None
     root: Loop
     has_levels: bool
+    # Every tag the tables know: anything else in its place may be a value, and is not told.
+    tags: frozenset[str]
 
 
 @cache
@@ -107,11 +110,19 @@ def _grammar(table: Mapping[str, Any], elements: Mapping[str, Any]) -> Grammar:
         versions=frozenset(table["versions"]),
         record=record,
         key=tuple(tuple(path.split(".")) for path in table["key"]),
+        is_key_hidden=table.get("hide_key", False),
         needs=tuple(tuple(path.split(".")) for path in table["needs"]),
         span=(table["span"]["of"], table["span"]["by"]) if "span" in table else None,
         root=root.loop,
         has_levels=any(child.loop.is_level for child in root.children),
+        tags=frozenset(_tags(root)),
     )
+
+
+def _tags(node: "_Node") -> Iterator[str]:
+    yield from node.loop.moves
+    for child in node.children:
+        yield from _tags(child)
 
 
 @dataclass(frozen=True, slots=True)

@@ -207,7 +207,7 @@ class _Reading:
             clean = text
         kept = "".join(one for one in clean if one.isprintable() or one == "\xa0")
         if kept != clean and self.transaction is not None:
-            self.transaction.damage(self.number, "its text", "holds a control character")
+            self.transaction.damage(self.number, "", "holds a control character")
         return kept
 
     def _invalid(self, text: str, detail: str) -> Found:

@@ -94,7 +94,8 @@ class Transaction:
         self._is_damaged = True
         frame = self._frames[self._record_depth] if self._record_depth < NO_RECORD else self._context()
         if not frame.damage or frame.is_told:
-            frame.damage, frame.damaged_at, frame.is_told = f"segment {number} ({tag}) {why}", number, False
+            name = tag if tag in self.grammar.tags else "unknown"
+            frame.damage, frame.damaged_at, frame.is_told = f"segment {number} ({name}) {why}", number, False
 
     def _misplace(self, tag: str, text: str, number: int, *, why: str) -> None:
         """Keep a segment that has no place, as long as there is room: its record shows it as it came."""

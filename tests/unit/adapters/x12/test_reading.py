@@ -1,5 +1,6 @@
 """Records of X12: one a claim, payment, member, event; damage is named by its segment and costs what it touches."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,14 @@ def test_positions_and_keys_name_each_record() -> None:
     assert [one.key for one in found[:3]] == [f"1234567893|C-{n}" for n in (1, 2, 3)]
     assert len({one.position for one in found}) == len(found) == 6
     assert all(one.entity == "x12.837P" and one.file == "case.x12" for one in found)
+
+
+def test_the_key_of_a_member_is_stable_and_names_nobody() -> None:
+    member = ["BGN*00*E1*20240101*0915****2", "N1*P5*OWN EMPLOYER*FI*1", "INS*Y*18*021*20*A***FT", "REF*0F*OWN0007"]
+    raw = interchange("834", [*member, "NM1*IL*1*ROE*RITA", "DMG*D8*19910402*F"])
+    [one], [same], [other] = read(raw), read(raw), read(raw.replace(b"RITA", b"RIKE"))
+    assert one.key == same.key != other.key
+    assert len(one.key) == 20 and "OWN0007" not in one.key
 
 
 def test_adjustments_and_composites_of_a_payment() -> None:
@@ -197,10 +206,13 @@ def test_letters_of_the_world_are_read_and_control_characters_refused() -> None:
     assert [one.problem for one in read(broken)] == ["record.invalid"]
 
 
-def test_details_never_hold_a_value() -> None:
-    wrong = [one.replace("NM1*IL*1*ROE*RITA", "QQ*IL*1*ROE*RITA") for one in TWO]
-    for found in read(interchange("837P", wrong)):
-        assert not {"ROE", "RITA", "OWN0007", "C-1"} & set(found.detail.replace("(", " ").replace(")", " ").split())
+@pytest.mark.parametrize("broken", ["ROE*RITA", "RITA", "~ROE~", "QQ*IL*1*ROE*RITA", "NM1*IL~ROE~RITA"])
+def test_details_never_hold_a_value(broken: str) -> None:
+    wrong = [one.replace("NM1*IL*1*ROE*RITA", broken) for one in TWO]
+    found = read(interchange("837P", wrong))
+    assert any(one.problem for one in found)
+    for one in found:
+        assert not {"ROE", "RITA", "OWN0007", "C-1"} & set(re.findall(r"[A-Z0-9-]+", one.detail))
 
 
 def test_more_than_a_record_may_hold_is_refused_and_the_next_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
