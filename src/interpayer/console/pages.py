@@ -10,6 +10,7 @@ from interpayer.exchange import attention, store
 from interpayer.model.exchange import Role, State
 from interpayer.model.reason import Refusal
 from interpayer.operations import answers, cases, exchanges, letters
+from interpayer.operations.answer_words import answer_in_words
 from interpayer.partners import directory
 from interpayer.system.clock import now
 from interpayer.system.database import Connection
@@ -75,7 +76,8 @@ def shown(visit: Visit) -> Response:
     exchange = answers.render(found)
     told = [{**e, "sentence": words.sentence(e)} for e in found.events] if visit.may("exchange.events") else []
     outcome = wording.outcome(exchange, _names(visit.conn).get(exchange["partner"]))
-    return visit.show("exchange.html", exchange=exchange, events=told, outcome=outcome)
+    said = answer_in_words(exchange) if exchange["role"] == Role.RESPONDER else []
+    return visit.show("exchange.html", exchange=exchange, events=told, outcome=outcome, in_words=said)
 
 
 def cancel(visit: Visit) -> Response:

@@ -90,9 +90,12 @@ def _result(exchange: Mapping[str, Any]) -> str:
     withheld = sum(entry["count"] for entry in exchange["permission"]["withheld"])
     if withheld:
         parts.append(f"{withheld} were withheld by rule")
-    aside = sum(gap["count"] or 0 for gap in exchange["gaps"])
+    aside = sum(gap.get("count") or 0 for gap in exchange["gaps"])
     if aside:
         parts.append(f"{aside} could not be taken in")
+    silent = {gap["source"] for gap in exchange["gaps"] if "count" not in gap}
+    if silent:
+        parts.append(f"not everything came from {', '.join(sorted(map(str, silent)))}")
     return "; ".join(parts) + f". It stands at: {state(exchange['state'])}."
 
 

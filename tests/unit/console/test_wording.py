@@ -46,6 +46,11 @@ def test_the_outcome_comes_first() -> None:
     )
     gaps = [{"count": 2}, {"count": None}]
     assert "; 2 could not be taken in." in wording.outcome(an_exchange(answer="partial", gaps=gaps), None)
+
+
+def test_a_source_that_did_not_say_everything_is_named() -> None:
+    gaps = [{"kind": "late", "source": "ehr", "reason": "source.late"}]
+    assert "; not everything came from ehr." in wording.outcome(an_exchange(answer="partial", gaps=gaps), None)
     assert "urn:payers|old" in wording.outcome(an_exchange(), None)
 
 
