@@ -4,10 +4,10 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from itertools import islice
 
-from interpayer.adapters.base import Source
+from interpayer.adapters.base import Asked, Source
 from interpayer.adapters.catalog import InFiles
 from interpayer.adapters.declaration import Declaration
-from interpayer.adapters.fhir_server.maturity import Maturity, differences
+from interpayer.adapters.fhir_server.maturity import NOBODY, Maturity, differences
 from interpayer.adapters.fhir_server.server import FhirServer
 from interpayer.exchange.sources.account import Account
 from interpayer.exchange.sources.refining import Refinery
@@ -67,6 +67,8 @@ def check_source(
             _look_at_server(report, source, workshop, against)
         if isinstance(source, InFiles):
             _look_at_files(report, source)
+        elif declaration.is_live:
+            _look_at_database(report, workshop, declaration)
         if not isinstance(source, FhirServer):
             report.sample = _sample(report, source, refinery, sample)
             _look_at_age(report, declaration, source)
@@ -86,6 +88,14 @@ def _look_at_server(report: CheckReport, source: FhirServer, workshop: Workshop,
             report.differences = differences(source.capability(until), other.capability(until))
             words = "; ".join(report.differences) or f"promises what {against.name} promises"
             report.add(f"against {against.name}", DOUBTFUL if report.differences else GOOD, words)
+
+
+def _look_at_database(report: CheckReport, workshop: Workshop, declaration: Declaration) -> None:
+    """Ask it for somebody whom nobody knows: the queries have to run, and to give nothing. Raises Fault."""
+    asked = Asked(((declaration.members.system, NOBODY),), declaration.types, (None, None), now() + PATIENCE)
+    found = sum(1 for _ in workshop.live(declaration).read_member(asked))
+    words = f"{found} records of a member who is not there" if found else "asked for one member, it answers"
+    report.add("answers", BAD if found else GOOD, words)
 
 
 def _look_at_files(report: CheckReport, source: InFiles) -> None:
@@ -112,6 +122,9 @@ def _sample(report: CheckReport, source: Source, refinery: Refinery, sample: int
     numbers = account.numbers()
     words = f"of {numbers['read']} records {numbers['mapped']} mapped, {numbers['quarantined']} kept apart, "
     words += f"{numbers['out_of_scope']} out of scope"
+    if not numbers["read"] and declaration.is_live:
+        report.add("sample", GOOD, "nothing is read as a whole; it is asked for one member at a time")
+        return account
     is_bad = not numbers["read"] or numbers["quarantined"] == numbers["read"]
     report.add("sample", BAD if is_bad else DOUBTFUL if numbers["quarantined"] else GOOD, words)
     for what, counted in (("not readable", account.left_out), ("unknown codes", account.unmapped)):
