@@ -1,4 +1,4 @@
--- Mappings that records were made by, each version as it was read: an explanation replays the one of then (room: adapters).
+-- Mappings that records were made by, each version as it was read: an explanation replays the one of then. Room: adapters.
 create table sources.mapping (
     version text primary key,
     form text not null,
