@@ -13,6 +13,7 @@ from interpayer.validation.invariants import KEYWORD, Broken, Invariants, Seen
 from interpayer.validation.issue import Issue, Resource
 from interpayer.validation.schema.build import Built, without_contained
 from interpayer.validation.schema.explain import SchemaError, explain, fhir_path
+from interpayer.validation.schema.structures import is_bare_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,9 @@ class Checker:
         """The verdict alone, without reasons."""
         with self._invariants.checking(outer or resource) as seen:
             seen.resource = resource
-            return self._validator(seen.root).is_valid(resource)
+            if self._validator(seen.root).is_valid(resource):
+                return True
+        return not any(issue.severity == "error" for issue in self.check(resource, outer)[0])
 
     def advise(self, resource: Resource, path: str = "") -> list[Issue]:
         """What should be otherwise, as warnings: codes that are not of the value set of an extensible binding."""
@@ -103,7 +106,7 @@ class Checker:
             elif isinstance(cause, NotAsDefined):
                 place = fhir_path(self._definitions, self._root, list(error.instance_path))
                 found += [_moved(issue, "Extension", place) for issue in cause.issues]
-            else:
+            elif not is_bare_id(error.schema_path, error.instance_path, resource):
                 structural.append(error)
         schema = self._schema_for(seen.root)
         found = [*explain(structural, schema, definitions=self._definitions, root=self._root), *found]

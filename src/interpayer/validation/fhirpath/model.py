@@ -39,8 +39,17 @@ class TypeModel:
         self._read: set[str] = set()
 
     def member(self, context: str, name: str) -> Member | None:
-        """The member of a type or path; None when it has none of that name."""
-        return self.members(context).get(name)
+        """The member of a type or path; None when it has none of that name.
+
+        The name that a choice has in JSON (`valueQuantity`) is taken, too: guides write it where FHIRPath has `value`.
+        """
+        members = self.members(context)
+        if name in members:
+            return members[name]
+        for member in members.values():
+            if found := [(key, kind) for key, kind in member.keys if key == name]:
+                return Member(tuple(found), member.is_many)
+        return None
 
     def members(self, context: str) -> Mapping[str, Member]:
         """All members of a type or path; empty for primitives and for what is unknown."""

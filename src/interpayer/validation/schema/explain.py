@@ -66,6 +66,8 @@ def _said(error: SchemaError, schema: Mapping[str, Any]) -> Iterator[tuple[list[
     words, below = _words_beside(schema, error.schema_path)
     if words is not None:
         place = keys[: len(keys) - below] if below else keys
+        if error.schema_path[-1] == "maxContains" and "most" in words:
+            words = {**words, "rule": "slice.max", "code": "structure", "text": words["most"]}
         yield place + ([words["at"]] if words["at"] else []), words["rule"], words["code"], words["text"]
     elif keyword == "required":
         yield [*keys, error.kind.property], "required", "required", "is required"

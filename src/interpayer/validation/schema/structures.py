@@ -3,7 +3,8 @@
 What holds for every element (ele-1, ext-1 and others of `rules.PROVEN`) is part of the schema: no expression says it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 from interpayer.validation.elements import PRIMITIVES, Element, TypeOf
 from interpayer.validation.extensions import KEYWORD
@@ -84,9 +85,28 @@ def _members(sheet: Sheet, child: Element, key: str, kind: TypeOf) -> dict[str, 
 
 
 def _beside(sheet: Sheet) -> Schema:
-    """What stands beside the value of a primitive (`_birthDate`): an id alone will do there."""
+    """What stands beside the value of a primitive (`_birthDate`): extensions.
+
+    An id alone will do where there is a value; that is rare, so it is looked at only when this fails (`is_bare_id`).
+    """
     members = {"id": PRIMITIVE_SCHEMAS["string"], "extension": _list_of(type_schema(sheet, "Extension"))}
-    return {"type": "object", "properties": members, "additionalProperties": False, "minProperties": 1}
+    shape: Schema = {"type": "object", "properties": members, "additionalProperties": False, "minProperties": 1}
+    extended = because({"required": ["extension"]}, "ele-1", "must have a value or children", code="invariant")
+    return join(shape, extended)
+
+
+def is_bare_id(schema_path: Sequence[str | int], instance_path: Sequence[str | int], resource: Any) -> bool:
+    """Whether an error is about an id beside a primitive that has its value, which is no error."""
+    if "Element.beside" not in schema_path or schema_path[-1] != "required":
+        return False
+    name = next(place for place in range(len(instance_path) - 1, -1, -1) if isinstance(instance_path[place], str))
+    value = resource
+    for key in [*instance_path[:name], str(instance_path[name])[1:], *instance_path[name + 1 :]]:
+        try:
+            value = value[key]
+        except (KeyError, IndexError, TypeError):
+            return False
+    return value is not None
 
 
 def _list_of(schema: Schema) -> Schema:
@@ -149,7 +169,6 @@ def _presence(child: Element) -> Iterator[Schema]:
     """How a member must be there, and that a choice is made once."""
     if child.min > 0:
         yield present(child)
-    yield from _values_beside(child)
     if child.is_many and child.types and child.types[0].code in PRIMITIVES:
         no_null = {"properties": {child.name: {"items": {"not": {"type": "null"}}}}}
         either: Schema = {"anyOf": [{"required": [f"_{child.name}"]}, no_null]}
@@ -163,15 +182,6 @@ def _presence(child: Element) -> Iterator[Schema]:
         }
         text = "must be of one type only"
         yield because({"dependentSchemas": once}, "choice", text, code="structure", at=child.name[:-3])
-
-
-def _values_beside(child: Element) -> Iterator[Schema]:
-    """A primitive without a value has extensions (ele-1)."""
-    for key, kind in child.json_names().items():
-        if kind.code in PRIMITIVES and not child.is_many:
-            extended = {"properties": {f"_{key}": {"required": ["extension"]}}}
-            alone: Schema = {"dependentSchemas": {f"_{key}": {"anyOf": [{"required": [key]}, extended]}}}
-            yield because(alone, "ele-1", "must have a value or children", code="invariant", at=key)
 
 
 def present(child: Element) -> Schema:
