@@ -20,6 +20,7 @@ HELP = """What codes mean here. Interpayer brings no licensed list: load your ow
     interpayer terms load hl7.fhir.us.core-6.1.0.tgz
     interpayer terms load icd10cm-2026.csv --system icd-10-cm --version 2026
     interpayer terms load Loinc.csv --system loinc --columns code=LOINC_NUM,display=LONG_COMMON_NAME
+    interpayer terms load icd10cm-order-2026.txt --system icd-10-cm --version 2026 --columns code=7-13,display=78-
     interpayer terms load lab-codes.csv --map https://plan.example/lab --from https://plan.example/lab-codes --to loinc
     interpayer terms lookup icd-10-cm E119
     interpayer terms translate GLU --from https://plan.example/lab-codes --to loinc
@@ -42,7 +43,9 @@ def load(  # noqa: PLR0913 -- an option each
     from_: Annotated[str, typer.Option("--from", help="System of the codes translated from.")] = "",
     to: Annotated[str, typer.Option("--to", help="System of the codes translated to.")] = "",
     version: Annotated[str, typer.Option(help="Version of the list.")] = "",
-    columns: Annotated[str, typer.Option(help="code=NAME,display=NAME …; numbers when there is no header.")] = "",
+    columns: Annotated[
+        str, typer.Option(help="code=NAME,display=NAME …; without a header numbers, or places: code=7-13.")
+    ] = "",
     delimiter: Annotated[str, typer.Option(help="Between columns; 'tab' for a tab.")] = ",",
     fragment: Annotated[bool, typer.Option(help="The list is not the whole system.")] = False,
     as_json: AsJson = False,

@@ -1,6 +1,7 @@
 """Plain lists as content: CSV, pipe and tab files of codes or of pairs of codes, with the columns the caller names."""
 
 import csv
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -27,13 +28,14 @@ COLUMNS = {
 }
 _NEEDED = {"code_system": "code", "value_set": "code", "concept_map": "from_code"}
 _DATES = ("%Y-%m-%d", "%Y%m%d", "%m/%d/%Y", "%Y/%m/%d")
+_SPAN = re.compile(r"([1-9][0-9]{0,4})-([0-9]{0,5})", re.ASCII)
 _NO = frozenset({"0", "n", "no", "false", "inactive", "retired", "d"})
 _Made = TypeVar("_Made")
 
 
 @dataclass(frozen=True, slots=True)
 class ListSpec:
-    """What a list is. ``columns``: which column is which, by header, or by number from 1 (then there is no header)."""
+    """What a list is. ``columns``: which is which, by header; without one by number from 1, or by places (7-13)."""
 
     kind: str
     url: str
@@ -49,16 +51,29 @@ def read_list(lines: Iterable[str], spec: ListSpec, *, name: str) -> Content:
     """The list as content. Raises ContentFault with the line and the column that cannot be read."""
     if not spec.url:
         raise ContentFault("a list says not which system it is: name it")
-    rows = csv.reader(lines, delimiter=spec.delimiter, quotechar='"' if spec.delimiter == "," else None,
-                      quoting=csv.QUOTE_MINIMAL if spec.delimiter == "," else csv.QUOTE_NONE)  # fmt: skip
+    if len(spec.delimiter) != 1:
+        raise ContentFault("the delimiter is one character")
     try:
-        places = _places(rows, spec)
-        made = tuple(_made(rows, places, _ROWS[spec.kind](spec)))
+        made = tuple(_made(*_rows_of(lines, spec), _ROWS[spec.kind](spec)))
     except csv.Error as error:
-        raise ContentFault(f"line {rows.line_num}: {error}") from None
+        raise ContentFault(f"is no list of this delimiter: {error}") from None
     if not made:
         raise ContentFault("no line holds a code")
     return _content(made, spec, name)
+
+
+def _rows_of(lines: Iterable[str], spec: ListSpec) -> tuple[Iterator[Sequence[str]], dict[str, int]]:
+    """The rows, and which column of ours stands where in them. Raises ContentFault."""
+    spans = {column: found for column, text in spec.columns if (found := _SPAN.fullmatch(text))}
+    if spans and len(spans) == len(spec.columns):
+        cuts = [slice(int(found[1]) - 1, int(found[2]) if found[2] else None) for found in spans.values()]
+        rows = ([line.rstrip("\r\n")[cut] for cut in cuts] for line in lines)
+        return rows, {column: place for place, column in enumerate(spans)}
+    if spec.delimiter == ",":
+        read = csv.reader(lines)
+    else:
+        read = csv.reader(lines, delimiter=spec.delimiter, quotechar=None, quoting=csv.QUOTE_NONE)
+    return read, _places(read, spec)
 
 
 def _places(rows: Iterator[Sequence[str]], spec: ListSpec) -> dict[str, int]:

@@ -26,6 +26,13 @@ def test_columns_may_be_named_or_numbered() -> None:
     assert _read('03|MMR|meas"les\n', numbered).concepts == (Concept("03", 'meas"les'),)  # type: ignore[attr-defined]
 
 
+def test_columns_may_be_places_of_a_line() -> None:
+    spec = ListSpec("code_system", "urn:s", columns=(("code", "7-13"), ("display", "16-")))
+    found = _read("00001 A000    1 Long words, with more\n00002 A00     0 Header\n\n", spec)
+    assert isinstance(found, CodeSystem)
+    assert found.concepts == (Concept("A000", "Long words, with more"), Concept("A00", "Header"))
+
+
 def test_a_list_of_pairs_is_a_map() -> None:
     spec = ListSpec("concept_map", "urn:m", from_system="urn:lab", to_system="http://loinc.org")
     found = _read("from_code,to_code,equivalence\nGLU,2345-7,equivalent\nXYZ,,\n", spec)
@@ -49,6 +56,8 @@ def test_a_list_may_be_a_value_set() -> None:
         ("code,display\n,x\n", SYSTEM, "row 1: code is empty"),
         ("code,valid_from\na,soon\n", SYSTEM, "row 1: valid_from is no date"),
         ("code\n", SYSTEM, "no line holds a code"),
+        ("code\na\n", ListSpec("code_system", "urn:s", delimiter="||"), "one character"),
+        ("a\n", ListSpec("code_system", "urn:s", columns=(("display", "1"),)), "row 1: code is empty"),
         ("code\na\n", ListSpec("code_system", ""), "which system"),
         ("code\na\n", ListSpec("code_system", "urn:s", columns=(("name", "x"),)), "there is no column name"),
         ("code\na\n", ListSpec("code_system", "urn:s", columns=(("code", "NUM"),)), "no column NUM"),
