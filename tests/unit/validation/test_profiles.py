@@ -122,8 +122,10 @@ def test_an_entry_without_value_needs_extensions_beside(checked: Checked, given:
     patient = {"resourceType": "Patient", "name": [{"given": given}]}
     broken = [] if None not in given else [("null", "Patient.name[0].given")]
     assert checked(patient) == broken
-    patient["name"][0]["_given"] = [None, {"extension": [empty]}]  # type: ignore[index]
+    patient["name"][0]["_given"] = [{"id": "g"}, {"extension": [empty]}]  # type: ignore[index]
     assert checked(patient) == []
+    patient["name"][0]["_given"] = [None, {"id": "g"}]  # type: ignore[index]
+    assert checked(patient) == ([] if None not in given else [("ele-1", "Patient.name[0].given[1]")])
 
 
 @pytest.mark.parametrize(
