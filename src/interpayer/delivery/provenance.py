@@ -16,6 +16,11 @@ CUSTODIAN = {
     "code": "custodian",
     "display": "Custodian",
 }
+ASSEMBLER = {
+    "system": "http://terminology.hl7.org/CodeSystem/provenance-participant-type",
+    "code": "assembler",
+    "display": "Assembler",
+}
 SOURCE_FROM = "http://hl7.org/fhir/us/davinci-pdex/StructureDefinition/ProvenanceSourceFrom"
 SOURCE_SYSTEM = "http://hl7.org/fhir/us/davinci-pdex/CodeSystem/ProvenancePayerDataSource"
 
@@ -71,6 +76,13 @@ def custodian_provenance(
 ) -> dict[str, Any]:
     """We received these and hold them now; the sender's own Provenance stays beside it."""
     return _provenance(provenance_id, payer, targets, recorded=recorded, role=CUSTODIAN, forms=(OWN_FORM,))
+
+
+def assembler_provenance(
+    provenance_id: str, payer: Payer, target: str, *, recorded: datetime, forms: Sequence[SourceForm]
+) -> dict[str, Any]:
+    """We made this one record (``Type/id``) of what several sources of ours tell."""
+    return _provenance(provenance_id, payer, [target], recorded=recorded, role=ASSEMBLER, forms=forms)
 
 
 def _provenance(

@@ -18,6 +18,7 @@ from typing import Any
 import orjson
 
 from interpayer.adapters.fhir_files import parse
+from interpayer.exchange.assembling import Assembled, tell_assembled
 from interpayer.exchange.tools import Tools
 from interpayer.model.record import NO_MARKS, Record
 from interpayer.normalization.grouping import Seen, group
@@ -54,6 +55,8 @@ class _Outcome:
     own_again: list[Restated] = field(default_factory=list)
     contradictions: list[Contradiction] = field(default_factory=list)
     looked_at: list[str] = field(default_factory=list)
+    assembled: list[Assembled] = field(default_factory=list)
+    parted: list[str] = field(default_factory=list)
 
 
 def keep(tools: Tools, conn: Connection, records: Sequence[Record]) -> Kept:
@@ -73,6 +76,7 @@ def keep(tools: Tools, conn: Connection, records: Sequence[Record]) -> Kept:
     joining.keep_contradictions(conn, tools.codec, outcome.looked_at, outcome.contradictions, version=version)
     touched = {*written, *(line.id for line in (*outcome.restated, *outcome.own_again))}
     _redirect(tools, conn, touched, outcome.leader_of, at=at)
+    tell_assembled(tools, conn, outcome.assembled, outcome.parted, at=at)
     replaced = _replace(conn, marked, at=at)
     joined = sum(leader is not None for leader in outcome.leader_of.values())
     return Kept(report, joined, len({c.record_id for c in outcome.contradictions}), replaced)
@@ -94,6 +98,8 @@ def _grouped(tools: Tools, conn: Connection, marks: Mapping[str, Marked], *, at:
     for ids in groups:
         _settle(outcome, [known[record_id] for record_id in ids], told, at=at)
     outcome.restated = [line for line in outcome.restated if not _says_the_same(line.body, sent[line.id])]
+    anew = {line.id for line in outcome.restated} | set(outcome.leader_of.values())
+    outcome.assembled = [one for one in outcome.assembled if one.record_id in anew]
     return outcome
 
 
@@ -117,15 +123,19 @@ def _settle(
             outcome.leader_of[one.id] = stands_in
         if one.id != leader.id and one.is_restated:
             outcome.own_again.append(_line(one, told[one.id], b""))
+            outcome.parted.append(one.id)
     if len(members) == 1:
         if leader.is_restated:
             outcome.own_again.append(_line(leader, told[leader.id], b""))
+            outcome.parted.append(leader.id)
         return
     said = [Contribution(m.id, m.source, m.role, _said_at(m, told[m.id]), told[m.id]) for m in members]
     united = unite(said, default_precedence())
     body = orjson.dumps(_as_leader(united.resource, told[leader.id], at))
     outcome.restated.append(_line(leader, united.resource, body))
     outcome.contradictions += _contradictions(leader.id, united)
+    sources = [(one.source, one.role) for one in members]
+    outcome.assembled.append(Assembled(leader.id, leader.type, leader.member_id, sources))
 
 
 def _said_at(one: Standing, resource: Mapping[str, Any]) -> datetime | None:

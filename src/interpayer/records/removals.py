@@ -45,6 +45,15 @@ def removals(conn: Connection, selection: Selection) -> dict[str, list[tuple[str
     return found
 
 
+def withdraw(conn: Connection, record_ids: Sequence[str], *, at: datetime) -> None:
+    """Records of our own making that go no more."""
+    rows = conn.execute(
+        "update records.record set removed_at = %s where id = any(%s) and removed_at is null returning id",
+        (at, list(record_ids)),
+    ).fetchall()
+    tell_removed(conn, {row["id"]: "" for row in rows}, reason="record.replaced", at=at)
+
+
 def take_back(conn: Connection, source: str, record_ids: Sequence[str], *, at: datetime) -> int:
     """A partner says that these records of its answers no longer stand; how many did. What others told of stays."""
     rows = conn.execute(

@@ -55,7 +55,17 @@ def told(tools: Tools, source: str, *resources: Resource) -> Kept:
 
 def goes(tools: Tools, conn: Connection, since: datetime | None = None) -> list[Resource]:
     selection = Selection(member_ids=("m-1",), as_of=TODAY, since=since)
-    return [orjson.loads(n) for b in export_lines(conn, tools.codec, selection) for n in plain_of(b).splitlines()]
+    lines = [n for block in export_lines(conn, tools.codec, selection) for n in plain_of(block).splitlines()]
+    return [resource for line in lines if (resource := orjson.loads(line))["resourceType"] != "Provenance"]
+
+
+def origins(tools: Tools) -> dict[str, list[str]]:
+    """Of which sources the records that go were made, as their Provenances say."""
+    with tools.database.transaction() as conn:
+        selection = Selection(member_ids=("m-1",), as_of=TODAY, types=("Provenance",))
+        lines = [n for block in export_lines(conn, tools.codec, selection) for n in plain_of(block).splitlines()]
+    told = [orjson.loads(line) for line in lines]
+    return {p["target"][0]["reference"]: [e["what"]["display"] for e in p["entity"]] for p in told}
 
 
 def removed(conn: Connection, since: datetime | None, **asked: Any) -> dict[str, list[tuple[str, str]]]:
@@ -100,6 +110,7 @@ def test_one_coverage_of_two_sources_is_one_record_with_both_provenances_and_its
     assert (conflict["element"], conflict["rule"]) == ("period.end", "enrollment outranks claims")
     assert [v["source"] for v in conflict["told"]["values"]] == ["834", "csv"]
     assert sorted(way["source"] for found in ways.values() for way in found) == ["834", "csv"]
+    assert origins(tools) == {f"Coverage/{coverage['id']}": ["The payer's claims", "The payer's enrollment"]}
 
 
 def said_by_all() -> Mapping[str, Sequence[Resource]]:
@@ -172,6 +183,7 @@ def test_who_is_no_twin_any_more_stands_for_itself_again(tools: Tools) -> None:
     told(tools, "csv", a_coverage("9", dependent="01", subscriberId="W2"))
     first, second = sorted(out(tools), key=lambda r: r["subscriberId"])
     assert "dependent" not in first
+    assert origins(tools) == {}
     assert second["dependent"] == "01"
 
 
@@ -222,3 +234,16 @@ def test_who_has_nothing_left_to_be_recognized_by_stands_for_itself(tools: Tools
     assert len(out(tools)) == 1
     told(tools, "csv", {name: value for name, value in a_coverage("9").items() if name != "period"})
     assert len(out(tools)) == 2
+
+
+def test_a_person_told_by_two_sources_is_one_patient_with_what_both_know(tools: Tools) -> None:
+    name = [{"family": "Horton", "given": ["Susan"]}]
+    patient = {"resourceType": "Patient", "id": "p1", "name": name, "gender": "female", "birthDate": "1953-02-17"}
+    told(tools, "834", patient | {"address": [{"city": "Albany"}]})
+    told(tools, "v2", patient | {"maritalStatus": {"text": "married"}, "birthDate": "1953-02-18"})
+    (found,) = out(tools)
+    assert (found["id"], found["birthDate"], found["maritalStatus"]) == ("m-1", "1953-02-17", {"text": "married"})
+    assert list(origins(tools)) == ["Patient/m-1"]
+    with tools.database.transaction() as conn:
+        (conflict,) = joining.contradictions(conn, tools.codec, "m-1")
+    assert (conflict["element"], conflict["rule"]) == ("birthDate", "enrollment outranks clinical")
