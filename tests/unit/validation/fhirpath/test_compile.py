@@ -8,7 +8,7 @@ import pytest
 from interpayer.validation.fhirpath.compile import compile_expression
 from interpayer.validation.fhirpath.runtime import CannotTell
 from interpayer.validation.fhirpath.syntax import NotSupported
-from tests.support.definitions import constraints, type_model
+from tests.support.definitions import constraints, packages, type_model
 
 PATIENT = {
     "resourceType": "Patient",
@@ -166,6 +166,8 @@ def test_on_a_patient(expression: str, values: Any, test_data: Path) -> None:
     ("expression", "values"),
     [
         ("value.value", [1.5]),
+        ("valueQuantity.value", [1.5]),
+        ("valueString.exists() or component.valueString.exists()", [True]),
         ("value is Quantity", [True]),
         ("value.ofType(Quantity).unit", ["mg"]),
         ("value.ofType(CodeableConcept).coding", []),
@@ -247,3 +249,12 @@ def test_every_constraint_of_the_packages_compiles(test_data: Path) -> None:
     assert {key for key, _ in failed} == {"ele-1"}
     assert all(context[0].islower() for _, context in failed)
     assert len({one for each in constraints(test_data).values() for one in each}) > 300
+
+
+def test_every_search_parameter_of_r4_compiles(test_data: Path) -> None:
+    core = packages(test_data)[0]
+    searches = [core.read(entry) for entry in core.entries.values() if entry.kind == "SearchParameter"]
+    asked = {(base, one["expression"]) for one in searches if "expression" in one for base in one["base"]}
+    model = type_model(test_data)
+    compiled = [compile_expression(expression, model=model, context=base) for base, expression in asked]
+    assert len(compiled) == len(asked) > 1_000
