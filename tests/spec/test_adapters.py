@@ -26,6 +26,8 @@ MESSAGE = (
 )
 # No record may tell it where others read: it stands where records are damaged.
 SECRET = "ZZSECRETZZ"
+# A fault of ours is caught, and is never the right answer.
+NAMED = set(REASONS) - {"system.bug"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +148,7 @@ def test_damage_is_named_and_the_healthy_part_is_used(tmp_path: Path, kind: str)
     found = read_good(tmp_path, kind, 2, damage=SAMPLES[kind].damage)
     assert sum(one.content is not None for one in found) == 2
     (bad,) = [one for one in found if one.content is None]
-    assert bad.problem in REASONS
+    assert bad.problem in NAMED
     assert bad.detail
     assert SECRET not in bad.detail + bad.file + bad.entity
 
@@ -159,7 +161,7 @@ def test_damage_is_named_and_the_healthy_part_is_used(tmp_path: Path, kind: str)
 )
 def test_any_bytes_end_in_words(tmp_path: Path, kind: str, content: bytes) -> None:
     for one in read(tmp_path, kind, content):
-        assert one.content is not None or (one.problem in REASONS and one.detail)
+        assert one.content is not None or (one.problem in NAMED and one.detail)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -172,7 +174,7 @@ def test_any_damage_to_a_good_file_ends_in_words(tmp_path: Path, kind: str) -> N
             place = chance.randrange(len(cut))
             cut[place : place + chance.randrange(4)] = bytes([chance.randrange(256)])
         for one in read(tmp_path, kind, bytes(cut)):
-            assert one.content is not None or (one.problem in REASONS and one.detail)
+            assert one.content is not None or (one.problem in NAMED and one.detail)
 
 
 @pytest.mark.parametrize("kind", KINDS)

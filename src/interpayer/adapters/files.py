@@ -14,6 +14,7 @@ Reader: TypeAlias = Callable[[BinaryIO, str], Iterator[Found]]
 """Reads the records of one opened file; the text is the file's name in what is found."""
 
 DAMAGED = "source.invalid"
+OURS = "system.bug"
 _BROKEN: tuple[type[Exception], ...] = (OSError, EOFError, zlib.error, cast("type[Exception]", isal_zlib.error))
 
 
@@ -59,3 +60,7 @@ def _read_file(file: Path, name: str, reader: Reader) -> Iterator[Found]:
     except _BROKEN as error:
         detail = f"the file cannot be read further ({type(error).__name__})"
         yield Found("", None, b"", name, position + 1, problem=DAMAGED, detail=detail)
+    except Exception as error:
+        # A fault of ours in one file must not hide the others; its words may hold a member's facts, so they stay here.
+        detail = f"a fault of ours: the file was not read further ({type(error).__name__})"
+        yield Found("", None, b"", name, position + 1, problem=OURS, detail=detail)

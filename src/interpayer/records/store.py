@@ -1,5 +1,6 @@
 """What this plan holds: keys, what foreign ids mean here, provenance, and one member's records."""
 
+import hashlib
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
@@ -41,14 +42,19 @@ def owners(conn: Connection, record_ids: Collection[str]) -> dict[str, str | Non
 
 
 def quarantine(conn: Connection, codec: Codec, rows: Sequence[Quarantined]) -> dict[str, int]:
-    """Keep what may not become a record, sealed; the counts by reason."""
+    """Keep what may not become a record, sealed; the counts by reason. What our own source repeats is kept once."""
     if rows:
         key = member_keys(conn, codec.vault, [SHARED])[SHARED]
         conn.cursor().executemany(
-            "insert into records.quarantine (reason, type, source, sender, exchange_id, rules, body) "
-            "values (%s, %s, %s, %s, %s, %s, %s)",
+            "insert into records.quarantine (reason, type, source, sender, exchange_id, rules, digest, body) "
+            "values (%s, %s, %s, %s, %s, %s, %s, %s) "
+            "on conflict (source, digest) where exchange_id is null do nothing",
             [
-                (q.reason, q.type, q.source, q.sender, q.exchange_id, list(q.rules), codec.encode(key, q.original))
+                (
+                    *(q.reason, q.type, q.source, q.sender, q.exchange_id, list(q.rules)),
+                    codec.vault.pseudonym("records.quarantine", hashlib.sha256(q.original).hexdigest() + q.reason),
+                    codec.encode(key, q.original),
+                )
                 for q in rows
             ],
         )

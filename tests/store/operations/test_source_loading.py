@@ -103,6 +103,9 @@ def test_broken_records_are_kept_apart_with_their_rules(tools: Tools, tmp_path: 
     raw = b'nonsense\n{"resourceType":"Coverage","id":"v","status":"active"}\n'
     report = loading.load(tools, a_source(tmp_path, "clinic", a_patient("M-1001", "p1"), raw=raw), actor=ACTOR)
     assert dict(report.quarantined) == {"record.invalid": 2}
+    # brought again, it is counted again and kept once
+    again = loading.load(tools, a_source(tmp_path, "clinic", raw=raw), actor=ACTOR)
+    assert dict(again.quarantined) == {"record.invalid": 2}
     with tools.database.transaction() as conn:
         rows = conn.execute("select source, rules from records.quarantine order by id").fetchall()
         standing = sources_store.standing(conn, "clinic")

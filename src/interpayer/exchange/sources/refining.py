@@ -14,6 +14,7 @@ MAPPED, QUARANTINED, OUT_OF_SCOPE = "mapped", "quarantined", "out_of_scope"
 LEFT_OUT = "record.out_of_scope"
 INVALID = "record.invalid"
 UNSUPPORTED = "record.unsupported_version"
+OURS = "system.bug"
 # An error of any of these keeps a resource apart; warnings and information do not.
 ERRORS = frozenset({"error", "fatal"})
 
@@ -126,7 +127,14 @@ class Refinery:
     translate: Callable[[dict[str, Any]], tuple[dict[str, Any], Sequence[str]]] | None = None
 
     def refine(self, found: Found) -> Refined:
-        """What becomes of this record."""
+        """What becomes of this record. A fault of ours in one record keeps it apart and never takes the others down."""
+        try:
+            return self._refined(found)
+        except Exception as error:
+            # Its words may hold a member's facts: only its kind is told.
+            return self._rejected(found, OURS, f"a fault of ours ({type(error).__name__})")
+
+    def _refined(self, found: Found) -> Refined:
         if found.problem == LEFT_OUT:
             return Refined(OUT_OF_SCOPE, found, reason=LEFT_OUT, detail=found.detail)
         rule = self.declaration.entities.get(found.entity)

@@ -32,3 +32,7 @@ create table sources.stamp (
 
 alter table operations.load drop constraint load_kind_check;
 alter table operations.load add constraint load_kind_check check (kind in ('enrollments', 'fhir', 'identity', 'source'));
+
+-- What a source of ours brings again, as broken as before, is kept once: a keyed hash of its bytes and the reason.
+alter table records.quarantine add column digest text;
+create unique index quarantine_once on records.quarantine (source, digest) where exchange_id is null;

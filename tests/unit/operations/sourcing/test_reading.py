@@ -2,10 +2,13 @@
 
 import base64
 import json
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from interpayer.exchange.sources.account import Account
+from interpayer.exchange.sources.refining import Checked
 from interpayer.operations.sourcing.reading import Reading, read_into, reading_of
 from tests.support.sources import a_declaration, a_workshop
 
@@ -67,3 +70,18 @@ def test_a_damaged_file_does_not_end_the_read(tmp_path: Path) -> None:
     assert account.numbers() == {"read": 2, "mapped": 1, "quarantined": 1, "out_of_scope": 0, "partly": 0}
     assert account.as_json()["reasons"]["quarantined"][0]["reason"] == "source.invalid"
     assert not account.is_whole
+
+
+def test_a_fault_of_ours_keeps_one_record_apart(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a.ndjson").write_text(f"{PATIENT}\n{PATIENT.replace('1', '2')}\n")
+    reading = a_reading(tmp_path)
+
+    def stumble(resource: Mapping[str, Any], _raw: bytes) -> Checked:
+        return Checked() if resource["id"] == "1" else Checked(1 / 0)  # type: ignore[arg-type]
+
+    stumbling = replace(reading, refinery=replace(reading.refinery, check=stumble))
+    account = read_into(tmp_path / "out", stumbling)
+    assert account.numbers() == {"read": 2, "mapped": 1, "quarantined": 1, "out_of_scope": 0, "partly": 0}
+    (reason,) = account.as_json()["reasons"]["quarantined"]
+    assert (reason["reason"], reason["detail"]) == ("system.bug", "a fault of ours (ZeroDivisionError)")
