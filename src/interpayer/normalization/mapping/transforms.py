@@ -20,6 +20,7 @@ _DECIMAL = re.compile(r"([+-]?)0*([0-9]*)(?:\.([0-9]*))?([eE][+-]?[0-9]{1,2})?")
 _NOT_ID = re.compile(r"[^A-Za-z0-9.-]")
 _TRUTH = {"Y": True, "N": False, "1": True, "0": False, "TRUE": True, "FALSE": False, "T": True, "F": False}
 LONGEST_ID = 64
+_HASHED = 12
 LARGEST_INTEGER = 2**31 - 1
 # More digits than JSON's writer takes as a number of Python's.
 _MANY_DIGITS = 18
@@ -68,11 +69,15 @@ def boolean(text: str) -> bool | None:
 
 
 def fhir_id(text: str) -> str | None:
-    """A FHIR id: characters it may not hold become `-`; a longer one is hashed, so that ids stay different."""
-    written = _NOT_ID.sub("-", text.strip())
-    if len(written) > LONGEST_ID:
-        return hashlib.sha256(text.encode()).hexdigest()[:40]
-    return written
+    """A FHIR id. Where characters had to be replaced by `-`, or the text is too long, a hash keeps ids different:
+    `A 1` and `A-1` may be two people.
+    """
+    stripped = text.strip()
+    written = _NOT_ID.sub("-", stripped)
+    if written == stripped and len(written) <= LONGEST_ID:
+        return written
+    digest = hashlib.sha256(stripped.encode()).hexdigest()
+    return f"{written[: LONGEST_ID - _HASHED - 1]}-{digest[:_HASHED]}"
 
 
 def _none(make: Callable[[str], Any]) -> Make:
