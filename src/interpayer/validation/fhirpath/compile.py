@@ -17,7 +17,7 @@ from interpayer.validation.fhirpath.narrative import narrative_faults
 from interpayer.validation.fhirpath.operators import operation, truth_of
 from interpayer.validation.fhirpath.parse import parse
 from interpayer.validation.fhirpath.paths import is_type, narrow, step, variable
-from interpayer.validation.fhirpath.references import any_member, resolve
+from interpayer.validation.fhirpath.references import any_member, resolve, unknown_set
 from interpayer.validation.fhirpath.syntax import (
     Call,
     Literal,
@@ -38,6 +38,7 @@ _CALLED: Mapping[str, Any] = {
     **{name: getattr(module, name) for module in (runtime, comparing, strings) for name in vars(module)
        if not name.startswith("_")},
     "narrative_faults": narrative_faults, "resolve": resolve, "any_member": any_member,
+    "unknown_set": unknown_set,
 }  # fmt: skip
 
 

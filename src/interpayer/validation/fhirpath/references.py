@@ -56,3 +56,8 @@ def any_member(items: Sequence[Any], is_member: Callable[[Any], bool | None]) ->
     if None in answers:
         raise CannotTell("the value set cannot be enumerated here")
     return False
+
+
+def unknown_set(url: str) -> bool:
+    """Raises CannotTell: whether something is in a value set that is not at hand."""
+    raise CannotTell(f"value set {url} is not at hand")

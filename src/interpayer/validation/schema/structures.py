@@ -81,23 +81,24 @@ def _members(sheet: Sheet, child: Element, key: str, kind: TypeOf) -> dict[str, 
     beside = sheet.define("Element.beside", lambda: _beside(sheet))
     if not child.is_many:
         return {key: one, f"_{key}": beside}
-    return {key: _array(child, _or_null(one)), f"_{key}": _array(child, _or_null(beside))}
+    gaps = sheet.define("Element.beside-or-null", lambda: _beside(sheet, ["object", "null"]))
+    return {key: _array(child, _or_null(one)), f"_{key}": _array(child, gaps)}
 
 
-def _beside(sheet: Sheet) -> Schema:
+def _beside(sheet: Sheet, types: str | list[str] = "object") -> Schema:
     """What stands beside the value of a primitive (`_birthDate`): extensions.
 
     An id alone will do where there is a value; that is rare, so it is looked at only when this fails (`is_bare_id`).
     """
     members = {"id": PRIMITIVE_SCHEMAS["string"], "extension": _list_of(type_schema(sheet, "Extension"))}
-    shape: Schema = {"type": "object", "properties": members, "additionalProperties": False, "minProperties": 1}
+    shape: Schema = {"type": types, "properties": members, "additionalProperties": False, "minProperties": 1}
     extended = because({"required": ["extension"]}, "ele-1", "must have a value or children", code="invariant")
     return join(shape, extended)
 
 
 def is_bare_id(schema_path: Sequence[str | int], instance_path: Sequence[str | int], resource: Any) -> bool:
     """Whether an error is about an id beside a primitive that has its value, which is no error."""
-    if "Element.beside" not in schema_path or schema_path[-1] != "required":
+    if schema_path[-1] != "required" or not any(str(one).startswith("Element.beside") for one in schema_path[1:2]):
         return False
     name = next(place for place in range(len(instance_path) - 1, -1, -1) if isinstance(instance_path[place], str))
     value = resource
