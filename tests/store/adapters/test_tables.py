@@ -96,7 +96,12 @@ def test_a_source_is_never_written_to(warehouse: str) -> None:
 
 @pytest.mark.parametrize(
     ("query", "reason"),
-    [("select * from nowhere", "source.invalid"), ("select pg_sleep(20)", "source.late"), ("selec", "source.invalid")],
+    [
+        ("select * from nowhere", "source.invalid"),
+        ("select pg_sleep(20)", "source.late"),
+        ("select pg_sleep(0.0008) from generate_series(1, 100000)", "source.late"),
+        ("selec", "source.invalid"),
+    ],
 )
 def test_a_query_that_fails_or_takes_too_long_is_a_fault(warehouse: str, query: str, reason: str) -> None:
     with pytest.raises(Fault) as fault:

@@ -48,6 +48,7 @@ def _postgres(address: str, query: str, values: Values, until: datetime | None) 
             cursor.execute(statement.encode(), values or None)
             names = [column.name for column in cursor.description or ()]
             for row in cursor:
+                _in_time(until)
                 yield {name: as_text(value) for name, value in zip(names, row, strict=True)}
 
 
@@ -59,6 +60,7 @@ def _sqlite(address: str, query: str, values: Values, until: datetime | None) ->
         cursor = base.execute(query, dict(values))
         names = [column[0] for column in cursor.description or ()]
         for row in cursor:
+            _in_time(until)
             yield {name: as_text(value) for name, value in zip(names, row, strict=True)}
 
 
@@ -110,6 +112,12 @@ def _closing(base: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
     finally:
         with suppress(sqlite3.Error):
             base.close()
+
+
+def _in_time(until: datetime | None) -> None:
+    """The server's own limit counts for each part of an answer; this one for all of it."""
+    if until is not None and datetime.now(UTC) > until:
+        raise Fault(FaultKind.RETRYABLE, "source.late", detail="the query took too long")
 
 
 def _milliseconds(until: datetime) -> int:
