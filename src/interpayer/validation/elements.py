@@ -197,9 +197,13 @@ class Definitions:
         if reference is not None:
             target = self.referred(element, reference)
             return {} if target is None else target.children
-        if len({one.code for one in element.types}) != 1:
+        codes = {one.code for one in element.types}
+        if element.root is element:
+            # What a profile told by its differences does not mention.
+            codes = {element.content["path"]}
+        if len(codes) != 1:
             return {}
-        code = element.types[0].code
+        code = codes.pop()
         root = self._at(element.content["base"]["path"]) if _is_anonymous(element, code) else self.type_root(code)
         return {} if root is None else root.children
 
