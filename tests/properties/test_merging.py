@@ -16,6 +16,7 @@ SEEN = st.builds(
     Seen,
     record_id=st.sampled_from([f"r{n}" for n in range(6)]),
     source=st.sampled_from(["csv", "x12", "fhir"]),
+    unique=st.frozensets(st.sampled_from("fgh"), max_size=1),
     identifiers=KEYS,
     likeness=KEYS,
     systems=st.frozensets(st.sampled_from("st"), max_size=1),

@@ -89,7 +89,9 @@ def _grouped(tools: Tools, conn: Connection, marks: Mapping[str, Marked], *, at:
         return outcome
     known = joining.standing(conn, marks)
     seen = [
-        Seen(i, one.source, m.identifiers, m.likeness, m.systems) for i, m in marks.items() if (one := known.get(i))
+        Seen(i, one.source, m.unique, m.identifiers, m.likeness, m.systems)
+        for i, m in marks.items()
+        if (one := known.get(i))
     ]
     groups = [ids for ids in group(seen) if len(ids) > 1 or known[ids[0]].joined_to or known[ids[0]].is_restated]
     needed = [known[record_id] for ids in groups for record_id in ids]

@@ -22,10 +22,11 @@ class Origin:
 class Marks:
     """By what the same thing is recognized when another source tells of it, and which things it says it replaces.
 
-    ``identifiers`` mean one thing only, whoever uses them; ``systems`` are what they are unique in. ``likeness`` is
-    what the thing itself says (a day, a code).
+    ``unique`` means one thing whoever uses it, however often (a claim number, the member). ``identifiers`` are numbers
+    that should; ``systems`` are what the numbers are given out in. ``likeness`` is what the thing itself says.
     """
 
+    unique: tuple[str, ...] = ()
     identifiers: tuple[str, ...] = ()
     likeness: tuple[str, ...] = ()
     replaces: tuple[str, ...] = ()

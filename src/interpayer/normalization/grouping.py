@@ -1,8 +1,9 @@
 """Which records of our sources tell of one thing. Pure, and the same whatever the order in which they came.
 
-1. A number that means one thing joins whoever uses it.
-2. What the thing itself says joins records of different sources, unless one source says it of two things, or both sides
-   have numbers of one system and none in common: then nothing is certain, and nothing is joined.
+1. What means one thing (a claim number, the member) joins whoever uses it.
+2. Any other number joins records of different sources, unless one source uses it for two things.
+3. What the thing itself says joins in the same way, unless both sides have numbers of one system and none in common:
+   then nothing is certain, and nothing is joined.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -19,6 +20,7 @@ class Seen:
 
     record_id: str
     source: str
+    unique: frozenset[Key] = frozenset()
     identifiers: frozenset[Key] = frozenset()
     likeness: frozenset[Key] = frozenset()
     systems: frozenset[Key] = frozenset()
@@ -28,10 +30,13 @@ def group(seen: Iterable[Seen]) -> list[tuple[str, ...]]:
     """The record ids that tell of one thing, each group and the list in order; who stands alone is a group too."""
     known = {one.record_id: one for one in seen}
     groups = _Groups(known)
-    for ids in _sharing({i: one.identifiers for i, one in known.items()}):
+    for ids in _sharing({i: one.unique for i, one in known.items()}):
         groups.join(ids)
+    for ids in _sharing({i: one.identifiers for i, one in known.items()}):
+        if groups.is_one_a_source(ids):
+            groups.join(ids)
     for ids in _sharing({i: one.likeness for i, one in known.items()}):
-        if groups.may_be_one(ids):
+        if groups.is_one_a_source(ids) and groups.may_be_one(ids):
             groups.join(ids)
     return groups.listed()
 
@@ -51,16 +56,23 @@ class _Groups:
                 self._root[record_id] = first
                 self._members[first].append(record_id)
 
+    def is_one_a_source(self, ids: Collection[str]) -> bool:
+        """Whether no source has two of these."""
+        sources = [{self._known[i].source for i in part} for part in self._parts(ids)]
+        return len(set().union(*sources)) == sum(map(len, sources))
+
     def may_be_one(self, ids: Collection[str]) -> bool:
-        """Whether no source has two of these, and no two of them have different numbers of one system."""
-        parts = [self._members[root] for root in sorted({self._root[i] for i in ids})]
-        sources = [{self._known[i].source for i in part} for part in parts]
-        if len(set().union(*sources)) < sum(map(len, sources)):
-            return False
-        numbers = [frozenset().union(*(self._known[i].identifiers for i in part)) for part in parts]
+        """Whether no two of these have different numbers of one system."""
+        parts = self._parts(ids)
+        numbers = [
+            frozenset().union(*(self._known[i].unique | self._known[i].identifiers for i in part)) for part in parts
+        ]
         systems = [frozenset().union(*(self._known[i].systems for i in part)) for part in parts]
         places = range(len(parts))
         return not any(systems[a] & systems[b] and not numbers[a] & numbers[b] for a in places for b in places if a < b)
+
+    def _parts(self, ids: Collection[str]) -> list[list[str]]:
+        return [self._members[root] for root in sorted({self._root[i] for i in ids})]
 
     def listed(self) -> list[tuple[str, ...]]:
         return sorted(tuple(sorted(part)) for part in self._members.values())

@@ -27,17 +27,17 @@ def marks_of(resource: Resource) -> Marks:
 
 def _claim(claim: Resource) -> Marks:
     use = str(claim.get("use", "claim"))
-    numbers = [n for n in _identifiers(claim) if n[2] == CLAIM_NUMBER] or _identifiers(claim)
-    identifiers = tuple(dict.fromkeys(f"{use}|{_claim_number(n)}" for n in numbers))
-    replaces = tuple(f"{use}|{value}" for value in _priors(claim))
-    systems = tuple(dict.fromkeys(kind or system for system, _, kind in numbers))
-    return Marks(identifiers, _claim_likeness(claim, use), replaces, systems)
-
-
-def _claim_number(number: tuple[str, str, str]) -> str:
-    """Claim numbers are the payer's own: every source of ours writes the same one, each with its own system."""
-    system, value, kind = number
-    return _plain(value) if kind == CLAIM_NUMBER else f"{system}|{_plain(value)}"
+    numbers = _identifiers(claim)
+    # claim numbers are the payer's own: every source of ours writes the same one, each with its own system
+    unique = tuple(dict.fromkeys(f"{use}|{_plain(value)}" for _, value, kind in numbers if kind == CLAIM_NUMBER))
+    others = tuple(f"{use}|{system}|{_plain(value)}" for system, value, _ in numbers if system)
+    return Marks(
+        unique=unique,
+        identifiers=() if unique else others,
+        likeness=_claim_likeness(claim, use),
+        replaces=tuple(f"{use}|{value}" for value in _priors(claim)),
+        systems=(CLAIM_NUMBER,) if unique else (),
+    )
 
 
 def _priors(claim: Resource) -> Iterator[str]:
@@ -81,7 +81,7 @@ def _encounter(encounter: Resource) -> Marks:
     kinds = (str(kind.get("code")) if isinstance(kind, dict) else "", *sorted(_all_codes(encounter.get("type"))))
     end = read_day(period.get("end")) if isinstance(period, dict) else None
     likeness = (f"{'+'.join(kinds)}|{day}|{end}",) if day and len(kinds) > 1 else ()
-    return Marks(tuple(dict.fromkeys(identifiers)), likeness, systems=_systems(numbers))
+    return Marks(identifiers=tuple(dict.fromkeys(identifiers)), likeness=likeness, systems=_systems(numbers))
 
 
 def _coverage(coverage: Resource) -> Marks:
@@ -98,12 +98,12 @@ def _coverage(coverage: Resource) -> Marks:
     if start is None:
         return NO_MARKS
     finer = [f"{number}|{start}|{more}" for number in sorted(numbers) for more in (*plans, *kinds)]
-    return Marks((), (*(f"{number}|{start}" for number in sorted(numbers)), *finer))
+    return Marks(likeness=(*(f"{number}|{start}" for number in sorted(numbers)), *finer))
 
 
 def _person(_patient: Resource) -> Marks:
     """Whose Patient it is was decided by the identity room: a member is one person."""
-    return Marks(("person",))
+    return Marks(unique=("person",))
 
 
 def _dated(code: str, *days: str, value: bool = False) -> Callable[[Resource], Marks]:
@@ -115,7 +115,8 @@ def _dated(code: str, *days: str, value: bool = False) -> Callable[[Resource], M
         identifiers = [f"{s}|{v}|{c}" for s, v, _ in _identifiers(resource) if s for c in codes]
         said = f"|{_value(resource)}" if value else ""
         likeness = [f"{c}|{day}{said}" for c in codes] if day and (not value or said != "|") else []
-        return Marks(tuple(identifiers), tuple(likeness), systems=_systems(_identifiers(resource)))
+        systems = _systems(_identifiers(resource))
+        return Marks(identifiers=tuple(identifiers), likeness=tuple(likeness), systems=systems)
 
     return read
 

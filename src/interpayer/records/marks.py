@@ -10,12 +10,12 @@ from interpayer.system.database import Connection
 from interpayer.system.keys import Vault
 
 ZONE = "records.marks"
-IDENTIFIER, LIKENESS, SYSTEM, REPLACES = "i", "l", "s", "r"
+UNIQUE, IDENTIFIER, LIKENESS, SYSTEM, REPLACES = "u", "i", "l", "s", "r"
 
 # Which of these share a mark with anybody, or stand joined: mostly none, so most loads end here.
 _SHARING = """
 select m.record_id as id from records.mark m
-where m.record_id = any(%(ids)s) and m.kind in ('i', 'l') and exists (
+where m.record_id = any(%(ids)s) and m.kind in ('u', 'i', 'l') and exists (
     select from records.mark o where o.key = m.key and o.kind = m.kind and o.record_id <> m.record_id)
 union
 select r.id from records.record r where r.id = any(%(ids)s) and (r.joined_to is not null or r.own_pack_id is not null)
@@ -28,11 +28,11 @@ with recursive reached(id) as (
     select unnest(%(ids)s::text[])
     union
     select o.record_id from reached t
-    join records.mark m on m.record_id = t.id and m.kind in ('i', 'l')
+    join records.mark m on m.record_id = t.id and m.kind in ('u', 'i', 'l')
     join records.mark o on o.key = m.key and o.kind = m.kind
     -- what so many have in common tells nobody apart, and following it would cost the square of their number
-    where m.kind = 'i' or (
-        select count(*) from (select from records.mark x where x.key = m.key and x.kind = 'l' limit 17) shared
+    where m.kind = 'u' or (
+        select count(*) from (select from records.mark x where x.key = m.key and x.kind = m.kind limit 17) shared
     ) <= 16
 ), linked(id) as (
     select id from reached
@@ -47,7 +47,7 @@ where m.kind <> 'r'
 # Who takes the place of whom, as far as these records are concerned.
 _REPLACED = """
 select distinct o.record_id as former, r.record_id as later, f.decided_at as former_at, l.decided_at as later_at
-from records.mark r join records.mark o on o.key = r.key and o.kind = 'i' and o.record_id <> r.record_id
+from records.mark r join records.mark o on o.key = r.key and o.kind = 'u' and o.record_id <> r.record_id
 join records.record f on f.id = o.record_id join records.record l on l.id = r.record_id
 where r.kind = 'r' and (r.record_id = any(%(ids)s) or o.record_id = any(%(ids)s))
 """
@@ -57,6 +57,7 @@ where r.kind = 'r' and (r.record_id = any(%(ids)s) or o.record_id = any(%(ids)s)
 class Marked:
     """The marks of one record, as keys."""
 
+    unique: frozenset[str]
     identifiers: frozenset[str]
     likeness: frozenset[str]
     systems: frozenset[str]
@@ -111,11 +112,15 @@ def _rows(key: bytes, records: Iterable[Record]) -> Iterator[tuple[UUID, str, st
             continue
         marks = record.marks
         by_kind: Mapping[str, tuple[str, ...]] = {
-            IDENTIFIER: marks.identifiers, LIKENESS: marks.likeness, SYSTEM: marks.systems, REPLACES: marks.replaces,
-        }  # fmt: skip
+            UNIQUE: marks.unique,
+            IDENTIFIER: marks.identifiers,
+            LIKENESS: marks.likeness,
+            SYSTEM: marks.systems,
+            REPLACES: marks.replaces,
+        }
         for kind, texts in by_kind.items():
-            # what replaces is looked for among the identifiers
-            space = IDENTIFIER if kind == REPLACES else kind
+            # what it replaces is looked for among the claim numbers
+            space = UNIQUE if kind == REPLACES else kind
             prefix = f"{record.member_id}\n{record.type}\n{space}\n"
             for text in dict.fromkeys(texts):
                 digest = blake2b((prefix + text).encode(), key=key, digest_size=16).digest()
@@ -123,4 +128,4 @@ def _rows(key: bytes, records: Iterable[Record]) -> Iterator[tuple[UUID, str, st
 
 
 def _marked(kinds: Mapping[str, set[str]]) -> Marked:
-    return Marked(*(frozenset(kinds.get(kind, ())) for kind in (IDENTIFIER, LIKENESS, SYSTEM)))
+    return Marked(*(frozenset(kinds.get(kind, ())) for kind in (UNIQUE, IDENTIFIER, LIKENESS, SYSTEM)))

@@ -25,7 +25,7 @@ def a_claim(number: str | None = "77", **more: Any) -> dict[str, Any]:
 
 def seen(record_id: str, source: str, resource: dict[str, Any]) -> Seen:
     marks = marks_of(resource)
-    return Seen(record_id, source, *map(frozenset, (marks.identifiers, marks.likeness, marks.systems)))
+    return Seen(record_id, source, *map(frozenset, (marks.unique, marks.identifiers, marks.likeness, marks.systems)))
 
 
 def test_a_claim_number_is_one_claim_whatever_system_a_source_writes() -> None:
@@ -88,6 +88,17 @@ def test_a_result_is_one_by_code_day_and_value() -> None:
     assert len(group([seen("r1", "v2", a_result(7.1)), seen("r2", "fhir", a_result(7.2))])) == 2
 
 
+def test_a_number_that_a_source_uses_for_two_things_joins_none() -> None:
+    """Serial results of one order; claims of one claim group."""
+    serial = [a_result(7.1, number="A1"), a_result(7.2, number="A1")]
+    assert len(group([seen(f"r{n}", "v2", one) for n, one in enumerate(serial)])) == 2
+    both = [{"system": "urn:claim-group", "value": "99"}]
+    claims = [a_claim(None, identifier=both, created=f"2025-0{n}-01", item=[]) for n in (1, 2)]
+    assert len(group([seen(f"r{n}", "fhir", one) for n, one in enumerate(claims)])) == 2
+    elsewhere = seen("r9", "csv", a_claim(None, identifier=both, item=[]))
+    assert group([seen("r1", "fhir", claims[0]), elsewhere]) == [("r1", "r9")]
+
+
 def test_an_accession_number_alone_joins_no_results() -> None:
     other = a_result(3.1, number="A1") | {"code": {"coding": [{"code": "2345-7"}]}}
     assert len(group([seen("r1", "v2", a_result(7.1, number="A1")), seen("r2", "fhir", other)])) == 2
@@ -96,7 +107,7 @@ def test_an_accession_number_alone_joins_no_results() -> None:
 def test_a_claim_says_which_one_it_takes_the_place_of() -> None:
     prior = {"relationship": {"coding": [{"code": "prior"}]}, "reference": {"value": "77"}}
     adjusted = marks_of(a_claim("78", related=[prior]))
-    assert set(adjusted.replaces) == set(marks_of(a_claim("77")).identifiers)
+    assert set(adjusted.replaces) == set(marks_of(a_claim("77")).unique)
 
 
 def test_what_is_shared_or_ours_is_never_joined() -> None:

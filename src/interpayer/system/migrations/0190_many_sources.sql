@@ -19,10 +19,11 @@ create index record_joined on records.record (joined_to) where joined_to is not 
 create index record_replaced on records.record (replaced_by) where replaced_by is not null;
 
 -- By what records of our own sources are recognized in each other: keyed hashes, never the numbers themselves.
--- i: a number of the thing; l: what it says; s: a system of numbers that it has one of; r: a number it takes the place of.
+-- u: what means one thing only; i: a number; l: what it says; s: a system of numbers that it has one of; r: the claim
+-- number that it takes the place of.
 create table records.mark (
     key uuid not null,
-    kind text not null check (kind in ('i', 'l', 's', 'r')),
+    kind text not null check (kind in ('u', 'i', 'l', 's', 'r')),
     -- No foreign key: records are never deleted, and a check for each mark would cost half of a load.
     record_id text not null,
     primary key (key, kind, record_id)
