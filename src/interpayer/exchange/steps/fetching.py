@@ -46,8 +46,8 @@ from interpayer.system.database import Connection
 from interpayer.system.telemetry import get_logger
 
 SIDE_BY_SIDE = 8
-# The time that one answer has for its sources; what is left then is asked after the release.
-GATHER_S = 60.0
+# The time that an answer has for its sources, and how much a group's members add; what is left is asked afterwards.
+GATHER_S, EACH_S, LONGEST_S = 60.0, 0.3, 1_800.0
 # A source that does not keep to its own limit is left behind.
 GRACE_S = 1.0
 # When what stayed open is asked again.
@@ -101,7 +101,8 @@ def ask_again(tools: Tools, job_id: str) -> float | None:
 def _deadline(conn: Connection, job_id: str) -> datetime:
     """The same after a crash as before it."""
     kept = delivery_store.known_job(conn, job_id).detail.get("ask_until")
-    until = datetime.fromisoformat(kept) if kept else now() + timedelta(seconds=GATHER_S)
+    budget_s = min(LONGEST_S, GATHER_S + EACH_S * len(source_store.open_of_job(conn, job_id, (CHOSEN,))))
+    until = datetime.fromisoformat(kept) if kept else now() + timedelta(seconds=budget_s)
     delivery_store.set_detail(conn, job_id, {"ask_until": until.isoformat()})
     return until
 
