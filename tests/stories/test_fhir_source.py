@@ -195,6 +195,19 @@ def test_a_mature_server_scores_more_than_one_that_breaks_its_promises(clinic: F
     assert bad.differences == []
 
 
+def test_a_server_that_lets_anybody_read_is_named(clinic: FhirServerForTests) -> None:
+    declaration = a_declaration(clinic.ca.parent, clinic.declaration(client_id="us"))
+    scores = {}
+    for clinic.manners.needs_token in (False, True):
+        with calling(clinic.ca.parent) as workshop:
+            maturity = check_source(workshop, declaration).maturity
+        assert maturity is not None
+        (finding,) = [one for one in maturity.findings if one.name == "refuses whoever has no token"]
+        assert finding.happened is clinic.manners.needs_token
+        scores[clinic.manners.needs_token] = maturity.score
+    assert scores[True] > scores[False]
+
+
 def test_a_server_that_does_not_answer_cannot_be_used(clinic: FhirServerForTests) -> None:
     clinic.manners.status = 503
     with calling(clinic.ca.parent) as workshop:

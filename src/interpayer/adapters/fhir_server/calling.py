@@ -77,6 +77,10 @@ class Caller:
         self.base = base.rstrip("/")
         self._http, self._pace, self._token = http, pace, token
 
+    def without_token(self) -> "Caller":
+        """The same server, called by somebody whom it does not know."""
+        return Caller(self._http, self.base, pace=self._pace, token=None)
+
     def get(self, url: str, until: datetime, *, more: Mapping[str, str] | None = None) -> Reply:
         """The answer of a success (2xx) to a GET; `url` may be relative to the server's base. Raises Fault."""
         return self._call(Ask("GET", self.absolute(url), more or {}), until)

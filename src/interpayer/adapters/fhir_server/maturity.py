@@ -69,6 +69,9 @@ class Probe:
         for name in self._types:
             yield from self._type(name)
         yield from self._manners()
+        fault = self._refused(lambda: self._caller.without_token().get("Patient?_count=1", self._until))
+        words = "" if fault else "anybody who reaches it can read it"
+        yield Finding("refuses whoever has no token", None, fault is not None, 3, words)
         if self._times:
             words = f"median {1000 * median(self._times):.0f} ms, slowest {1000 * max(self._times):.0f} ms"
             yield Finding("answers within two seconds", None, median(self._times) <= 2.0, 2, words)
