@@ -1,5 +1,6 @@
 """The XHTML that a narrative may be (FHIR R4, narrative: htmlChecks of txt-1 and txt-2)."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 from xml.parsers import expat
@@ -16,6 +17,8 @@ nowrap rel rev rowspan rules scope shape span src start style summary tabindex t
 width xmlns xml:lang xml:space
 """
 _ELEMENTS, _ATTRIBUTES = frozenset(_ELEMENT_NAMES.split()), frozenset(_ATTRIBUTE_NAMES.split())
+# Text between tags that is no entity, of which one could be a space.
+_SURE_TEXT = re.compile(r">[^<&]*[^<&\s]")
 _FULL = frozenset({"img"})
 _LONGEST = 2_000_000
 
@@ -51,6 +54,30 @@ def narrative_faults(html: object) -> list[str]:
         return ["no text"]
     if len(html) > _LONGEST or "<!DOCTYPE" in html or "<!ENTITY" in html:
         return ["too long, or a document type declaration"]
+    return [] if _is_plain(html) else _faults_of(html)
+
+
+def _is_plain(html: str) -> bool:
+    """Whether it surely may stand, told without looking at each piece of text; no only means: look closer."""
+    if not html.startswith("<div") or "<!" in html or _SURE_TEXT.search(html) is None:
+        return False
+    unknown: list[str] = []
+
+    def start(name: str, attributes: Mapping[str, str]) -> None:
+        if name not in _ELEMENTS or (attributes and not _ATTRIBUTES.issuperset(attributes)):
+            unknown.append(name)
+
+    parser = expat.ParserCreate()
+    parser.UseForeignDTD(True)
+    parser.StartElementHandler = start
+    try:
+        parser.Parse(html, True)
+    except expat.ExpatError:
+        return False
+    return not unknown
+
+
+def _faults_of(html: str) -> list[str]:
     reader = _Reader()
     parser = expat.ParserCreate()
     # Named entities of HTML are unknown to XML without a declaration: they are skipped, not refused.
