@@ -143,8 +143,11 @@ def test_the_ledger_tells_which_source_was_asked_and_why_it_was_chosen(story: St
 
 def test_the_answer_in_words(story: Story) -> None:
     _, told = story.answers["first"]
-    shown = story.many.command("exchange", "show", told["exchange"])
-    assert shown["sources"] == told["sources"]
+    command = [sys.executable, "-m", "interpayer", "exchange", "show", told["exchange"]]
+    shown = subprocess.run(command, env=story.many.environ, check=True, capture_output=True, text=True).stdout
+    assert "Complete: every required source answered" in shown
+    assert "ehr (required) answered: 2 Condition, 1 Observation; as of" in shown
+    assert "eligibility says 2025-12-31, claims-warehouse says 2026-01-31; 2025-12-31 stands" in shown
 
 
 def test_what_came_is_handed_to_the_plans_own_systems_and_acknowledged(story: Story) -> None:

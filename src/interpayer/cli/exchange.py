@@ -131,6 +131,8 @@ def show(context: typer.Context, exchange_id: ExchangeId, as_json: AsJson = Fals
         output.tell_json("exchange/1", told)
     else:
         output.tell_fields(_fields(told))
+        for line in answer_in_words(told):
+            print(line)
 
 
 @app.command()
@@ -246,7 +248,6 @@ def _fields(told: Mapping[str, Any]) -> dict[str, Any]:
         "route": told["route"],
         "records": told["records"],
         "arrivals": told["arrivals"],
-        "in words": answer_in_words(told),
         "case": told["case"],
         "batch": told["batch"],
         "follows": told["follows"],
