@@ -129,6 +129,8 @@ _BY_TYPE: dict[str, Callable[[Resource], Span]] = {
     "Observation": _points("effectiveDateTime", "effectivePeriod", "effectiveInstant", "issued"),
     "DiagnosticReport": _points("effectiveDateTime", "effectivePeriod", "issued"),
     "DocumentReference": _points("context.period", "date"),
+    # The content of a document has no date of its own; its mapping says that of the document.
+    "Binary": _points("meta.extension.valuePeriod"),
     "Immunization": _points("occurrenceDateTime", "recorded"),
     "Condition": _condition,
     "MedicationRequest": _ordered,

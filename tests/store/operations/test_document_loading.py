@@ -1,6 +1,7 @@
 """A document is taken in with its member's records, and its address leads to what was kept."""
 
 import base64
+from datetime import date
 from pathlib import Path
 
 import orjson
@@ -14,6 +15,7 @@ from interpayer.records import store as records_store
 from interpayer.terminology import store as terminology_store
 from interpayer.terminology.content import ConceptMap, Target
 from tests.store.operations.test_source_loading import ACTOR, a_member, held
+from tests.unit.adapters.documents.test_reading import CDA
 
 LETTER = b"%PDF-1.4 a letter"
 
@@ -39,6 +41,25 @@ def test_a_letter_is_kept_with_its_member_and_its_address_is_ours(tools: Tools, 
     assert binary["securityContext"] == {"reference": f"Patient/{member}"}
     again = loading.load(tools, declared, actor=ACTOR)
     assert (again.new, again.changed) == (0, 0)
+
+
+def test_a_document_and_its_content_are_of_the_same_days(tools: Tools, tmp_path: Path) -> None:
+    member = a_member(tools, "M-1001")
+    (tmp_path / "archive").mkdir()
+    (tmp_path / "archive" / "cda.xml").write_bytes(CDA)
+    (tmp_path / "archive" / "plain.xml").write_bytes(CDA.replace(b"serviceEvent", b"nothing").replace(b"D-1", b"D-2"))
+    (tmp_path / "archive" / "letter.pdf").write_bytes(LETTER)
+    index = "file,member,date\ncda.xml,M-1001,\nplain.xml,M-1001,\nletter.pdf,M-1001,2019-05-04\n"
+    (tmp_path / "archive" / "index.csv").write_text(index)
+    text = b"source: archive\nkind: documents\nwhere: {path: archive}\n"
+    loading.load(tools, parse_declaration(text, folder=tmp_path, file="S.yaml"), actor=ACTOR)
+    with tools.database.transaction() as conn:
+        rows = list(records_store.records_of(conn, tools.codec, member))
+    days = {kind: sorted((r["service_from"], r["service_to"]) for r in rows if r["type"] == kind) for kind in
+            ("Binary", "DocumentReference")}  # fmt: skip
+    assert days["Binary"] == days["DocumentReference"]
+    letter, note = date(2019, 5, 4), date(2026, 3, 1)
+    assert days["Binary"] == [(letter, letter), (date(2026, 1, 1), date(2026, 2, 28)), (note, note)]
 
 
 def test_messages_of_a_laboratory_reach_the_member_whose_number_they_name(tools: Tools, tmp_path: Path) -> None:
