@@ -68,7 +68,7 @@ install: $(PROJECT) ## make .venv and put everything into it
 requirements: $(PROJECT) ## resolve the pinned versions anew, with hashes, a few days behind the newest
 	@for name in uv run test spark; do \
 	  $(BIN)/uv pip compile --quiet --upgrade --universal --generate-hashes --no-emit-index-url --python-version 3.11 \
-	    --exclude-newer $(EXCLUDE_NEWER) --custom-compile-command "make requirements" \
+	    --exclude-newer $(EXCLUDE_NEWER) --custom-compile-command "make requirements" --constraint requirements/limits.in \
 	    requirements/$$name.in -o requirements/$$name.txt; \
 	done
 
