@@ -11,9 +11,9 @@ from datetime import timedelta
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NoReturn
+from zoneinfo import ZoneInfo
 
-import yaml
-
+from interpayer.adapters.strict_yaml import NoYaml, read_yaml
 from interpayer.model.reason import Refusal
 
 KINDS = ("fhir_files", "fhir_server", "x12", "hl7v2", "tables", "documents")
@@ -21,6 +21,12 @@ KEYS = (
     "source", "kind", "where", "essential", "role", "entities", "members", "types", "maps", "translate", "context",
     "time_zone", "as_of", "fresh_within", "limits",
 )  # fmt: skip
+WHERE = {
+    "tables": ("path", "pattern", "database"),
+    "fhir_server": ("url", "client_id", "scopes", "by", "group", "ca"),
+}
+# How a FHIR server is asked.
+WAYS = ("search", "everything", "bulk")
 # What kind of knowledge a source has; decides which of two contradicting sources is believed.
 ROLES = ("enrollment", "claims", "clinical", "documents")
 ENVIRONMENT = "env:"
@@ -28,6 +34,7 @@ ENVIRONMENT = "env:"
 SECRETS = frozenset({"password", "secret", "token", "key", "database", "client_secret"})
 _NAME = re.compile(r"^[a-z0-9][a-z0-9-]{0,62}$")
 _TYPE = re.compile(r"^[A-Z][A-Za-z]{2,63}$")
+_DAY = re.compile(r"^\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])$")
 _SPAN = re.compile(r"^(\d{1,6})\s*(s|m|h|d)$")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 _ROLE_OF_ENTITY = {"x12.834": "enrollment", "Coverage": "enrollment", "ExplanationOfBenefit": "claims"}
@@ -103,29 +110,6 @@ class Declaration:
         return declared or _ROLE_OF_ENTITY.get(entity) or _ROLE_OF_KIND[self.kind]
 
 
-# A column may be called NO, ON or Y: only true and false are truth values.
-_READ_AS_TEXT = frozenset({"tag:yaml.org,2002:timestamp", "tag:yaml.org,2002:bool"})
-
-
-class _Strict(yaml.SafeLoader):
-    """YAML in which a key that stands twice is an error, and a date stays text as do yes, no, on and off."""
-
-
-def _mapping(loader: _Strict, node: yaml.MappingNode) -> dict[Any, Any]:
-    keys = [loader.construct_object(key) for key, _ in node.value]
-    twice = {str(key) for key in keys if keys.count(key) > 1}
-    if twice:
-        raise yaml.constructor.ConstructorError(None, None, f"`{min(twice)}` stands twice", node.start_mark)
-    return {key: loader.construct_object(value, deep=True) for key, (_, value) in zip(keys, node.value, strict=True)}
-
-
-_Strict.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping)
-_Strict.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in found if tag not in _READ_AS_TEXT or first in "tTfF"]
-    for first, found in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
-
-
 def read_declaration(path: Path) -> Declaration:
     """The source that this file declares. Raises Refusal(request.malformed), FileNotFoundError."""
     return parse_declaration(path.read_bytes(), folder=path.absolute().parent, file=path.name)
@@ -134,17 +118,15 @@ def read_declaration(path: Path) -> Declaration:
 def parse_declaration(raw: bytes, *, folder: Path, file: str) -> Declaration:
     """The declared source; relative paths in it begin at `folder`. Raises Refusal(request.malformed)."""
     try:
-        content = yaml.load(raw, Loader=_Strict)  # noqa: S506  a SafeLoader that is stricter
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f" at line {mark.line + 1}" if mark is not None else ""
-        raise Refusal(
-            "request.malformed", f"{file} is no YAML{line}: {getattr(error, 'problem', None) or ''}"
-        ) from None
+        text = raw.decode("utf-8-sig")
+        content = read_yaml(text)
+    except (NoYaml, UnicodeDecodeError) as error:
+        words = str(error) if isinstance(error, NoYaml) else "is not UTF-8"
+        raise Refusal("request.malformed", f"{file} {words}") from None
     reading = _Reading(file)
     if not isinstance(content, dict):
         reading.fail("", "must hold keys and values")
-    return reading.declaration(content, folder, raw.decode())
+    return reading.declaration(content, folder, text)
 
 
 class _Reading:
@@ -179,8 +161,8 @@ class _Reading:
             maps=folder / self._plain_text(raw["maps"], "maps") if "maps" in raw else None,
             translate=self._texts(raw.get("translate", []), "translate"),
             context=self._context(raw.get("context", {})),
-            time_zone=self._plain_text(raw.get("time_zone", "UTC"), "time_zone"),
-            as_of=self._plain_text(raw.get("as_of", ""), "as_of"),
+            time_zone=self._time_zone(raw.get("time_zone", "UTC")),
+            as_of=self._as_of(raw.get("as_of", "")),
             fresh_within=self._span(raw["fresh_within"], "fresh_within") if "fresh_within" in raw else None,
             limits=self._limits(raw.get("limits", {})),
         )
@@ -192,6 +174,14 @@ class _Reading:
         if "url" in raw and not str(raw["url"]).startswith("https://"):
             self.fail("where.url", "must begin with https://")
         self._no_secrets(raw, "where")
+        self._known(raw, WHERE.get(kind, ("path", "pattern")), "where")
+        for name, value in raw.items():
+            if name == "scopes":
+                self._texts(value, "where.scopes")
+            else:
+                self._plain_text(value, f"where.{name}")
+        if raw.get("by", WAYS[0]) not in WAYS:
+            self.fail("where.by", f"must be one of {', '.join(WAYS)}")
         return MappingProxyType(raw)
 
     def _no_secrets(self, raw: Mapping[Any, Any], place: str) -> None:
@@ -257,6 +247,20 @@ class _Reading:
                 self.fail(f"limits.{name}", "must be a number above 0")
         per_second, budget_s = float(raw.get("per_second", 5.0)), float(raw.get("budget_s", 10.0))
         return Limits(per_second, max(1, int(raw.get("at_once", 2))), budget_s)
+
+    def _time_zone(self, raw: Any) -> str:
+        name = self._plain_text(raw, "time_zone")
+        try:
+            ZoneInfo(name)
+        except (KeyError, ValueError, OSError):
+            self.fail("time_zone", "must be a name of the time zone database, as America/New_York")
+        return name
+
+    def _as_of(self, raw: Any) -> str:
+        text = self._plain_text(raw, "as_of")
+        if text not in ("", "file") and not _DAY.match(text):
+            self.fail("as_of", "must be `file` or a day as 2026-11-20")
+        return text
 
     def _span(self, raw: Any, place: str) -> timedelta:
         found = _SPAN.match(str(raw))

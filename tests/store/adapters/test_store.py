@@ -1,5 +1,6 @@
 """Declared sources are kept as written; a stamp is the last word of its source."""
 
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -44,4 +45,6 @@ def test_a_stamp_is_the_last_word_of_its_source(database: ScratchDatabase) -> No
     with database.worker.transaction() as conn:
         store.save_stamps(conn, [first, other], at=now())
         store.save_stamps(conn, [first, again], at=now())
-        assert store.stamps_of(conn, ["r-1", "r-2"]) == [other, again]
+        kept = store.stamps_of(conn, ["r-1", "r-2"])
+    assert [replace(one, stamped_at=None) for one in kept] == [other, again]
+    assert all(one.stamped_at for one in kept)

@@ -67,6 +67,13 @@ def test_the_least() -> None:
         ("source: a\nkind: fhir_server\nwhere: {url: 'http://x'}", "`where.url`"),
         ("source: a\nkind: tables\nwhere: {path: x, database: 'env:X'}", "`where`"),
         ("source: a\nkind: x12\nwhere: {path: x}\nessential: 1", "`essential`"),
+        ("source: a\nkind: x12\nwhere: {path: x, folder: y}", "`folder` is unknown"),
+        ("source: a\nkind: x12\nwhere: {path: 3}", "`where.path`"),
+        ("source: a\nkind: fhir_server\nwhere: {url: 'https://x', by: fax}", "`where.by`"),
+        ("source: a\nkind: fhir_server\nwhere: {url: 'https://x', scopes: all}", "`where.scopes`"),
+        ("source: a\nkind: x12\nwhere: {path: x}\ntime_zone: Mars/North", "`time_zone`"),
+        ("source: a\nkind: x12\nwhere: {path: x}\nas_of: yesterday", "`as_of`"),
+        ("{[a]: b}", "is no YAML"),
         ("source: a\nkind: x12\nwhere: {path: x}\nfresh: 1d", "`fresh` is unknown"),
         ("source: a\nkind: x12\nwhere: {path: x}\nfresh_within: soon", "`fresh_within`"),
         ("source: a\nkind: x12\nwhere: {path: x}\nlimits: {at_once: 0}", "`limits.at_once`"),
@@ -93,3 +100,9 @@ def test_a_secret_may_not_stand_in_the_file(where: str) -> None:
     assert "env:NAME" in refused.value.detail
     assert "hush" not in refused.value.detail
     assert declared("source: a\nkind: tables\nwhere: {database: 'env:WAREHOUSE'}").is_live
+
+
+@pytest.mark.parametrize("raw", [b"\xff\xfe\x00", "source: \u00e4".encode("latin-1"), b"\x00", b""])
+def test_bytes_that_are_no_declaration(raw: bytes) -> None:
+    with pytest.raises(Refusal):
+        parse_declaration(raw, folder=Path("/there"), file="S.yaml")

@@ -86,8 +86,6 @@ def load(
     progress: Progress | None = None,
 ) -> LoadReport:
     """Take in everything that the source has, and keep its declaration. Raises Refusal, Fault, FileNotFoundError."""
-    if declaration.kind == "tables" and declaration.is_live and declaration.where.get("load") is False:
-        raise Refusal("request.malformed", "this source is only asked for one member at a time")
     run = _Load(
         tools,
         declaration,
