@@ -63,7 +63,7 @@ class Record:
     pa_ends_on: date | None = None
     # Our own record, come back through somebody else.
     is_echo: bool = False
-    # Of our own sources' records only: what another payer says of its own stays apart.
+    # Of our declared sources' records only: what another payer says of its own stays apart.
     marks: Marks = NO_MARKS
 
 

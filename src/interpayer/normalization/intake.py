@@ -176,7 +176,8 @@ def _record(outline: Outline, arrival: Arrival, known: Known, member_id: str | N
         pa_changed_on=prepared.pa_changed_on,
         pa_ends_on=prepared.pa_ends_on,
         is_echo=is_echo,
-        marks=marks_of(released) if arrival.own and released is not None else NO_MARKS,
+        # what is loaded without a declared source is a whole of its own, and stands as it is
+        marks=marks_of(released) if arrival.own and arrival.feed and released is not None else NO_MARKS,
     )
 
 
