@@ -47,12 +47,15 @@ def read(
 ) -> None:
     """Read, map and check everything that the source has, into files. Exit 3: some records are kept apart."""
     with _workshop(context, packages) as workshop, output.progress("records") as shown:
-        account = read_into(out, reading_of(workshop, read_declaration(source)), progress=shown.at)
+        reading = reading_of(workshop, read_declaration(source))
+        account = read_into(out, reading, progress=shown.at)
     content = account.as_json()
     if as_json:
         output.tell_json("source-read/1", {"account": content})
     else:
         output.tell_fields({"source": account.source, **account.numbers(), "resources": content["resources"]})
+        if reading.passed_over:
+            output.say(f"{len(reading.passed_over)} files beside were not looked at; account.json names them")
         for row in content["reasons"]["quarantined"][:SHOWN]:
             output.say(f"{row['records']} {row['entity']} kept apart: {row['detail']}")
         for words, counted in (("not readable", content["left_out"]), ("unknown code", content["unmapped"])):

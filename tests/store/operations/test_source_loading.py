@@ -137,3 +137,27 @@ def test_how_current_it_is(tools: Tools, tmp_path: Path, as_of: str, expected: d
     assert standing.read_at is not None
     assert standing.freshness(standing.read_at) == ("stale" if expected else "fresh")
     assert expected is None or standing.data_as_of.date() == expected
+
+
+def test_a_former_mapping_put_back_gives_the_former_record(tools: Tools, tmp_path: Path) -> None:
+    member = a_member(tools, "M-1001")
+    (tmp_path / "maps" / "own").mkdir(parents=True)
+    (tmp_path / "rows").mkdir()
+    (tmp_path / "rows" / "a.csv").write_text("ID,WHO,WHAT\n1,M-1001,cough\n")
+    text = "source: rows\nkind: tables\nwhere: {path: rows}\nmaps: maps\nentities: {row: {mapping: own/row, key: ID}}\n"
+
+    def said(wording: str) -> str:
+        (tmp_path / "maps" / "own" / "row.yaml").write_text(
+            "about: a row\nentity: row\nmember: WHO\nto:\n  - resourceType: Condition\n"
+            '    id: {from: "row-{ID}"}\n'
+            "    subject: {from: $member, transform: {reference: Patient}}\n"
+            f'    code: {{text: {{from: "{wording}"}}}}\n'
+        )
+        loading.load(tools, parse_declaration(text.encode(), folder=tmp_path, file="S.yaml"), actor=ACTOR)
+        with tools.database.transaction() as conn:
+            (record,) = records_store.records_of(conn, tools.codec, member)
+        return str(orjson.loads(record["original"])["code"]["text"])
+
+    assert said("{WHAT}") == "cough"
+    assert said("a {WHAT}") == "a cough"
+    assert said("{WHAT}") == "cough"

@@ -26,7 +26,7 @@ class Workshop:
         self._made_contract: Contract | None = None
         self._making = threading.Lock()
         self._live: dict[tuple[str, str], LiveSource] = {}
-        self._refineries: dict[tuple[str, str], Refinery] = {}
+        self._refineries: dict[str, tuple[object, Refinery]] = {}
 
     def close(self) -> None:
         """Close the connections."""
@@ -41,23 +41,36 @@ class Workshop:
 
     def live(self, declaration: Declaration) -> LiveSource:
         """The source, to be asked for one member. Raises Refusal when its kind is not."""
-        key = declaration.name, declaration.version
+        key = f"{declaration.name} {declaration.folder}", declaration.version
         with self._making:
             if key not in self._live:
                 self._live[key] = open_live(declaration, self._means)
             return self._live[key]
 
     def refinery(self, declaration: Declaration) -> Refinery:
-        """What makes resources of the source's records. Raises Refusal when a mapping is not there or not sound."""
-        key = declaration.name, declaration.version
+        """What makes resources of the source's records, by the mappings as they stand now in the plan's own folder.
+
+        Raises Refusal when a mapping is not there or not sound.
+        """
+        standing = declaration.version, declaration.folder, _stand_of(declaration.maps)
         with self._making:
-            if key not in self._refineries:
-                self._made_contract = self._made_contract or self._contract()
-                self._refineries[key] = Refinery(declaration, rules_of(declaration), self._made_contract)
-            return self._refineries[key]
+            kept = self._refineries.get(declaration.name)
+            if kept is not None and kept[0] == standing:
+                return kept[1]
+            self._made_contract = self._made_contract or self._contract()
+            made = Refinery(declaration, rules_of(declaration), self._made_contract)
+            self._refineries[declaration.name] = standing, made
+            return made
 
     def _client(self, ca: Path | None) -> httpx2.Client:
         """One client for each authority, whichever source needs it."""
         if ca not in self._clients:
             self._clients[ca] = self._http(ca)
         return self._clients[ca]
+
+
+def _stand_of(folder: Path | None) -> tuple[tuple[str, int, int], ...]:
+    """What changes when a mapping or a code table of the plan's own changes."""
+    files = sorted(one for one in folder.rglob("*") if one.suffix in (".yaml", ".csv")) if folder else []
+    stats = ((str(one), one.stat()) for one in files)
+    return tuple((name, stat.st_mtime_ns, stat.st_size) for name, stat in stats)
