@@ -62,7 +62,7 @@ class _Outcome:
 def keep(tools: Tools, conn: Connection, records: Sequence[Record]) -> Kept:
     """Save records of our own sources and make one of what tells of one thing."""
     report = save_records(conn, tools.codec, records)
-    written = {r.id: r for r in records if r.id in report.written and r.member_id is not None}
+    written = {r.id: r for r in records if r.id in report.written and r.member_id is not None and _is_fed(r)}
     if not written:
         return Kept(report)
     at = max(record.available_at for record in written.values())
@@ -80,6 +80,11 @@ def keep(tools: Tools, conn: Connection, records: Sequence[Record]) -> Kept:
     replaced = _replace(conn, marked, at=at)
     joined = sum(leader is not None for leader in outcome.leader_of.values())
     return Kept(report, joined, len({c.record_id for c in outcome.contradictions}), replaced)
+
+
+def _is_fed(record: Record) -> bool:
+    """Whether a declared source told it; what is loaded without one is never joined."""
+    return record.origin.source.rstrip("/") != record.origin.author.rstrip("/")
 
 
 def _grouped(tools: Tools, conn: Connection, marks: Mapping[str, Marked], *, at: datetime) -> _Outcome:
