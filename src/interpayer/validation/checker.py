@@ -6,6 +6,7 @@ from typing import Any
 
 import jsonschema_rs
 
+from interpayer.validation.contained import local_reference_issues
 from interpayer.validation.elements import Definitions, Element
 from interpayer.validation.extensions import KEYWORD as EXTENSION
 from interpayer.validation.extensions import NotAsDefined
@@ -90,12 +91,13 @@ class Checker:
             seen.resource = resource
             validator = self._validator(seen.root)
             is_valid = validator.is_valid(resource)
-            lost = list(lost_references(resource, self.type)) if outer is None and "contained" in resource else []
-            if not is_valid or seen.has_warnings:
-                lost = [*self._issues(validator, resource, seen, path), *lost]
-            return lost, list(seen.not_evaluated)
+            found = [] if is_valid and not seen.has_warnings else self._issues(validator, resource, seen)
+            # What is contained itself refers to its siblings: that is looked at with the resource around it.
+            if seen.root.get("contained") and ".contained[" not in path:
+                found += local_reference_issues(self._definitions, self._root, resource)
+            return [_moved(issue, self.type, path) for issue in found] if path else found, list(seen.not_evaluated)
 
-    def _issues(self, validator: jsonschema_rs.Validator, resource: Resource, seen: Seen, path: str) -> list[Issue]:
+    def _issues(self, validator: jsonschema_rs.Validator, resource: Resource, seen: Seen) -> list[Issue]:
         seen.is_strict = True
         structural: list[SchemaError] = []
         found: list[Issue] = []
@@ -109,8 +111,7 @@ class Checker:
             elif not is_bare_id(error.schema_path, error.instance_path, resource):
                 structural.append(error)
         schema = self._schema_for(seen.root)
-        found = [*explain(structural, schema, definitions=self._definitions, root=self._root), *found]
-        return [_moved(issue, self.type, path) for issue in found] if path else found
+        return [*explain(structural, schema, definitions=self._definitions, root=self._root), *found]
 
     def _broken(self, cause: Broken, keys: list[str | int]) -> Iterator[Issue]:
         path = fhir_path(self._definitions, self._root, keys)
@@ -133,29 +134,6 @@ class Checker:
                 },
             )
         return self._validators[has_contained]
-
-
-def lost_references(resource: Resource, path: str) -> Iterator[Issue]:
-    """References to contained resources that are not there (ref-1); `#` alone is the resource around."""
-    contained = resource.get("contained")
-    entries = contained if isinstance(contained, list) else []
-    known = {"#", *(f"#{one.get('id')}" for one in entries if isinstance(one, dict))}
-    for place, reference in _local_references(resource, path):
-        if reference not in known:
-            yield Issue(place, "ref-1", "refers to a contained resource that is not there", code="invariant")
-
-
-def _local_references(node: Any, path: str) -> Iterator[tuple[str, str]]:
-    if isinstance(node, dict):
-        reference = node.get("reference")
-        if isinstance(reference, str) and reference.startswith("#"):
-            yield path, reference
-        for key, value in node.items():
-            if isinstance(value, dict | list):
-                yield from _local_references(value, f"{path}.{key}")
-    elif isinstance(node, list):
-        for position, entry in enumerate(node):
-            yield from _local_references(entry, f"{path}[{position}]")
 
 
 def _moved(issue: Issue, type_name: str, path: str) -> Issue:

@@ -99,6 +99,14 @@ DIASTOLIC = _part("diastolic", "8462-4", min=0, max="1")
             {"subject": {"reference": "#p"}, "contained": [{"resourceType": "Patient", "id": "p", "gender": "m"}]},
             [("binding", "Observation.contained[0].gender")],
         ),
+        (
+            {"subject": {"reference": "#p"}, "contained": [{"resourceType": "Medication", "id": "p"}]},
+            [("reference.target", "Observation.subject")],
+        ),
+        (
+            {"hasMember": [{"reference": "#q"}], "contained": [{"resourceType": "Patient", "id": "p"}]},
+            [("dom-3", "Observation"), ("ref-1", "Observation.hasMember[0]")],
+        ),
         ({"valueQuantity": {"value": 1, "code": "mg"}}, [("qty-3", "Observation.value")]),
         ({"extension": [{"url": "https://a.example/x"}]}, [("ext-1", "Observation.extension[0]")]),
         (
@@ -275,6 +283,16 @@ def test_slices_by_the_type_of_a_resource_and_of_what_is_referred_to(checked: Ch
     by_person = _with(OBSERVATION, performer=[{"reference": "Practitioner/1"}])
     assert checked(by_person, by_target) == [("slice.min", "Observation.performer")]
     assert checked(_with(OBSERVATION, performer=[{"reference": "Organization/1"}]), by_target) == []
+
+
+def test_entries_of_a_bundle_have_their_own_contained_resources(checked: Checked) -> None:
+    inner = {"resourceType": "Patient", "id": "p"}
+    sound = _with(OBSERVATION, subject={"reference": "#p"}, contained=[inner])
+    lost = _with(OBSERVATION, subject={"reference": "#p"})
+    entries = [{"fullUrl": f"urn:uuid:c757873d-ec9a-4326-a141-556f4323952{n}", "resource": one}
+               for n, one in enumerate([sound, lost])]  # fmt: skip
+    bundle = {"resourceType": "Bundle", "type": "collection", "entry": entries}
+    assert checked(bundle) == [("ref-1", "Bundle.entry[1].resource.subject")]
 
 
 def test_a_choice_is_narrowed_by_the_slice_of_its_type(checked: Checked) -> None:
