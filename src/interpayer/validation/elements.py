@@ -29,7 +29,7 @@ class TypeOf:
 class Element:
     """One element of a profile or type, with its children and slices."""
 
-    __slots__ = ("children", "content", "id", "name", "package", "root", "slices", "types")
+    __slots__ = ("children", "content", "id", "name", "owner", "package", "root", "slices", "types")
 
     def __init__(self, content: dict[str, Any], package: Package, root: "Element | None") -> None:
         """`content` is the ElementDefinition; `package` is where its canonicals resolve."""
@@ -38,6 +38,7 @@ class Element:
         self.id: str = content.get("id") or content["path"]
         self.name: str = content["path"].rpartition(".")[2]
         self.root = root or self
+        self.owner = ""
         self.children: dict[str, Element] = {}
         self.slices: dict[str, Element] = {}
         self.types = tuple(_types(content, self.id))
@@ -63,6 +64,12 @@ class Element:
         """Whether its JSON name carries its type (`value[x]`)."""
         return self.name.endswith("[x]")
 
+    @property
+    def label(self) -> str:
+        """How it is called in words: by its id; inside an extension also by the extension's name."""
+        of_extension = self.root.content["path"] == "Extension" and self.root.owner
+        return f"{self.id} of {self.root.owner}" if of_extension else self.id
+
     def value(self, kind: str) -> Any:
         """Its `fixed[x]` or `pattern[x]`; None without."""
         names = (name for name in self.content if name.startswith(kind) and name[len(kind) : len(kind) + 1].isupper())
@@ -81,6 +88,7 @@ def read_tree(definition: Definition, package: Package) -> Element:
     """The root element of a StructureDefinition; elements hang below by their ids (R4 ElementDefinition, `id`)."""
     elements = (definition.get("snapshot") or definition["differential"])["element"]
     root = Element(elements[0], package, None)
+    root.owner = str(definition.get("url", "")).rpartition("/")[2]
     known = {root.id: root}
     for content in elements[1:]:
         element = Element(content, package, root)

@@ -141,7 +141,7 @@ class _Search:
             return None
         claims = [f"^{re.escape(canonical.partition('|')[0])}(?:\\|.*)?$" for canonical in canonicals]
         claim = {"properties": {"meta": {"properties": {"profile": {"contains": {"pattern": "|".join(claims)}}}}}}
-        self.sheet.leave_out(f"{element.id}: slices by profile are told apart by type and claimed profile")
+        self.sheet.leave_out(f"{element.label}: slices by profile are told apart by type and claimed profile")
         return join(of_type, claim)
 
     def _existence(self, element: Element) -> Schema:

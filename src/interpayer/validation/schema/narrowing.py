@@ -20,7 +20,7 @@ def profile_schema(sheet: Sheet, canonical: str, element: Element) -> Schema:
     """A reference to what a profile asks beyond its type; the element that names it says in which package set."""
     found = sheet.definitions.find(canonical, element.package)
     if found is None:
-        return sheet.leave_out(f"profile {canonical} of {element.id}: it is not among the packages")
+        return sheet.leave_out(f"profile {canonical} of {element.label}: it is not among the packages")
     return found_schema(sheet, found)
 
 
@@ -69,7 +69,7 @@ def narrowed(sheet: Sheet, element: Element, base: Element) -> Schema:
         if before is None:
             found = sheet.definitions.member(base, name)
             if found is None:
-                sheet.leave_out(f"{child.id}: the type has no such element")
+                sheet.leave_out(f"{child.label}: the type has no such element")
                 continue
             before = found[0]
         for key, schema in _members(sheet, child, before).items():

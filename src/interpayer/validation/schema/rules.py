@@ -22,7 +22,7 @@ def rules(sheet: Sheet, element: Element, kind: TypeOf, *known: Element | None) 
     before = {one["key"] for other in known if other is not None for one in other.content.get("constraint", ())}
     fresh = [one for one in _constraints(element) if one["key"] not in before]
     for left_out in without_expression(fresh):
-        sheet.leave_out(f"{element.id}: {left_out}")
+        sheet.leave_out(f"{element.label}: {left_out}")
     # Two keys can say the same (txt-1, txt-2); it is asked once.
     once = {str(one.get("expression")): one for one in reversed(fresh)}
     return written_schema(list(once.values())[::-1], context(element, kind))

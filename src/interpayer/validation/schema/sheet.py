@@ -57,7 +57,7 @@ class Sheet:
         allowed = self.value_sets.codes(canonical, element.package)
         schema = values.bound(kind.code, allowed) if allowed is not None and allowed.systems else {}
         if not schema or allowed is None or not allowed.is_enumerated:
-            self.leave_out(f"binding of {element.id}: the codes of {canonical} are not all in the packages")
+            self.leave_out(f"binding of {element.label}: the codes of {canonical} are not all in the packages")
         text = f"is not in the value set {canonical}"
         return because(schema, "binding", text, code="code-invalid") if schema else {}
 

@@ -35,7 +35,7 @@ def _matches(sheet: Sheet, sliced: Element, above: Schema) -> Iterator[tuple[Ele
     for part in sliced.slices.values():
         found = [matching.demanded(sheet, part, sliced, discriminator=one) for one in rules.get("discriminator", ())]
         if not found or not all(found):
-            sheet.leave_out(f"slice {part.id}: its entries cannot be told from others by what the profile says")
+            sheet.leave_out(f"slice {part.label}: its entries cannot be told from others by what the profile says")
             continue
         match = join(above, *(one for one in found if one))
         yield part, match
@@ -62,7 +62,7 @@ def _closed(sheet: Sheet, sliced: Element, matches: dict[Element, Schema]) -> It
     if rules != "closed" or not sliced.slices:
         return
     if any(part not in matches for part in sliced.slices.values()):
-        sheet.leave_out(f"closed slices of {sliced.id}: not all of them can be told from others")
+        sheet.leave_out(f"closed slices of {sliced.label}: not all of them can be told from others")
         return
     text = "belongs to none of the slices, and others are not allowed"
     yield because({"anyOf": list(matches.values())}, "slice.closed", text, code="structure")
@@ -71,4 +71,4 @@ def _closed(sheet: Sheet, sliced: Element, matches: dict[Element, Schema]) -> It
 def _leave_out_order(sheet: Sheet, sliced: Element) -> None:
     rules = sliced.content.get("slicing") or {}
     if rules.get("ordered") or rules.get("rules") == "openAtEnd":
-        sheet.leave_out(f"order of the slices of {sliced.id}")
+        sheet.leave_out(f"order of the slices of {sliced.label}")

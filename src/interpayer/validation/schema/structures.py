@@ -133,7 +133,7 @@ def occurrence(sheet: Sheet, child: Element, kind: TypeOf) -> Schema:
     if reference is not None:
         target = sheet.definitions.referred(child, reference)
         if target is None:
-            return sheet.leave_out(f"{child.id}: what it repeats ({reference}) is unknown")
+            return sheet.leave_out(f"{child.label}: what it repeats ({reference}) is unknown")
         return sheet.define(target.id, lambda: _object(sheet, target, "BackboneElement"))
     if child.children:
         return sheet.define(child.id, lambda: _object(sheet, child, kind.code))
@@ -159,7 +159,7 @@ def target_types(sheet: Sheet, element: Element, kind: TypeOf) -> list[str]:
     for canonical in kind.targets:
         found = sheet.definitions.find(canonical, element.package)
         if found is None:
-            sheet.leave_out(f"targets of {element.id}: {canonical} is not among the packages")
+            sheet.leave_out(f"targets of {element.label}: {canonical} is not among the packages")
             return []
         is_type = found.entry.defines == "resource"
         types.add(found.entry.url.rpartition("/")[2] if is_type else sheet.definitions.tree(found).content["path"])
