@@ -88,7 +88,8 @@ def _library(settings: Settings, folder: Path | None) -> Library:
 
 def _cache(settings: Settings) -> Path:
     """Where unpacked packages and compiled profiles are kept; they can be made anew at any time."""
-    return settings.home / "cache" if settings.home.is_dir() else Path("~/.cache/interpayer").expanduser()
+    folder = settings.home / "cache" if settings.home.is_dir() else Path("~/.cache/interpayer").expanduser()
+    return folder / FOLDER
 
 
 def _packages(library: Library) -> list[dict[str, object]]:

@@ -62,4 +62,4 @@ def contract_of(packages: Path | None, *, cache: Path | None = None) -> Contract
         library = read_library(packages, cache)
     except PackageUnusable as error:
         raise Refusal("request.malformed", str(error)) from None
-    return Contract(Profiles(library)) if library.core is not None else Contract()
+    return Contract(Profiles(library, cache)) if library.core is not None else Contract()
