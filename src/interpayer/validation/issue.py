@@ -30,18 +30,3 @@ class Verdict:
     issues: tuple[Issue, ...] = ()
     not_evaluated: tuple[str, ...] = ()
     checked_against: tuple[str, ...] = ()
-
-
-def operation_outcome(issues: tuple[Issue, ...]) -> dict[str, Any]:
-    """The issues as a FHIR OperationOutcome (R4); all ok when there are none."""
-    entries = [
-        {
-            "severity": issue.severity,
-            "code": issue.code,
-            "details": {"text": f"{issue.rule}: {issue.text}"},
-            "expression": [issue.path],
-        }
-        for issue in issues
-    ]
-    ok = {"severity": "information", "code": "informational", "details": {"text": "no issue was found"}}
-    return {"resourceType": "OperationOutcome", "issue": entries or [ok]}
