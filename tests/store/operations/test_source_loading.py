@@ -75,6 +75,22 @@ def test_what_comes_before_its_patient_waits_for_it(tools: Tools, tmp_path: Path
     assert (again.new, again.changed, again.same, again.patients_linked) == (0, 0, 2, 0)
 
 
+def test_an_entry_of_a_bundle_waits_with_what_it_means(tools: Tools, tmp_path: Path) -> None:
+    member = a_member(tools, "M-1001")
+    urn = "urn:uuid:0c3151bd-1cbf-4d64-b04d-cd9187a4c6e0"
+    seen = {"resourceType": "Condition", "id": "c", "subject": {"reference": urn}, "code": {"text": "it"}}
+    patient = {key: value for key, value in a_patient("M-1001", "").items() if key != "id"}
+    # the Patient comes so late that the Condition has to wait in another batch
+    fillers = [{"resource": {"resourceType": "Location", "id": f"l{n}"}} for n in range(loading.BATCH)]
+    entries = [{"resource": seen}, *fillers, {"fullUrl": urn, "resource": patient}]
+    bundle = {"resourceType": "Bundle", "id": "b", "type": "collection", "entry": entries}
+    assert loading.load(tools, a_source(tmp_path, "clinic", bundle), actor=ACTOR).patients_linked == 1
+    assert held(tools, member) == {"Condition": 1, "Patient": 1}
+    with tools.database.transaction() as conn:
+        (condition, _) = records_store.records_of(conn, tools.codec, member)
+    assert orjson.loads(condition["original"]) == seen
+
+
 def test_the_ids_of_a_source_are_its_own(tools: Tools, tmp_path: Path) -> None:
     one, other = a_member(tools, "M-1001"), a_member(tools, "M-2002")
     loading.load(tools, a_source(tmp_path, "east", a_patient("M-1001", "1"), a_condition("1", "c")), actor=ACTOR)

@@ -1,8 +1,8 @@
 """`source load`: take in what a declared source has; twice changes nothing.
 
 (1) every record is refined, attributed and saved, batch by batch, each in a transaction of its own; (2) what could not
-be attributed is read again at the end, when every Patient of the source is known. In between only their numbers are
-held: memory does not grow with the source.
+be attributed is taken up again at the end, when every Patient of the source is known. In between it lies on disk,
+sealed: memory does not grow with the source.
 """
 
 from collections import Counter
@@ -13,7 +13,7 @@ from itertools import islice
 from typing import Any
 
 from interpayer.adapters import store as sources_store
-from interpayer.adapters.base import Found, Source
+from interpayer.adapters.base import Source
 from interpayer.adapters.catalog import InFiles
 from interpayer.adapters.declaration import Declaration
 from interpayer.exchange.source_people import People
@@ -26,6 +26,7 @@ from interpayer.exchange.transitions import Actor
 from interpayer.model.event import Event
 from interpayer.model.reason import Refusal
 from interpayer.operations import store
+from interpayer.operations.sourcing.waiting import Waiting
 from interpayer.records.loading import begin_load
 from interpayer.system.clock import now
 from interpayer.system.ids import new_id
@@ -98,8 +99,8 @@ def load(
     as_of = data_as_of(declaration, run.source, now())
     with tools.database.transaction() as conn:
         sources_store.save_declaration(conn, declaration)
-    waiting = _first_pass(run)
-    if any(waiting):
+    with Waiting() as waiting:
+        _first_pass(run, waiting)
         _second_pass(run, waiting)
     _finish(run, actor, as_of)
     return run.report
@@ -118,22 +119,19 @@ def data_as_of(declaration: Declaration, source: Source, at: datetime) -> dateti
     return at
 
 
-def _first_pass(run: _Load) -> bytearray:
-    """Everything once; for each record whether it has to be looked at again."""
-    waiting = bytearray()
+def _first_pass(run: _Load, waiting: Waiting) -> None:
+    """Everything once; what could not be attributed yet waits."""
     for batch in _batches(map(run.refinery.refine, run.source.read())):
         for one in batch:
             run.report.account.add(one)
-        left = {id(one) for one in _take(run, batch, is_last=False).waiting}
-        waiting += bytes(id(one) in left for one in batch)
+        for one in _take(run, batch, is_last=False).waiting:
+            waiting.put(one)
         run.tell("records", run.report.account.read)
-    return waiting
 
 
-def _second_pass(run: _Load, waiting: bytearray) -> None:
-    again = (found for found, is_waiting in zip(run.source.read(), waiting, strict=False) if is_waiting)
+def _second_pass(run: _Load, waiting: Waiting) -> None:
     done = 0
-    for batch in _batches(map(run.refinery.refine, again)):
+    for batch in _batches(iter(waiting)):
         _take(run, batch, is_last=True)
         done += len(batch)
         run.tell("records that waited for their patient", done)
@@ -175,8 +173,3 @@ def _batches(items: Iterator[Refined]) -> Iterator[list[Refined]]:
 
 def _silent(_what: str, _count: int) -> None:
     """Nobody wants to know how far it is."""
-
-
-def found_again(source: Source, file: str, position: int) -> Found | None:
-    """The record at this place of the source; None when it is no longer there."""
-    return next((one for one in source.read() if (one.file, one.position) == (file, position)), None)
