@@ -97,10 +97,6 @@ class Library:
             self._sets[package.id] = tuple(found if core is None or core in found else [*found, core])
         return self._sets[package.id]
 
-    def digest(self, package: Package) -> str:
-        """What a package set is: changes when any of its packages does."""
-        return hashlib.sha256("".join(one.digest for one in self.package_set(package)).encode()).hexdigest()
-
     def missing(self, package: Package) -> tuple[str, ...]:
         """Dependencies that are not in the folder, and what stands in for them."""
         words = []

@@ -70,15 +70,6 @@ def test_what_was_unpacked_once_is_the_same_from_the_cache(tmp_path: Path) -> No
     assert first == second == plain
 
 
-def test_a_change_of_a_dependency_changes_the_set(tmp_path: Path) -> None:
-    before = _library(tmp_path)
-    a_package(tmp_path, a_profile("Patient"), a_profile("Person"), name="hl7.fhir.us.core", version="3.1.1")
-    after = read_library(tmp_path)
-    old, new = "old.guide#1.0.0", "new.guide#2.0.0"
-    assert before.digest(before.packages[old]) != after.digest(after.packages[old])
-    assert before.digest(before.packages[new]) == after.digest(after.packages[new])
-
-
 @pytest.mark.parametrize("content", [b"", b"no archive", b"\x1f\x8b\x08\x00broken"])
 def test_a_file_that_is_no_package_is_named(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "broken.tgz"
