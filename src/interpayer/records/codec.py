@@ -1,5 +1,7 @@
 """Bodies in and out: zstd or gzip inside, AES-256-GCM with the member's data key outside, bound to their place."""
 
+import threading
+
 import zstandard
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -18,22 +20,29 @@ _START = FRAME_HEADER.size
 _END = _START + NONCE_LENGTH
 
 
+class _Contexts(threading.local):
+    """Made anew in every thread that looks at them."""
+
+    def __init__(self) -> None:
+        self.compressor = zstandard.ZstdCompressor(level=LEVEL)
+        self.decompressor = zstandard.ZstdDecompressor()
+
+
 class Codec:
-    """Encodes and decodes bodies; not shared between threads, because zstd's contexts must not be."""
+    """Encodes and decodes bodies. A worker's threads share it; each has zstd contexts of its own, as zstd asks for."""
 
     def __init__(self, vault: Vault) -> None:
         self.vault = vault
-        self._compressor = zstandard.ZstdCompressor(level=LEVEL)
-        self._decompressor = zstandard.ZstdDecompressor()
+        self._contexts = _Contexts()
 
     def encode(self, key: bytes, plain: bytes, *, context: bytes = b"") -> bytes:
         """The sealed frame of a body, zstd inside. The context (its place) must be given again to decode."""
-        return seal(key, self._compressor.compress(plain), context=context)
+        return seal(key, self._contexts.compressor.compress(plain), context=context)
 
     def decode(self, key: bytes, frame: bytes, *, context: bytes = b"") -> bytes:
         """The body; ``SealBroken`` when the frame was changed or belongs elsewhere."""
         packed = Opener(key)(frame, context)
-        return self._decompressor.decompress(packed, max_output_size=LARGEST)
+        return self._contexts.decompressor.decompress(packed, max_output_size=LARGEST)
 
 
 class Opener:
