@@ -50,6 +50,16 @@ def of_exchanges(conn: Connection, exchange_ids: Collection[str]) -> dict[str, l
     return found
 
 
+def last_said(conn: Connection, member_ids: Collection[str]) -> dict[tuple[str, str], SourceAsked]:
+    """By member and live source: the last time that it said all that it has."""
+    rows = conn.execute(
+        f"select distinct on (member_id, source) {_NAMES} from exchange.source_asked where member_id = any(%s) "  # noqa: S608
+        "and is_live and state in ('answered', 'empty') order by member_id, source, answered_at desc",
+        (list(member_ids),),
+    )
+    return {(row["member_id"], row["source"]): _read(row) for row in rows}
+
+
 def open_of_job(conn: Connection, job_id: str, states: Collection[str] = OPEN) -> list[SourceAsked]:
     """The live sources of a job that gave no whole answer yet, essential ones first."""
     rows = conn.execute(

@@ -32,6 +32,8 @@ from tests.support.tools import opened
 
 NUMBER = "W100001"
 SYSTEM = "urn:plan:members"
+PERSON, CARD = a_person("Susan", family="Horton", born="1953-02-17"), a_coverage(NUMBER, subscriber_id=NUMBER)
+ASKED = a_bundle(PERSON, CARD)
 
 
 def a_result(number: str, *, patient: str = "p1", value: float = 7.1) -> dict[str, Any]:
@@ -78,6 +80,17 @@ class Plan:
             asked = {"types": list(types)}
             choose_sources(self.tools, conn, {self.member_id: self.exchange_id}, asked, job_id=self.job_id)
 
+    def choose_at_once(self) -> None:
+        """As `$everything` does: there is no job."""
+        with self.tools.database.transaction() as conn:
+            member = {self.member_id: self.exchange_id}
+            choose_sources(self.tools, conn, member, {"types": []}, job_id=None)
+
+    def follow(self) -> None:
+        """Another exchange of the same partner for the same member."""
+        with self.owner.database.transaction() as conn:
+            self.exchange_id, _ = an_answer(self.owner, conn, ASKED, state=State.PERMITTED)
+
     def asked(self) -> dict[str, SourceAsked]:
         with self.tools.database.transaction() as conn:
             return {one.source: one for one in source_store.of_exchanges(conn, [self.exchange_id])[self.exchange_id]}
@@ -113,10 +126,9 @@ def plan(database: ScratchDatabase, tmp_path: Path) -> Iterator[Plan]:
 
 
 def _a_member(owner: Tools) -> tuple[str, str]:
-    person, card = a_person("Susan", family="Horton", born="1953-02-17"), a_coverage(NUMBER, subscriber_id=NUMBER)
     with owner.database.transaction() as conn:
-        (outcome,) = upsert_enrollments(conn, owner.vault, [a_row(person, card)])
-        exchange_id, _ = an_answer(owner, conn, a_bundle(person, card), state=State.PERMITTED)
+        (outcome,) = upsert_enrollments(conn, owner.vault, [a_row(PERSON, CARD)])
+        exchange_id, _ = an_answer(owner, conn, ASKED, state=State.PERMITTED)
     assert outcome.member_id
     return outcome.member_id, exchange_id
 
@@ -220,3 +232,18 @@ def test_a_source_of_files_that_was_never_read_is_late(plan: Plan) -> None:
         adapters_store.save_declaration(conn, parse_declaration(text.encode(), folder=plan.folder, file="labs.yaml"))
     plan.choose()
     assert (plan.asked()["labs"].state, plan.asked()["labs"].reason) == ("late", "source.late")
+
+
+def test_a_call_that_cannot_wait_counts_what_was_said_lately_and_has_the_rest_asked(plan: Plan) -> None:
+    plan.declare("ehr", more="essential: true\nfresh_within: 1h\n")
+    plan.choose_at_once()
+    assert (plan.asked()["ehr"].state, plan.server.asked) == ("deferred", [])
+    assert answer_of(5, plan.asked().values()) == "partial"
+    assert ask_again.plain(plan.tools, plan.exchange_id) is None
+    assert plan.asked()["ehr"].state == "answered"
+    count = len(plan.server.asked)
+    plan.follow()
+    plan.choose_at_once()
+    ehr = plan.asked()["ehr"]
+    assert (ehr.state, ehr.types, ehr.freshness) == ("answered", {"Observation": 5}, "fresh")
+    assert len(plan.server.asked) == count, "what was said a moment ago is good enough"

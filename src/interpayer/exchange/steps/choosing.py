@@ -6,12 +6,12 @@ Live sources are asked while the answer is made (``fetching``), what is essentia
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from interpayer.adapters.store import Standing, standings
 from interpayer.exchange import source_store
-from interpayer.exchange.completeness import ANSWERED, CHOSEN, DEFERRED, EMPTY, OWN, STALE, SourceAsked
+from interpayer.exchange.completeness import ANSWERED, DEFERRED, EMPTY, FRESH, OWN, STALE, SourceAsked
 from interpayer.exchange.tools import Tools
 from interpayer.exchange.transitions import Move, move
 from interpayer.model.event import JSON
@@ -22,14 +22,19 @@ from interpayer.system.database import Connection
 
 NO_CAPABILITY = "route.no_capability"
 NOT_READ = "source.late"
+# How long what a live source said is good enough where its declaration does not say so.
+LATELY = timedelta(hours=1)
 
 
 def choose_sources(
     tools: Tools, conn: Connection, exchange_of: Mapping[str, str], asked: Mapping[str, Any], *, job_id: str | None
 ) -> None:
-    """Choose for each member's exchange and move it on to gathering. Without a job nobody can wait: live sources are
-    deferred."""
+    """Choose for each member's exchange and move it on to gathering.
+
+    Without a job nobody can wait: of a live source counts what it said lately, and it is asked anew after the answer.
+    """
     at = now()
+    said = source_store.last_said(conn, list(exchange_of)) if job_id is None else {}
     known = standings(conn)
     wanted = frozenset(asked.get("types") or ())
     chosen = [one for one in known if _can(one, wanted)]
@@ -37,8 +42,12 @@ def choose_sources(
     rows: list[SourceAsked] = []
     for member_id, exchange_id in exchange_of.items():
         told = held.get(member_id, {})
-        base = SourceAsked(exchange_id, OWN, member_id, job_id=job_id, asked_at=at)
-        rows += [_planned(one, base, told, at=at) for one in chosen]
+        base = SourceAsked(exchange_id, OWN, member_id, job_id=job_id or exchange_id, asked_at=at)
+        rows += [
+            _lately(planned, said.get((member_id, planned.source)), one, at=at) if job_id is None else planned
+            for one in chosen
+            for planned in [_planned(one, base, told, at=at)]
+        ]
         own = told.get(tools.fhir_base)
         if own or not chosen:
             rows.append(replace(base, state=ANSWERED if own else EMPTY, types=own or {}, answered_at=at))
@@ -58,8 +67,7 @@ def _planned(one: Standing, base: SourceAsked, told: Mapping[str, Mapping[str, i
         base, source=declaration.name, is_live=declaration.is_live, is_essential=declaration.essential, asked_at=None
     )
     if declaration.is_live:
-        is_asked = base.job_id is not None
-        return replace(named, state=CHOSEN if is_asked else DEFERRED, reason=None if is_asked else "source.deferred")
+        return named
     if one.read_at is None:
         return replace(named, state="late", reason=NOT_READ)
     types = told.get(declaration.name, {})
@@ -72,6 +80,24 @@ def _planned(one: Standing, base: SourceAsked, told: Mapping[str, Mapping[str, i
         data_as_of=one.data_as_of,
         freshness=freshness,
         types=types,
+    )
+
+
+def _lately(planned: SourceAsked, said: SourceAsked | None, one: Standing, *, at: datetime) -> SourceAsked:
+    """A live source as it can be told at once: by what it said before, as long as that is fresh."""
+    if not planned.is_live:
+        return planned
+    good_for = one.declaration.fresh_within or LATELY
+    if said is None or said.answered_at is None or at - said.answered_at > good_for:
+        return replace(planned, state=DEFERRED, reason="source.deferred")
+    return replace(
+        planned,
+        state=said.state,
+        reason=said.reason,
+        answered_at=said.answered_at,
+        types=said.types,
+        data_as_of=said.data_as_of,
+        freshness=FRESH,
     )
 
 

@@ -6,7 +6,8 @@ from hashlib import sha256
 
 from interpayer.consent import store as consent_store
 from interpayer.exchange import source_store
-from interpayer.exchange.completeness import answer_of
+from interpayer.exchange.completeness import DEFERRED, answer_of
+from interpayer.exchange.durability.store import accept
 from interpayer.exchange.steps.choosing import choose_sources
 from interpayer.exchange.steps.releasing import (
     decide,
@@ -55,6 +56,9 @@ def everything_for(
         return []
     choose_sources(tools, conn, exchange_of, {**asked, "types": list(wanted.types)}, job_id=None)
     told = source_store.of_exchanges(conn, list(exchange_of.values())).get(exchange_of[member_id], [])
+    if any(one.state == DEFERRED for one in told):
+        # this call cannot wait; the next one finds what is asked now
+        accept(conn, "ask_deferred", exchange_of[member_id], exchange_of[member_id])
     selection = selection_of(tools, [member_id], {**asked, "since": since, "until": None}, until=None)
     blocks = list(lines_of(tools, conn, selection, exchange_of))
     lines = [line for block in blocks for line in plain_of(block).splitlines()]

@@ -62,6 +62,7 @@ language sql immutable parallel safe return
 create table exchange.source_asked (
     exchange_id text not null,
     source text not null,
+    -- The job, or the exchange itself where there is none ($everything).
     job_id text,
     member_id text not null,
     is_live boolean not null,
@@ -81,6 +82,7 @@ create table exchange.source_asked (
     primary key (exchange_id, source)
 );
 create index source_asked_job on exchange.source_asked (job_id);
+create index source_asked_member on exchange.source_asked (member_id, source, answered_at desc);
 
 -- What partners sent, given on to the plan's own systems: announced, acknowledged, reconciled.
 create table delivery.handoff (
