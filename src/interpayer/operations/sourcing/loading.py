@@ -26,6 +26,7 @@ from interpayer.exchange.transitions import Actor
 from interpayer.model.event import Event
 from interpayer.model.reason import Refusal
 from interpayer.operations import store
+from interpayer.operations.sourcing.collecting import seldom_collected
 from interpayer.operations.sourcing.waiting import Waiting
 from interpayer.records.loading import begin_load
 from interpayer.system.clock import now
@@ -99,7 +100,7 @@ def load(
     as_of = data_as_of(declaration, run.source, now())
     with tools.database.transaction() as conn:
         sources_store.save_declaration(conn, declaration)
-    with Waiting() as waiting:
+    with Waiting() as waiting, seldom_collected():
         _first_pass(run, waiting)
         _second_pass(run, waiting)
     _finish(run, actor, as_of)

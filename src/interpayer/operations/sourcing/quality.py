@@ -14,7 +14,8 @@ import orjson
 from interpayer.exchange.sources.account import Account
 from interpayer.exchange.sources.refining import Kept, Refined
 from interpayer.normalization.times import times_of
-from interpayer.operations.sourcing.reading import Reading
+from interpayer.operations.sourcing.collecting import seldom_collected
+from interpayer.operations.sourcing.reading import TELL_EVERY, Reading
 
 # What a reader of this plan's answers looks for, beyond what FHIR requires; others are told when they were seen.
 EXPECTED = {
@@ -154,10 +155,11 @@ def measure(reading: Reading, *, progress: Callable[[int], None] | None = None) 
     declaration = reading.refinery.declaration
     quality = Quality(Account(declaration.name, declaration.kind, declaration.version))
     measuring = _Measuring(quality, reading.at.date())
-    for refined in reading.refinery.refine_all(reading.found):
-        measuring.add(refined)
-        if progress is not None and quality.account.read % 500 == 0:
-            progress(quality.account.read)
+    with seldom_collected():
+        for refined in reading.refinery.refine_all(reading.found):
+            measuring.add(refined)
+            if progress is not None and quality.account.read % TELL_EVERY == 0:
+                progress(quality.account.read)
     return quality
 
 

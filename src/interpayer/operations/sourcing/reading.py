@@ -18,6 +18,7 @@ from interpayer.adapters.declaration import Declaration
 from interpayer.exchange.sources.account import Account
 from interpayer.exchange.sources.refining import OUT_OF_SCOPE, Kept, Refined, Refinery, Rejected, Stamp
 from interpayer.exchange.sources.workshop import Workshop
+from interpayer.operations.sourcing.collecting import seldom_collected
 from interpayer.system.clock import now
 
 LINEAGE, APART, LEFT_OUT, ACCOUNT = "lineage.ndjson", "quarantine.ndjson", "out_of_scope.ndjson", "account.json"
@@ -51,7 +52,7 @@ def read_into(folder: Path, reading: Reading, *, progress: Callable[[int], None]
     account = Account(declaration.name, declaration.kind, declaration.version)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / ACCOUNT).unlink(missing_ok=True)
-    with ExitStack() as ends:
+    with seldom_collected(), ExitStack() as ends:
         output = _Output(folder, ends)
         for refined in reading.refinery.refine_all(reading.found):
             account.add(refined, repeated=output.write(refined))
