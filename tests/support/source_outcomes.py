@@ -92,7 +92,7 @@ def _said_at(kept: Kept | None) -> str:
 
 def _seen(name: str, kept: Kept, marks: Marks) -> Seen:
     whose = _person(kept.resource)
-    sets = (marks.identifiers, marks.likeness, marks.systems)
+    sets = (marks.unique, marks.identifiers, marks.likeness, marks.systems)
     return Seen(name, kept.stamp.source, *(frozenset(f"{whose}|{text}" for text in texts) for texts in sets))
 
 
@@ -109,9 +109,12 @@ def _contribution(name: str, kept: Kept, resource: Json) -> Contribution:
 
 
 def _replaced(marks: dict[str, Marks]) -> dict[str, list[str]]:
-    """Who takes the place of whom, by the numbers that they say."""
-    return {
-        later: formers
-        for later, mark in marks.items()
-        if (formers := [n for n, other in marks.items() if n != later and set(mark.replaces) & set(other.identifiers)])
-    }
+    """Who takes the place of whom, by the claim's number, or by another that names just one; as the store says it."""
+    found: dict[str, list[str]] = {}
+    for later, mark in marks.items():
+        others = {name: other for name, other in marks.items() if name != later}
+        for number in mark.replaces:
+            own = [name for name, other in others.items() if number in other.unique]
+            named = [name for name, other in others.items() if number in (*other.unique, *other.aliases)]
+            found[later] = found.get(later, []) + (own or (named if len(named) == 1 else []))
+    return {later: formers for later, formers in found.items() if formers}

@@ -56,9 +56,12 @@ class EntityRule:
 
 @dataclass(frozen=True, slots=True)
 class Members:
-    """Under which identifier system the source carries our member number; none means: under any."""
+    """Under which identifier system the source carries our member number; none means: under any. `by_id` says that the
+    id of a FHIR source's Patient is that number.
+    """
 
     system: str = ""
+    by_id: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,9 +222,11 @@ class _Reading:
 
     def _members(self, raw: Any) -> Members:
         if not isinstance(raw, dict):
-            self.fail("members", "must hold `system`, or nothing")
-        self._known(raw, ("system",), "members")
-        return Members(self._plain_text(raw.get("system", ""), "members.system"))
+            self.fail("members", "must hold `system`, `by`, or nothing")
+        self._known(raw, ("system", "by"), "members")
+        if raw.get("by", "number") not in ("number", "id"):
+            self.fail("members.by", "is `number` or `id`")
+        return Members(self._plain_text(raw.get("system", ""), "members.system"), raw.get("by") == "id")
 
     def _context(self, raw: Any) -> Mapping[str, str]:
         if not isinstance(raw, dict) or not all(isinstance(value, str | int) for value in raw.values()):

@@ -14,6 +14,10 @@ from interpayer.normalization.intake import Outline
 from interpayer.system.clock import now
 from interpayer.system.database import Connection
 
+# Kinds whose ids of persons are the source's own and no member numbers of ours.
+OWN_IDS = frozenset({"fhir_files", "fhir_server"})
+CONTRADICTIONS = frozenset({"identity.not_enrolled", "identity.conflict_birth_date", "identity.conflict_name"})
+
 
 def namespace_of(tools: Tools, declaration: Declaration) -> str:
     """Where the source's own ids of persons have their meaning."""
@@ -51,14 +55,31 @@ class People:
         return known | self._link(conn, {i: member for i, member in fresh.items() if i not in known})
 
     def _found(self, conn: Connection, patient: Mapping[str, Any] | None, patient_id: str) -> str | None:
-        """The one member whose number the Patient carries, else whose number the source's id is."""
-        numbers = [i.value for i in read_patient(patient).identifiers if i.kind is IdKind.MEMBER] if patient else []
-        for number in [*numbers, patient_id]:
+        """The one member whose number the Patient carries and whom the Patient's facts do not contradict."""
+        for number in self._numbers(patient, patient_id):
             named = Identifier(IdKind.MEMBER, number, self._tools.entity.identifier)
             found = set(identity_store.find_member(conn, self._tools.vault, named))
             if len(found) == 1:
-                return found.pop()
+                member_id = found.pop()
+                return member_id if patient is None or self._agrees(conn, patient, member_id) else None
         return None
+
+    def _numbers(self, patient: Mapping[str, Any] | None, patient_id: str) -> list[str]:
+        """What may be a member number of ours. The id of a FHIR server's Patient is the server's own affair; in records
+        that a mapping made it is what the mapping calls the member.
+        """
+        system, entries = self._declaration.members.system, (patient or {}).get("identifier")
+        told = [one for one in entries if isinstance(one, dict)] if isinstance(entries, list) else []
+        meant = [one for one in told if not system or one.get("system") == system]
+        read = read_patient({"identifier": meant}).identifiers
+        numbers = [one.value for one in read if system or one.kind is IdKind.MEMBER]
+        is_number = self._declaration.members.by_id or self._declaration.kind not in OWN_IDS
+        return [*numbers, patient_id] if is_number else numbers
+
+    def _agrees(self, conn: Connection, patient: Mapping[str, Any], member_id: str) -> bool:
+        """Whether a number that was reused or mistyped would show: another name or birth date is another person."""
+        held = self._tools.resolver.verify(conn, read_patient(patient), member_id)
+        return held.reason not in CONTRADICTIONS
 
     def _enroll(
         self, conn: Connection, persons: Mapping[str, Mapping[str, Any]], outlines: Sequence[Outline]

@@ -24,6 +24,7 @@ class Marks:
 
     ``unique`` means one thing whoever uses it, however often (a claim number, the member). ``identifiers`` are numbers
     that should; ``systems`` are what the numbers are given out in. ``likeness`` is what the thing itself says.
+    ``aliases`` are other numbers by which a claim that replaces this one may name it; they join nothing.
     """
 
     unique: tuple[str, ...] = ()
@@ -31,6 +32,7 @@ class Marks:
     likeness: tuple[str, ...] = ()
     replaces: tuple[str, ...] = ()
     systems: tuple[str, ...] = ()
+    aliases: tuple[str, ...] = ()
 
 
 NO_MARKS = Marks()

@@ -37,6 +37,7 @@ def _claim(claim: Resource) -> Marks:
         likeness=_claim_likeness(claim, use),
         replaces=tuple(f"{use}|{value}" for value in _priors(claim)),
         systems=(CLAIM_NUMBER,) if unique else (),
+        aliases=tuple(dict.fromkeys(f"{use}|{_plain(value)}" for _, value, kind in numbers if kind != CLAIM_NUMBER)),
     )
 
 

@@ -10,7 +10,7 @@ from interpayer.system.database import Connection
 from interpayer.system.keys import Vault
 
 ZONE = "records.marks"
-UNIQUE, IDENTIFIER, LIKENESS, SYSTEM, REPLACES = "u", "i", "l", "s", "r"
+UNIQUE, IDENTIFIER, LIKENESS, SYSTEM, REPLACES, ALIAS = "u", "i", "l", "s", "r", "n"
 
 # Which of these share a mark with anybody, or stand joined: mostly none, so most loads end here.
 _SHARING = """
@@ -42,14 +42,18 @@ with recursive reached(id) as (
         join records.record o on o.joined_to = r.joined_to
 )
 select m.record_id as id, m.kind, m.key::text as key from linked l join records.mark m on m.record_id = l.id
-where m.kind <> 'r'
+where m.kind not in ('n', 'r')
 """
-# Who takes the place of whom, as far as these records are concerned.
+# Who takes the place of whom, as far as these records are concerned. Another number than the claim's own (the control
+# number, which versions of a claim may share) names a former one only if it names just one.
 _REPLACED = """
 select distinct o.record_id as former, r.record_id as later, f.decided_at as former_at, l.decided_at as later_at
-from records.mark r join records.mark o on o.key = r.key and o.kind = 'u' and o.record_id <> r.record_id
+from records.mark r join records.mark o on o.key = r.key and o.kind in ('u', 'n') and o.record_id <> r.record_id
 join records.record f on f.id = o.record_id join records.record l on l.id = r.record_id
 where r.kind = 'r' and (r.record_id = any(%(ids)s) or o.record_id = any(%(ids)s))
+    and (o.kind = 'u' or not exists (
+        select from records.mark x where x.key = r.key and x.kind in ('u', 'n')
+            and x.record_id not in (o.record_id, r.record_id)))
 """
 
 
@@ -117,10 +121,11 @@ def _rows(key: bytes, records: Iterable[Record]) -> Iterator[tuple[UUID, str, st
             LIKENESS: marks.likeness,
             SYSTEM: marks.systems,
             REPLACES: marks.replaces,
+            ALIAS: marks.aliases,
         }
         for kind, texts in by_kind.items():
             # what it replaces is looked for among the claim numbers
-            space = UNIQUE if kind == REPLACES else kind
+            space = UNIQUE if kind in (REPLACES, ALIAS) else kind
             prefix = f"{record.member_id}\n{record.type}\n{space}\n"
             for text in dict.fromkeys(texts):
                 digest = blake2b((prefix + text).encode(), key=key, digest_size=16).digest()

@@ -213,6 +213,21 @@ def test_what_was_out_before_the_adjustment_is_told_as_removed(tools: Tools) -> 
     assert reversal["status"] == "cancelled"
 
 
+def test_an_adjustment_may_name_the_former_claim_by_another_of_its_numbers(tools: Tools) -> None:
+    def with_control_number(claim: Resource, number: str) -> Resource:
+        return {**claim, "identifier": [*claim["identifier"], {"system": "urn:control", "value": number}]}
+
+    told(tools, "csv", with_control_number(a_claim("77"), "CN-1"))
+    assert told(tools, "csv", a_claim("78", prior="CN-1")).replaced == 1
+    assert [claim["identifier"][0]["value"] for claim in out(tools)] == ["78"]
+    # a number that several claims share names none of them
+    told(
+        tools, "csv", *(with_control_number(a_claim(n, code=c), "CN-2") for n, c in (("81", "99215"), ("82", "99216")))
+    )
+    assert told(tools, "csv", a_claim("83", code="99217", prior="CN-2")).replaced == 0
+    assert len(out(tools)) == 4
+
+
 def test_an_adjustment_replaces_the_claim_of_every_source(tools: Tools) -> None:
     told(tools, "csv", a_claim("77"))
     told(tools, "x12", a_claim("77"))

@@ -98,10 +98,34 @@ def test_the_ids_of_a_source_are_its_own(tools: Tools, tmp_path: Path) -> None:
     assert held(tools, one) == held(tools, other) == {"Condition": 1, "Patient": 1}
 
 
-def test_a_number_that_is_the_id_is_enough(tools: Tools, tmp_path: Path) -> None:
+def test_the_id_of_a_patient_is_a_number_of_ours_only_where_the_declaration_says_so(
+    tools: Tools, tmp_path: Path
+) -> None:
     member = a_member(tools, "M-1001")
-    loading.load(tools, a_source(tmp_path, "claims", a_condition("M-1001", "c1")), actor=ACTOR)
+    seen = a_condition("M-1001", "c1")
+    report = loading.load(tools, a_source(tmp_path, "clinic", seen), actor=ACTOR)
+    assert (held(tools, member), dict(report.quarantined)) == ({}, {"record.foreign_member": 1})
+    loading.load(tools, a_source(tmp_path, "claims", seen, more="members: {by: id}\n"), actor=ACTOR)
     assert held(tools, member) == {"Condition": 1}
+
+
+def test_a_number_that_another_person_shows_links_nobody(tools: Tools, tmp_path: Path) -> None:
+    member = a_member(tools, "M-1001")
+    other = {**a_patient("M-1001", "p9", family="Nobody"), "birthDate": "1931-07-09"}
+    other["name"] = [{"family": "Nobody", "given": ["Zebulon"]}]
+    report = loading.load(tools, a_source(tmp_path, "clinic", other, a_condition("p9", "c9")), actor=ACTOR)
+    assert (held(tools, member), report.patients_linked) == ({}, 0)
+    assert dict(report.quarantined) == {"record.foreign_member": 2}
+
+
+def test_a_declared_system_is_the_only_one_that_carries_our_number(tools: Tools, tmp_path: Path) -> None:
+    member = a_member(tools, "M-1001")
+    told = a_source(tmp_path, "clinic", a_patient("M-1001", "p1"), more="members: {system: 'urn:ours'}\n")
+    loading.load(tools, told, actor=ACTOR)
+    assert held(tools, member) == {}
+    ours = {**a_patient("M-1001", "p1"), "identifier": [{"system": "urn:ours", "value": "M-1001"}]}
+    loading.load(tools, a_source(tmp_path, "west", ours, more="members: {system: 'urn:ours'}\n"), actor=ACTOR)
+    assert held(tools, member) == {"Patient": 1}
 
 
 def test_enrollment_makes_members_and_nothing_else_does(tools: Tools, tmp_path: Path) -> None:
@@ -135,7 +159,8 @@ def test_broken_records_are_kept_apart_with_their_rules(tools: Tools, tmp_path: 
 
 def test_a_record_says_where_it_came_from(tools: Tools, tmp_path: Path) -> None:
     member = a_member(tools, "M-1001")
-    loading.load(tools, a_source(tmp_path, "clinic", a_condition("M-1001", "c1")), actor=ACTOR)
+    told = a_source(tmp_path, "clinic", a_condition("M-1001", "c1"), more="members: {by: id}\n")
+    loading.load(tools, told, actor=ACTOR)
     with tools.database.transaction() as conn:
         (record,) = records_store.records_of(conn, tools.codec, member)
         (stamp,) = sources_store.stamps_of(conn, [record["id"]])

@@ -1,5 +1,6 @@
 """The account of a read: every record is mapped, quarantined or out of scope, and each for a reason."""
 
+import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -11,6 +12,9 @@ STATES = (MAPPED, QUARANTINED, OUT_OF_SCOPE)
 # So many different words are told apart; the rest is counted together.
 MOST_WORDS = 500
 OTHER = "other words"
+# Longer words without a digit may be names, and longer numbers somebody's.
+_CODE = re.compile(r"^(?=.{1,12}$)(?:[A-Za-z]{1,4}|[A-Za-z0-9.^_-]*[0-9^_][A-Za-z0-9.^_-]*)$")
+FEWEST_DIGITS_OF_A_PERSON = 7
 
 
 @dataclass(slots=True)
@@ -59,7 +63,7 @@ class Account:
             (self.not_evaluated, refined.not_evaluated),
         ):
             for word in words:
-                _count(counter, word)
+                _count(counter, _without_person(word) if counter is self.unmapped else word)
 
     @property
     def is_whole(self) -> bool:
@@ -102,6 +106,15 @@ class Account:
             for (state, entity, reason, detail), count in self.reasons.most_common()
             if state == wanted
         ]
+
+
+def _without_person(word: str) -> str:
+    """An unknown code as it came, if it looks like one: feeds put telephone numbers and names where codes belong, and
+    the account is kept and shown to people who may see no member's facts.
+    """
+    place, _, value = word.rpartition(": ")
+    is_code = bool(_CODE.match(value)) and sum(map(str.isdigit, value)) < FEWEST_DIGITS_OF_A_PERSON
+    return word if is_code else f"{place}: a text of {len(value)} characters"
 
 
 def _count(counter: Counter[str], word: str) -> None:

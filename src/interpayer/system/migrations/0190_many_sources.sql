@@ -20,10 +20,10 @@ create index record_replaced on records.record (replaced_by) where replaced_by i
 
 -- By what records of our own sources are recognized in each other: keyed hashes, never the numbers themselves.
 -- u: what means one thing only; i: a number; l: what it says; s: a system of numbers that it has one of; r: the claim
--- number that it takes the place of.
+-- number that it takes the place of; n: another number by which one that takes its place may name it.
 create table records.mark (
     key uuid not null,
-    kind text not null check (kind in ('u', 'i', 'l', 's', 'r')),
+    kind text not null check (kind in ('u', 'i', 'l', 's', 'r', 'n')),
     -- No foreign key: records are never deleted, and a check for each mark would cost half of a load.
     record_id text not null,
     primary key (key, kind, record_id)
