@@ -41,7 +41,7 @@ bench-identity: $(PROJECT) ## the right person or nobody, beside Splink and the 
 	@$(BIN)/python -m bench.identity --members 100000 --queries 33000 --growth 1000000 $(ARGS)
 
 bench-canonical: $(PROJECT) ## reading, mapping and checking many sources, each beside a baseline
-	@$(BIN)/python -m bench.canonical $(ARGS)
+	@$(BIN)/python -m bench canonical $(ARGS)
 
 spark: $(PROJECT) ## candidates found on Spark's local mode; needs Java
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements/spark.txt
