@@ -41,7 +41,7 @@ class Story:
 
     def ask(self, name: str, **more: Any) -> tuple[Exchange, Exchange]:
         """One exchange, as the one who asks sees it in the end, and as the plan with many sources does."""
-        cards = {"many": given.NUMBER, "asker": "asker-1"}
+        cards = {"many": given.NUMBER, "curious": "curious-1"}
         asked = settled(self.asker, ask(self.asker, "many", ADAEZE.asked(cards), **more))
         (theirs, *_) = counterpart(self.many, asked)
         status, told = self.many.api("GET", f"/exchanges/{theirs['exchange']}")
@@ -51,7 +51,7 @@ class Story:
 
     def held(self) -> list[dict[str, Any]]:
         """What the one who asked holds of the other's, beside Patients and Provenances."""
-        found = holdings(self.town, self.asker, member_id_of(self.town, self.asker, "asker-1"))
+        found = holdings(self.town, self.asker, member_id_of(self.town, self.asker, "curious-1"))
         return [r for r in found if r["type"] not in ("Patient", "Provenance")]
 
 
@@ -59,8 +59,8 @@ class Story:
 def story(town: Town, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
     folder = tmp_path_factory.mktemp("many")
     many = town.open("many")
-    asker = town.open("asker", HANDOFF=str(town.folder / "asker-inbox"))
-    town.acquaint("many", "asker")
+    asker = town.open("curious", HANDOFF=str(town.folder / "curious-inbox"))
+    town.acquaint("many", "curious")
     pair = issue_server(folder / "tls", town.authority, [HOST], name="server")
     with FhirSource(pair, given.clinical()) as server:
         made = Story(town, many, asker, server, folder)
@@ -71,11 +71,11 @@ def story(town: Town, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stor
         made.load(given.write_labs(folder))
         clinical = str(given.write_clinical(folder, server.url))
         subprocess.run([sys.executable, "-m", "interpayer", "source", "add", clinical], env=many.environ, check=True)
-        enroll(asker, folder, [ADAEZE.row("asker-1")])
-        allow(asker, member_id_of(town, asker, "asker-1"), "many")
+        enroll(asker, folder, [ADAEZE.row("curious-1")])
+        allow(asker, member_id_of(town, asker, "curious-1"), "many")
         made.ask("first")
         yield made
-    town.shut("many", "asker")
+    town.shut("many", "curious")
 
 
 def sources(told: Exchange) -> dict[str, dict[str, Any]]:
@@ -113,7 +113,7 @@ def test_the_other_payer_gets_one_record_of_what_two_sources_tell(story: Story) 
 
 
 def test_the_transmission_tells_in_which_forms_the_sources_keep_it(story: Story) -> None:
-    found = holdings(story.town, story.asker, member_id_of(story.town, story.asker, "asker-1"))
+    found = holdings(story.town, story.asker, member_id_of(story.town, story.asker, "curious-1"))
     told = [json.loads(r["original"]) for r in found if r["type"] == "Provenance"]
     forms = {e["extension"][0]["valueCodeableConcept"]["coding"][0]["code"] for p in told for e in p["entity"]}
     assert {"customtx", "x12other", "hl7v2other", "hl7fhirr4"} <= forms
@@ -152,7 +152,7 @@ def test_the_answer_in_words(story: Story) -> None:
 
 def test_what_came_is_handed_to_the_plans_own_systems_and_acknowledged(story: Story) -> None:
     asked, _ = story.answers["first"]
-    folder = story.town.folder / "asker-inbox" / asked["exchange"]
+    folder = story.town.folder / "curious-inbox" / asked["exchange"]
     wait_for(lambda: (folder / "manifest.json").exists(), within_s=20)
     given_on = json.loads((folder / "manifest.json").read_text())
     assert given_on["records"]["ExplanationOfBenefit"] == 2

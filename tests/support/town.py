@@ -84,6 +84,8 @@ class Town:
     def _place(
         self, name: str, *, also_known_as: Sequence[str] = (), extra: Mapping[str, str] | None = None
     ) -> Installation:
+        # one town for many modules: a name that was taken, even by a payer that was shut, has a home with its past
+        assert not (self.folder / name).exists(), f"another story has a payer named {name}"
         ports = free_ports(3)
         one = Installation(
             name,
