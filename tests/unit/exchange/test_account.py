@@ -13,6 +13,7 @@ from interpayer.exchange.sources.refining import MAPPED, Refined
         ("HH", "HH"),
         ("F41.1", "F41.1"),
         ("G0008", "G0008"),
+        ("mg/dL", "mg/dL"),
         ("(206)3345232", "a text of 12 characters"),
         ("2063345232", "a text of 10 characters"),
         ("EVERYMAN", "a text of 8 characters"),

@@ -13,7 +13,7 @@ STATES = (MAPPED, QUARANTINED, OUT_OF_SCOPE)
 MOST_WORDS = 500
 OTHER = "other words"
 # Longer words without a digit may be names, and longer numbers somebody's.
-_CODE = re.compile(r"^(?=.{1,12}$)(?:[A-Za-z]{1,4}|[A-Za-z0-9.^_-]*[0-9^_][A-Za-z0-9.^_-]*)$")
+_CODE = re.compile(r"^(?=.{1,12}$)(?:[A-Za-z]{1,4}|[A-Za-z0-9.^_/%-]*[0-9_/%][A-Za-z0-9.^_/%-]*)$")
 FEWEST_DIGITS_OF_A_PERSON = 7
 
 
