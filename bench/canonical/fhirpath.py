@@ -13,7 +13,7 @@ import statistics
 import sys
 import time
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -97,12 +97,11 @@ def _resource(folder: Path, kind: str) -> dict[str, Any]:
     return content
 
 
-def _model(folder: Path, known: dict[Path, TypeModel] = {}) -> TypeModel:  # noqa: B006 - read once for all expressions
-    if folder not in known:
-        core: Package = read_package(next((folder / "fhir-packages").glob("hl7.fhir.r4.core-*.tgz")))
-        entries = core.entries
-        known[folder] = TypeModel(lambda name: core.read(entries[TYPES + name]) if TYPES + name in entries else None)
-    return known[folder]
+@cache
+def _model(folder: Path) -> TypeModel:
+    core: Package = read_package(next((folder / "fhir-packages").glob("hl7.fhir.r4.core-*.tgz")))
+    entries = core.entries
+    return TypeModel(lambda name: core.read(entries[TYPES + name]) if TYPES + name in entries else None)
 
 
 if __name__ == "__main__":

@@ -100,7 +100,7 @@ JSONATA = f"""
       "quantity": {{"value": $number(LINE_SRVC_CNT)}}, "noteNumber": [1]}}],
     "processNote": [{{"number": 1, "text": "control " & CARR_CLM_CNTL_NUM}}]
   }} )
-"""  # noqa: E501
+"""  # noqa: E501  the same rules, a rule a line
 
 
 def rows(count: int) -> list[dict[str, str]]:

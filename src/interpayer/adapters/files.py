@@ -41,7 +41,7 @@ def open_file(file: Path) -> BinaryIO:
     """The file for reading, unpacked as it is read when its name ends in .gz."""
     if not file.name.lower().endswith(".gz"):
         return file.open("rb")
-    return cast("BinaryIO", igzip.open(file, "rb"))  # type: ignore[no-untyped-call]
+    return cast("BinaryIO", igzip.open(file, "rb"))  # type: ignore[no-untyped-call]  # isal has no types for it
 
 
 def read_files(files: list[tuple[Path, str]], reader: Reader) -> Iterator[Found]:

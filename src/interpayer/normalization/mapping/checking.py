@@ -58,20 +58,9 @@ class Checked:
 def check_targets(mapping: Mapping, tables: Tables) -> Checked:
     """Every element that the mapping can write, against its type and each profile that the resource claims."""
     checking = _Checking(mapping, tables)
-    for resource in _resources(mapping.to):
+    for resource in _objects(mapping.to):
         checking.resource(resource)
     return Checked(tuple(dict.fromkeys(checking.problems)), tuple(dict.fromkeys(checking.not_checked)))
-
-
-def _resources(node: Node | None) -> Iterator[Elements]:
-    """The objects that are resources, wherever `foreach`, `let` and `when` have put them."""
-    if isinstance(node, Elements):
-        yield node
-    elif isinstance(node, Entries):
-        for entry in node.entries:
-            yield from _resources(entry)
-    elif isinstance(node, Rule):
-        yield from _resources(node.to)
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +161,7 @@ def _claimed(members: Dictionary[str, Node]) -> list[str]:
 
 
 def _objects(node: Node | None) -> Iterator[Elements]:
-    """The objects that a value may be."""
+    """The objects that a value may be, wherever `foreach`, `let` and `when` have put them."""
     if isinstance(node, Elements):
         yield node
     elif isinstance(node, Entries):
