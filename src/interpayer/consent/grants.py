@@ -4,7 +4,9 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from interpayer.model.consent import MatchGrant
+import orjson
+
+from interpayer.model.consent import Limits, MatchGrant, limits_as_json, limits_from_json
 from interpayer.system.database import Connection
 
 
@@ -17,11 +19,13 @@ def save_grants(conn: Connection, grants: Sequence[MatchGrant]) -> None:
     """Keep many grants."""
     if not grants:
         return
-    rows = [(g.id, g.partner_id, g.member_id, g.consent_id, g.exchange_id, g.expires_at) for g in grants]
+    rows = [
+        (g.id, g.partner_id, g.member_id, g.consent_id, g.exchange_id, g.expires_at, _told(g.limits)) for g in grants
+    ]
     conn.execute(
         """
-        insert into consent.match_grant (grant_id, partner_id, member_id, consent_id, exchange_id, expires_at)
-        select * from unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::timestamptz[])
+        insert into consent.match_grant (grant_id, partner_id, member_id, consent_id, exchange_id, expires_at, limits)
+        select * from unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::timestamptz[], %s::jsonb[])
         on conflict (grant_id) do nothing
         """,
         [list(column) for column in zip(*rows, strict=True)],
@@ -107,4 +111,9 @@ def _grant(row: Mapping[str, Any]) -> MatchGrant:
         exchange_id=row["exchange_id"],
         expires_at=row["expires_at"],
         withdrawn_at=row["withdrawn_at"],
+        limits=limits_from_json(row["limits"]),
     )
+
+
+def _told(limits: Limits) -> str:
+    return orjson.dumps(limits_as_json(limits)).decode()

@@ -7,7 +7,7 @@ import pytest
 
 from interpayer.consent import store
 from interpayer.consent.evaluate import Circumstances
-from interpayer.model.consent import Consent, MatchGrant, Scope, Verdict
+from interpayer.model.consent import Consent, Limits, MatchGrant, Scope, Verdict
 from interpayer.model.reason import Refusal
 from interpayer.system.database import DatabaseError
 
@@ -185,3 +185,12 @@ def test_a_consent_without_a_member_yet_is_kept_as_its_own(database):
         one, two = (store.save(conn, replace(CONSENT, member_id=None)) for _ in range(2))
         assert one.id != two.id
         assert store.load(conn, one.id) == one
+
+
+def test_a_grant_keeps_what_it_leaves_out(database):
+    limits = Limits(labels_withheld=frozenset({"*"}), types=frozenset({"Claim"}), since=NOW.date())
+    with database.transaction() as conn:
+        kept = store.save(conn, CONSENT)
+        store.save_grants(conn, [replace(a_grant(kept), limits=limits)])
+        found = store.grant_for(conn, partner_id="p-1", member_id="m-1", at=NOW)
+    assert found.limits == limits
