@@ -189,7 +189,7 @@ def test_a_consent_without_a_member_yet_is_kept_as_its_own(database):
 
 def test_a_grant_keeps_what_it_leaves_out(database):
     limits = Limits(labels_withheld=frozenset({"*"}), types=frozenset({"Claim"}), since=NOW.date())
-    with database.transaction() as conn:
+    with database.door.transaction() as conn:
         kept = store.save(conn, CONSENT)
         store.save_grants(conn, [replace(a_grant(kept), limits=limits)])
         found = store.grant_for(conn, partner_id="p-1", member_id="m-1", at=NOW)
