@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from interpayer.gateway.assertion import verify_compact
 from interpayer.model.reason import Refusal
+from interpayer.partners.compact import verify_compact
 
 FOLDER = Path(os.environ.get("INTERPAYER_TEST_DATA", Path(__file__).parents[4] / "shared")) / "wycheproof"
 VECTORS = FOLDER / "json_web_signature_test.json"
