@@ -141,13 +141,17 @@ def _names(value: object) -> frozenset[str]:
 
 @dataclass(frozen=True, slots=True)
 class Permission:
-    """The decision with its reason; `consent_id` names what it rests on, `limits` what it leaves out."""
+    """The decision with its reason; `consent_id` names what it rests on, `limits` what it leaves out.
+
+    `obligations`: what has to be done with whatever goes, by the names that policies use.
+    """
 
     verdict: Verdict
     reason: str | None
     consent_id: str | None
     policy_version: str
     limits: Limits = NOTHING_WITHHELD
+    obligations: tuple[str, ...] = ()
 
     @property
     def is_refused(self) -> bool:
