@@ -57,9 +57,9 @@ def door_of(application: Application) -> Door:
         with tools.database.transaction() as conn:
             tools.ledger.append(conn, event)
 
-    def recheck(conn: Connection, partner: Partner, patient_id: str | None) -> bool:
-        """May the partner have a token now? A PDex-style subject needs a live match grant (standards, trap 1)."""
-        return patient_id is None or export.may_read(tools, conn, partner.id, patient_id)
+    def recheck(conn: Connection, partner: Partner, subject: str) -> str | None:
+        """Whom a PDex-style subject names, with a live match grant of this partner (standards, trap 1)."""
+        return subject if export.may_read(tools, conn, partner.id, subject) else None
 
     return Door(
         base_url=application.settings.base_url,

@@ -62,6 +62,8 @@ def authenticate(conn: Connection, presented: Presented, *, environment: str, at
         attested_by_contract=partner.attested_by_contract,
         certificate_thumbprint=token.thumbprint,
         token_id=token.token_id,
+        subject=token.subject,
+        asserted=token.asserted,
     )
     return Admitted(caller, partner)
 
@@ -75,7 +77,10 @@ def check_partner(known: Credentials, thumbprint: str, *, environment: str) -> D
     if partner.status not in living:
         return Denied("caller.suspended", "", partner.id)
     agreed = known.agreed.certificates
-    if agreed and not any(hmac.compare_digest(one.encode(), thumbprint.encode()) for one in agreed):
+    # A list whose certificates have all run out stays a list: it lets nobody in, rather than everybody.
+    if (agreed or known.agreed.is_pinned) and not any(
+        hmac.compare_digest(one.encode(), thumbprint.encode()) for one in agreed
+    ):
         return Denied("caller.certificate_mismatch", "", partner.id)
     return None
 

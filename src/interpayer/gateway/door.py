@@ -11,8 +11,10 @@ from enum import StrEnum
 from typing import Any, TypeAlias
 
 from interpayer.audit.ledger import Ledger
-from interpayer.model.event import Event
+from interpayer.model.event import JSON, Event
 from interpayer.model.partner import Caller, Partner
+from interpayer.partners.assertions import Assertion
+from interpayer.partners.directory import Credentials
 from interpayer.system.database import Connection, Database
 from interpayer.system.keys import Vault
 
@@ -105,8 +107,13 @@ RATES: Mapping[str, Rate] = {
 }
 
 Record: TypeAlias = Callable[[Event], None]
-# May this partner have a token now? The third argument is the Patient id that a PDex-style `sub` names, else None.
-Recheck: TypeAlias = Callable[[Connection, Partner, str | None], bool]
+# The member whom a PDex-style `sub` names (Patient id or UMB), if this partner may read them now; else None.
+Recheck: TypeAlias = Callable[[Connection, Partner, str], str | None]
+# The public keys of a partner now, for this key id (JWKS by URL: refetched when the id is unknown). May call out.
+KeysOf: TypeAlias = Callable[[Credentials, str], Mapping[str, Any]]
+# Checks 4 and 5 for an assertion that brings its chain (UDAP), and its hl7-b2b: what it asserts, kept with the token.
+# Raises `Refusal`: caller.unknown (not that client), caller.purpose_missing (hl7-b2b). May call out.
+UdapGate: TypeAlias = Callable[[Credentials, Assertion, datetime], Mapping[str, JSON]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +130,8 @@ class Door:
     record: Record
     jwks: Callable[[], Mapping[str, Any]]
     recheck: Recheck | None = None
+    keys_of: KeysOf | None = None
+    udap: UdapGate | None = None
     rates: Mapping[str, Rate] = field(default_factory=lambda: RATES)
     statement: str | None = None
     identity_policy: Callable[[], Mapping[str, Any]] | None = None

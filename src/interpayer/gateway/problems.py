@@ -36,6 +36,7 @@ TABLE: Mapping[str, tuple[int, str]] = {
     "caller.wrong_environment": (401, "login"),
     "caller.certificate_mismatch": (401, "login"),
     "caller.replayed": (401, "login"),
+    "caller.purpose_missing": (403, "forbidden"),
     "caller.suspended": (403, "forbidden"),
     "caller.wrong_scope": (403, "forbidden"),
     "caller.not_acting_for": (403, "forbidden"),

@@ -81,7 +81,10 @@ class _Front:
             if request.headers.get("content-type", "").partition(";")[0].strip().lower() != FORM:
                 raise Refusal("request.unsupported_media", f"the body must be {FORM}")
             form = await intake.read_body(request.stream(), _headers(request), maximum_bytes=tokens.LARGEST_FORM)
-            asked = tokens.Asked(form, visit.thumbprint, visit.context.received_at, visit.context.trace_id)
+            is_doubled = "authorization" in request.headers or bool(request.url.query)
+            asked = tokens.Asked(
+                form, visit.thumbprint, visit.context.received_at, visit.context.trace_id, is_doubled=is_doubled
+            )
             issued = await self.thread(lambda: tokens.issue(self.door, asked))
             if issued.refused is not None:
                 visit.partner_id = issued.refused.partner_id

@@ -1,12 +1,13 @@
 """What the gateway remembers: used assertions, tokens that are out, rates, answers kept for repeats."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
 
 from interpayer.gateway.door import Rate
-from interpayer.system.database import Connection
+from interpayer.model.event import JSON
+from interpayer.system.database import Connection, as_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +20,8 @@ class Token:
     scopes: tuple[str, ...]
     thumbprint: str
     expires_at: datetime
+    subject: str | None = None
+    asserted: Mapping[str, JSON] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +46,7 @@ def add_token(conn: Connection, secret: str, token: Token, *, issued_at: datetim
     conn.execute(
         """
         insert into gateway.access_token (hash, token_id, partner_id, client_id, scopes, thumbprint, issued_at,
-            expires_at) values (%s, %s, %s, %s, %s, %s, %s, %s)
+            expires_at, subject, asserted) values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
         """,
         [
             sha256(secret.encode()).digest(),
@@ -54,6 +57,8 @@ def add_token(conn: Connection, secret: str, token: Token, *, issued_at: datetim
             token.thumbprint,
             issued_at,
             token.expires_at,
+            token.subject,
+            None if token.asserted is None else as_json(dict(token.asserted)),
         ],
     )
 
@@ -62,7 +67,7 @@ def find_token(conn: Connection, secret: str, *, at: datetime) -> Token | None:
     """The token, while it is good."""
     row = conn.execute(
         """
-        select token_id, partner_id, client_id, scopes, thumbprint, expires_at
+        select token_id, partner_id, client_id, scopes, thumbprint, expires_at, subject, asserted
         from gateway.access_token where hash = %s and expires_at > %s
         """,
         [sha256(secret.encode()).digest(), at],

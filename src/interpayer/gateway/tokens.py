@@ -1,25 +1,36 @@
-"""`POST /token`: an assertion in, a short token bound to the certificate out (SMART Backend Services, RFC 8705)."""
+"""`POST /token`: an assertion in, a short token bound to the certificate out (SMART 2.2, UDAP, RFC 8705)."""
 
 import secrets
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from urllib.parse import parse_qsl
 
 from interpayer.gateway import limits, problems, scopes, store
-from interpayer.gateway.assertion import SKEW_S, Assertion, check_claims, read_assertion, verify
+from interpayer.gateway.assertion import SKEW_S, check_claims
 from interpayer.gateway.authenticate import Denied, check_partner
 from interpayer.gateway.door import Answer, Door
-from interpayer.model.event import Event
+from interpayer.model.event import JSON, Event
 from interpayer.model.partner import Partner
 from interpayer.model.reason import Refusal
 from interpayer.partners import directory
+from interpayer.partners.assertions import SMART, UDAP, Assertion, read_assertion, verify
 from interpayer.partners.directory import Credentials
 from interpayer.system.database import Connection
 
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 LIFETIME_S = 300
-LARGEST_FORM = 16 * 1024
+# The largest assertion (UDAP, with its chain) and what stands beside it.
+LARGEST_FORM = 48 * 1024
+FORM: tuple[tuple[str, Callable[[str | None], bool], str], ...] = (
+    ("client_assertion_type", lambda given: given == ASSERTION_TYPE, "client_assertion_type must be jwt-bearer"),
+    ("client_assertion", bool, "client_assertion and scope are needed"),
+    ("scope", lambda given: given is not None, "client_assertion and scope are needed"),
+    ("udap", lambda given: given in {None, "1"}, "udap must be 1"),
+)
+# A failure to authenticate is `invalid_client`, except where the standards name another error.
+OAUTH_ERRORS = {"caller.purpose_missing": ("invalid_grant", 400)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +39,7 @@ class Proved:
 
     known: Credentials
     subject: str | None
+    asserted: Mapping[str, JSON] = field(default_factory=dict)
 
     @property
     def partner(self) -> Partner:
@@ -37,12 +49,13 @@ class Proved:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """One request for a token."""
+    """One request for a token; `is_doubled` when a header or the address brings credentials too (RFC 6749, 2.3)."""
 
     form: bytes
     thumbprint: str | None
     at: datetime
     trace_id: str | None = None
+    is_doubled: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,35 +75,39 @@ def issue(door: Door, asked: Asked) -> Issued:
     if wait_s is not None:
         answer = problems.oauth("temporarily_unavailable", "too many requests", status=429, retry_after_s=wait_s)
         return Issued(answer, Denied("caller.too_many", ""))
-    form = _form(asked.form)
+    form = _form(asked)
     if isinstance(form, Issued):
         return form
-    # The claim of the jti is committed before anything else can go wrong: no assertion is good twice.
-    with door.database.transaction() as conn:
-        proved = _prove(door, conn, form["client_assertion"], asked)
+    proved = _prove(door, form, asked)
     if isinstance(proved, Denied):
         return _denied(proved)
     if form.get("client_id", proved.partner.client_id) != proved.partner.client_id:
         return _denied(Denied("caller.unknown", "client_id is not the issuer", proved.partner.id))
-    granted = scopes.grant(form.get("scope", ""), proved.partner.scopes)
+    granted = scopes.grant(form["scope"], proved.partner.scopes)
     if not granted:
         detail = "none of the scopes is agreed with this client"
         return Issued(problems.oauth("invalid_scope", detail), Denied("caller.wrong_scope", detail, proved.partner.id))
     with door.database.transaction() as conn:
-        if not _may_have(door, conn, proved):
-            return _denied(Denied("caller.unknown", "sub must be the client id", proved.partner.id))
-        return Issued(_grant(door, conn, proved.partner, asked, granted=granted))
+        member_id = _member(door, conn, proved)
+        if isinstance(member_id, Denied):
+            return _denied(member_id)
+        return Issued(_grant(door, conn, proved, asked, granted=granted, member_id=member_id))
 
 
-def _prove(door: Door, conn: Connection, text: str, asked: Asked) -> Proved | Denied:
-    """The nine checks in the order of security.md section 3; the first that fails decides."""
+def _prove(door: Door, form: Mapping[str, str], asked: Asked) -> Proved | Denied:
+    """The nine checks in the order of security.md section 3; the first that fails decides.
+
+    No transaction is open while keys, chains or revocation may be asked for over the network.
+    """
     partner_id = None
+    is_udap = "udap" in form
     try:
-        assertion = read_assertion(text)  # (1)(2)(3)
-        known = directory.credentials(conn, assertion.issuer)
+        assertion = read_assertion(form["client_assertion"], profile=UDAP if is_udap else SMART)  # (1)(2)(3)
+        with door.database.transaction() as conn:
+            known = directory.credentials(conn, assertion.issuer)
         if known is None:
             return Denied("caller.unknown", "the client is not registered")
-        verify(assertion, jwks=known.partner.jwks, jwks_url=known.agreed.jwks_url)  # (4)(5)
+        asserted = _verify(door, known, assertion, at=asked.at)  # (4)(5)
         # From here on the caller is who it says, so a no is written in its own chain.
         partner_id = known.partner.id
         subject = check_claims(  # (6)(7)(8)
@@ -98,11 +115,24 @@ def _prove(door: Door, conn: Connection, text: str, asked: Asked) -> Proved | De
         )
     except Refusal as refusal:
         return Denied(refusal.reason, refusal.detail, partner_id)
-    if not _claim(conn, assertion, known.partner):  # (9)
-        return Denied("caller.replayed", "this jti was used before", partner_id)
     assert asked.thumbprint is not None
+    # The claim of the jti is committed before anything else can go wrong: no assertion is good twice.
+    with door.database.transaction() as conn:
+        if not _claim(conn, assertion, known.partner):  # (9)
+            return Denied("caller.replayed", "this jti was used before", partner_id)
     denied = check_partner(known, asked.thumbprint, environment=door.environment)
-    return denied or Proved(known, subject)
+    return denied or Proved(known, subject, asserted)
+
+
+def _verify(door: Door, known: Credentials, assertion: Assertion, *, at: datetime) -> Mapping[str, JSON]:
+    """Checks 4 and 5: with the registered keys, or with the chain that a UDAP assertion brings."""
+    if assertion.profile.brings_chain:
+        if door.udap is None:
+            raise Refusal("caller.unknown", "udap is not offered here")
+        return door.udap(known, assertion, at)
+    keys = known.partner.jwks if door.keys_of is None else door.keys_of(known, assertion.key_id or "")
+    verify(assertion, jwks=keys, jwks_url=known.agreed.jwks_url)
+    return {}
 
 
 def _claim(conn: Connection, assertion: Assertion, partner: Partner) -> bool:
@@ -110,15 +140,20 @@ def _claim(conn: Connection, assertion: Assertion, partner: Partner) -> bool:
     return store.claim_jti(conn, issuer=partner.client_id, jti=assertion.claims["jti"], expires_at=expires_at)
 
 
-def _may_have(door: Door, conn: Connection, proved: Proved) -> bool:
-    """Whether consent still holds; a Patient in `sub` counts only where the hook vouches for it (PDex 2.2)."""
-    if door.recheck is None:
-        return proved.subject is None
-    return door.recheck(conn, proved.partner, proved.subject)
+def _member(door: Door, conn: Connection, proved: Proved) -> str | None | Denied:
+    """Whom a `sub` other than the client id names (PDex 2.2); nobody, without a live match grant of this partner."""
+    if proved.subject is None:
+        return None
+    member_id = None if door.recheck is None else door.recheck(conn, proved.partner, proved.subject)
+    # One answer for a member who is unknown, not granted or withdrawn: the difference is nobody's business.
+    return member_id or Denied("caller.unknown", "sub must be the client id", proved.partner.id)
 
 
-def _grant(door: Door, conn: Connection, partner: Partner, asked: Asked, *, granted: tuple[str, ...]) -> Answer:
+def _grant(
+    door: Door, conn: Connection, proved: Proved, asked: Asked, *, granted: tuple[str, ...], member_id: str | None
+) -> Answer:
     secret = secrets.token_urlsafe(32)
+    partner = proved.partner
     token = store.Token(
         token_id=sha256(b"id " + secret.encode()).hexdigest()[:26],
         partner_id=partner.id,
@@ -126,16 +161,20 @@ def _grant(door: Door, conn: Connection, partner: Partner, asked: Asked, *, gran
         scopes=granted,
         thumbprint=asked.thumbprint or "",
         expires_at=asked.at + timedelta(seconds=LIFETIME_S),
+        subject=member_id,
+        asserted=proved.asserted or None,
     )
     store.add_token(conn, secret, token, issued_at=asked.at)
+    facts: dict[str, JSON] = {"token": token.token_id, "scopes": list(granted), "certificate": token.thumbprint}
     event = Event(
         name="caller.accepted",
         chain=f"partner:{partner.id}",
         actor_type="partner",
         actor_id=partner.id,
         partner_id=partner.id,
+        member_id=member_id,
         trace_id=asked.trace_id,
-        facts={"token": token.token_id, "scopes": list(granted), "certificate": token.thumbprint},
+        facts={**facts, "asserted": dict(proved.asserted)} if proved.asserted else facts,
     )
     door.ledger.append(conn, event)
     body = {
@@ -148,10 +187,10 @@ def _grant(door: Door, conn: Connection, partner: Partner, asked: Asked, *, gran
     return Answer(body=body, headers=headers, media_type="application/json")
 
 
-def _form(content: bytes) -> dict[str, str] | Issued:
+def _form(asked: Asked) -> dict[str, str] | Issued:
     """The form, each parameter once, or the error that RFC 6749 section 5.2 has for it."""
     try:
-        pairs = parse_qsl(content.decode("ascii"), strict_parsing=True, max_num_fields=20, errors="strict")
+        pairs = parse_qsl(asked.form.decode("ascii"), strict_parsing=True, max_num_fields=20, errors="strict")
     except ValueError:
         return _bad("invalid_request", "the body is no form")
     form = dict(pairs)
@@ -160,11 +199,10 @@ def _form(content: bytes) -> dict[str, str] | Issued:
     if form.get("grant_type") != "client_credentials":
         missing = "grant_type" not in form
         return _bad("invalid_request" if missing else "unsupported_grant_type", "grant_type must be client_credentials")
-    if form.get("client_assertion_type") != ASSERTION_TYPE:
-        return _bad("invalid_request", "client_assertion_type must be jwt-bearer")
-    if "client_assertion" not in form or "scope" not in form:
-        return _bad("invalid_request", "client_assertion and scope are needed")
-    return form
+    if asked.is_doubled or "client_secret" in form:
+        return _bad("invalid_request", "credentials belong in client_assertion only, parameters in the body only")
+    broken = next((words for name, rule, words in FORM if not rule(form.get(name))), None)
+    return form if broken is None else _bad("invalid_request", broken)
 
 
 def _bad(error: str, description: str) -> Issued:
@@ -174,4 +212,5 @@ def _bad(error: str, description: str) -> Issued:
 def _denied(denied: Denied) -> Issued:
     """Every failure to authenticate is `invalid_client`; the words say what to correct, not what is known here."""
     description = denied.detail or "this client may not have a token now"
-    return Issued(problems.oauth("invalid_client", description, status=401), denied)
+    error, status = OAUTH_ERRORS.get(denied.reason, ("invalid_client", 401))
+    return Issued(problems.oauth(error, description, status=status), denied)

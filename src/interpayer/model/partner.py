@@ -1,5 +1,6 @@
 """A payer we exchange with: who they are, how they are known, where they answer."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -51,7 +52,11 @@ class Endpoint:
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who is at the door now: the partner, what the token allows, and the certificate it is bound to."""
+    """Who is at the door now: the partner, what the token allows, and the certificate it is bound to.
+
+    `subject`: the only member that the token is good for (PDex names one in `sub`); None means any with a grant.
+    `asserted`: what the caller said of its purpose and organization to get the token (UDAP hl7-b2b).
+    """
 
     partner_id: str
     client_id: str
@@ -60,6 +65,8 @@ class Caller:
     attested_by_contract: bool
     certificate_thumbprint: str | None
     token_id: str
+    subject: str | None = None
+    asserted: Mapping[str, object] | None = None
 
 
 @dataclass(frozen=True, slots=True)

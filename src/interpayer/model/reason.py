@@ -91,6 +91,7 @@ caller.wrong_scope | The token does not allow this call. | Ask for the scope tha
 caller.wrong_environment | Test credentials at production, or the reverse. | Use the credentials of this environment. | after_change | caller
 caller.certificate_mismatch | The client certificate is not the one that the token is bound to. | Call with the certificate used for the token. | after_change | caller
 caller.not_acting_for | The caller does not act for the payer that the consent names. | Register who acts for whom, or correct the consent. | after_change | caller
+caller.purpose_missing | The assertion does not say for which organization and purpose it asks. | Send extensions.hl7-b2b with version, organization_id and purpose_of_use as registered. | after_change | caller
 caller.replayed | This assertion was used before. | Make a new assertion with a new jti. | after_change | caller
 caller.too_many | More calls than agreed. | Wait as told by Retry-After. | later | caller
 caller.slowed | Too many different requests of one kind were made; answers come more slowly. | Wait as told by Retry-After; send what the member's card says. | later | caller

@@ -7,14 +7,18 @@ import base64
 import json
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from joserfc import jws
 from joserfc.errors import JoseError
-from joserfc.jwk import import_key
+from joserfc.jwk import ECKey, RSAKey, import_key
 
 from interpayer.model.reason import Refusal
 
+_KIND: Mapping[str, Literal["RSA", "EC"]] = {"RS": "RSA", "ES": "EC"}
 SEGMENT = re.compile(r"[A-Za-z0-9_-]+")
 
 
@@ -46,6 +50,22 @@ def verify_compact(text: str, key: Mapping[str, Any], *, algorithm: str) -> byte
     except (JoseError, ValueError, TypeError, KeyError):
         raise _refused("the signature does not hold") from None
     return signed.payload or b""
+
+
+def verify_by(text: str, key: RSAPublicKey | EllipticCurvePublicKey, *, algorithm: str) -> bytes:
+    """The same with the key of a certificate."""
+    kind = RSAKey if isinstance(key, RSAPublicKey) else ECKey
+    public = kind.import_key(key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
+    return verify_compact(text, public.as_dict(private=False), algorithm=algorithm)
+
+
+def sign_compact(header: Mapping[str, Any], claims: Mapping[str, Any], *, key_pem: bytes) -> str:
+    """A JWT signed with the private key of this PEM under the header's `alg`."""
+    registry = jws.JWSRegistry(algorithms=[str(header["alg"])], strict_check_header=False)
+    payload = json.dumps(dict(claims)).encode()
+    return jws.serialize_compact(
+        dict(header), payload, import_key(key_pem, _KIND[str(header["alg"])[:2]]), registry=registry
+    )
 
 
 def time_of(claims: Mapping[str, Any], name: str) -> float | None:

@@ -13,7 +13,7 @@ import pytest
 from joserfc.jwk import ECKey, RSAKey
 
 from interpayer.audit.ledger import Ledger
-from interpayer.gateway import tokens
+from interpayer.gateway import store, tokens
 from interpayer.gateway.door import Door, Rate
 from interpayer.model.partner import PartnerStatus
 from interpayer.partners import directory
@@ -425,18 +425,24 @@ def test_an_agreed_certificate_is_needed_where_one_is_agreed(door: Door, keeper:
     assert right.answer.status == 200
 
 
-def test_the_hook_decides_about_consent_and_about_a_patient_in_sub(door: Door) -> None:
-    asked: list[str | None] = []
+def test_a_member_in_sub_counts_only_where_a_grant_stands_and_bounds_the_token(door: Door) -> None:
+    asked: list[str] = []
 
-    def recheck(_conn: object, _partner: object, subject: str | None) -> bool:
+    def recheck(_conn: object, _partner: object, subject: str) -> str | None:
         asked.append(subject)
-        return subject == "m-1"
+        return "m-1" if subject in {"m-1", "UMB-1"} else None
 
     strict = dataclasses.replace(door, recheck=recheck)
-    assert ask(strict, assertion(good(sub="m-1"))).answer.status == 200
+    for subject in ("m-1", "UMB-1"):
+        issued = ask(strict, assertion(good(sub=subject)))
+        assert isinstance(issued.answer.body, dict)
+        with door.database.transaction() as conn:
+            token = store.find_token(conn, issued.answer.body["access_token"], at=now())
+        assert token is not None
+        assert token.subject == "m-1"
     assert is_refused(ask(strict, assertion(good(sub="m-2"))))
-    assert is_refused(ask(strict, assertion(good())))
-    assert asked == ["m-1", "m-2", None]
+    assert ask(strict, assertion(good())).answer.status == 200
+    assert asked == ["m-1", "UMB-1", "m-2"]
 
 
 def test_a_token_is_an_event_in_the_chain_of_the_partner(door: Door, keeper: ScratchDatabase) -> None:
