@@ -1,7 +1,8 @@
 """Logs that cannot hold members' data: JSON lines on stderr, fields from a list, values short and plain.
 
-What our own code logs passes the list below. What libraries log through the standard library is reduced to where it
-was said and, where it is a constant of their code, the unformatted text; an exception to its type and its places.
+What our own code logs passes the list of `classification.toml`. What libraries log through the standard library is
+reduced to where it was said and, where it is a constant of their code, the unformatted text; an exception to its type
+and its places.
 """
 
 import logging
@@ -16,17 +17,8 @@ from typing import Any
 import orjson
 import structlog
 
-# A field is added here by hand, after asking whether it can ever hold a name, a date of birth, an id of a person.
-# fmt: off
-ALLOWED = frozenset({
-    "event", "level", "at", "error", "places", "dropped",
-    "exchange_id", "partner_id", "batch_id", "job_id", "case_id", "standing_id", "evidence_id", "endpoint_id",
-    "workflow", "workflow_id", "step", "slot", "executor", "attempt", "checkpoint", "correlation_id", "trace_id",
-    "outcome", "state", "reason", "kind", "method", "route", "status", "role",
-    "duration_ms", "delay_s", "count", "total", "bytes",
-    "port", "host", "pid", "version", "policy_version", "database", "folder", "migration",
-})
-# fmt: on
+from interpayer.system.classification import classification
+
 LONGEST_VALUE = 200
 LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40, "critical": 50}
 
@@ -81,8 +73,9 @@ def configure_logging(level: str = "info") -> None:
 
 
 def keep_allowed(_logger: object, _method: str, event: Event) -> Event:
-    """Only fields of the list with plain, short values; the others are counted in ``dropped``."""
-    kept = {key: _plain(value) for key, value in event.items() if key in ALLOWED and _is_plain(value)}
+    """Only fields that `classification.toml` lists, with plain, short values; the others count as ``dropped``."""
+    allowed = classification().logs
+    kept = {key: _plain(value) for key, value in event.items() if key in allowed and _is_plain(value)}
     if len(kept) < len(event):
         kept["dropped"] = len(event) - len(kept)
     return kept
