@@ -102,11 +102,10 @@ def read_classification(text: str) -> Classification:
 
 
 def _route_class(route: str, words: str, named: Mapping[str, Any]) -> RouteClass:
-    given = words.split()
-    shows, audience, retention = (*given, "", "", "")[:3]
-    takes = given[4] if given[3:4] == [TAKES] and len(given) == 5 else "operational"
+    shows, audience, retention, *more = (*words.split(), "", "", "")[: max(3, len(words.split()))]
+    takes = "operational" if not more else more[1] if len(more) == 2 and more[0] == TAKES else ""
     is_known = shows in named["sensitivities"] and audience in named["audiences"] and retention in named["retentions"]
-    if not is_known or takes not in named["sensitivities"] or len(given) not in (3, 5):
+    if not is_known or takes not in named["sensitivities"]:
         raise ClassificationInvalid(f"{route}: {words!r} is no class")
     return RouteClass(shows, audience, retention, takes)
 
