@@ -143,7 +143,7 @@ def test_a_document_becomes_a_partner_with_what_was_agreed(database: ScratchData
         known = directory.credentials_of(conn, registered.id)
     assert known is not None
     assert known.partner == registered
-    assert known.agreed == Agreed("https://b.example/jwks", ("A" * 43,), "patient", "RS384")
+    assert known.agreed == Agreed("https://b.example/jwks", ("A" * 43,), "patient", "RS384", is_pinned=True)
 
 
 @pytest.mark.parametrize("role", ["door", "worker"])
