@@ -29,14 +29,18 @@ def outbound_client(
     certificate: tuple[Path, Path] | None = None,
     ca: Path | None = None,
     timeout_s: float = 30,
+    schemes: tuple[str, ...] = ("https",),
 ) -> httpx2.Client:
-    """A client for one partner: with our certificate and key, trusting the given authority (default: the system's)."""
+    """A client for one partner: with our certificate and key, trusting the given authority (default: the system's).
+
+    `schemes`: http beside https only for what is signed itself (revocation lists).
+    """
     context = ssl.create_default_context(cafile=str(ca) if ca is not None else None)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     if certificate is not None:
         context.load_cert_chain(*certificate)
     return httpx2.Client(
-        transport=_GuardedTransport(context, frozenset(settings.allowed_private_hosts)),
+        transport=_GuardedTransport(context, frozenset(settings.allowed_private_hosts), schemes),
         timeout=httpx2.Timeout(timeout_s, connect=min(CONNECT_LIMIT_S, timeout_s)),
         follow_redirects=False,
         trust_env=False,
@@ -46,8 +50,9 @@ def outbound_client(
 class _GuardedTransport(httpx2.HTTPTransport):
     """The library's transport with a pool whose connections are checked before they are made."""
 
-    def __init__(self, context: ssl.SSLContext, allowed: frozenset[str]) -> None:
+    def __init__(self, context: ssl.SSLContext, allowed: frozenset[str], schemes: tuple[str, ...]) -> None:
         super().__init__(verify=context, trust_env=False)
+        self._schemes = schemes
         self._pool.close()
         self._pool = httpcore2.ConnectionPool(
             ssl_context=context,
@@ -57,8 +62,8 @@ class _GuardedTransport(httpx2.HTTPTransport):
         )
 
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
-        if request.url.scheme != "https":
-            raise OutboundRefused("only https may be called")
+        if request.url.scheme not in self._schemes:
+            raise OutboundRefused(f"only {' and '.join(self._schemes)} may be called")
         return super().handle_request(request)
 
 

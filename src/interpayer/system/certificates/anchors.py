@@ -26,7 +26,6 @@ class Deviation(StrEnum):
     """A point of RFC 5280 that an authority may be excused from, and never more than these."""
 
     NO_KEY_USAGE = "no_key_usage"
-    NO_SUBJECT_KEY_ID = "no_subject_key_id"
     NO_AUTHORITY_KEY_ID = "no_authority_key_id"
     BASIC_CONSTRAINTS_NOT_CRITICAL = "basic_constraints_not_critical"
 

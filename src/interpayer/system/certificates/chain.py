@@ -140,11 +140,9 @@ def _policies(use: Use, *, is_lenient: bool) -> tuple[ExtensionPolicy, Extension
         authorities = authorities.may_be_present(x509.ExtendedKeyUsage, Criticality.AGNOSTIC, None)
         leaf = leaf.may_be_present(x509.ExtendedKeyUsage, Criticality.AGNOSTIC, None)
     if is_lenient:
-        authorities = (
-            authorities.may_be_present(x509.KeyUsage, Criticality.AGNOSTIC, _signs_certificates)
-            .may_be_present(x509.SubjectKeyIdentifier, Criticality.AGNOSTIC, None)
-            .require_present(x509.BasicConstraints, Criticality.AGNOSTIC, _is_authority)
-        )
+        authorities = authorities.may_be_present(
+            x509.KeyUsage, Criticality.AGNOSTIC, _signs_certificates
+        ).require_present(x509.BasicConstraints, Criticality.AGNOSTIC, _is_authority)
         leaf = leaf.may_be_present(x509.AuthorityKeyIdentifier, Criticality.AGNOSTIC, None)
     return authorities, leaf
 
@@ -165,8 +163,6 @@ def _deviations(path: Sequence[x509.Certificate]) -> frozenset[Deviation]:
     for authority in path[1:]:
         if not _has(authority, x509.KeyUsage):
             found.add(Deviation.NO_KEY_USAGE)
-        if not _has(authority, x509.SubjectKeyIdentifier):
-            found.add(Deviation.NO_SUBJECT_KEY_ID)
         if not authority.extensions.get_extension_for_class(x509.BasicConstraints).critical:
             found.add(Deviation.BASIC_CONSTRAINTS_NOT_CRITICAL)
     if not _has(path[0], x509.AuthorityKeyIdentifier):
