@@ -1,0 +1,1 @@
+"""UDAP at the door: signed metadata, dynamic registration, and assertions that bring their certificate."""
