@@ -2,6 +2,7 @@
 
 import json
 import os
+import random
 import signal
 import socket
 import ssl
@@ -21,6 +22,10 @@ from interpayer.system.tls import KeyPair, create_authority, issue_client, issue
 
 HOST = "127.0.0.1"
 PROCESSES = ("database", "doors", "worker")
+# Below what Linux (32768) and macOS (49152) take for outgoing connections.
+PORTS = range(20_000, 32_000)
+_CHANCE = random.SystemRandom()
+_GIVEN: set[int] = set()
 CAPABILITIES = ("member-match", "bulk-member-match", "davinci-data-export", "everything")
 
 
@@ -210,12 +215,26 @@ class Installation:
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports on the loopback address that nobody uses now."""
-    sockets = [socket.create_server((HOST, 0)) for _ in range(count)]
-    ports = [int(s.getsockname()[1]) for s in sockets]
-    for s in sockets:
-        s.close()
+    """Ports on the loopback address that nobody uses now, and that the system gives to no outgoing connection."""
+    # From the system's own range a port could be taken by any connection before our server comes to bind it.
+    ports: list[int] = []
+    for port in _CHANCE.sample(PORTS, len(PORTS)):
+        if len(ports) == count:
+            break
+        if port not in _GIVEN and _is_free(port):
+            ports.append(port)
+    _GIVEN.update(ports)
     return ports
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError:
+            return False
+    return True
 
 
 def authority_of(folder: Path) -> KeyPair:
