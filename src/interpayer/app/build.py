@@ -23,7 +23,8 @@ from interpayer.operations.store import releases_held
 from interpayer.partners import directory
 from interpayer.partners.client import PartnerClient, PartnerClients, Target
 from interpayer.partners.signer import Claims, Signer, load_or_create_signer
-from interpayer.policy.bundle import Bundle, load_bundle
+from interpayer.policy.bundle import Bundle
+from interpayer.policy.composing import load_bundle
 from interpayer.records.codec import Codec
 from interpayer.system.clock import now
 from interpayer.system.database import Database, role_url

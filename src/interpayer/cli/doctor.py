@@ -18,7 +18,7 @@ from interpayer.cli.output import AsJson
 from interpayer.cli.session import Session, session_of
 from interpayer.exchange.tools import Tools
 from interpayer.operations import access, health, holds, letters, partners
-from interpayer.policy.bundle import load_bundle
+from interpayer.policy.composing import load_bundle
 from interpayer.system.clock import now
 from interpayer.system.database import DatabaseGone, connect, role_url
 from interpayer.system.migrate import pending

@@ -91,6 +91,7 @@ caller.wrong_scope | The token does not allow this call. | Ask for the scope tha
 caller.wrong_environment | Test credentials at production, or the reverse. | Use the credentials of this environment. | after_change | caller
 caller.certificate_mismatch | The client certificate is not the one that the token is bound to. | Call with the certificate used for the token. | after_change | caller
 caller.not_acting_for | The caller does not act for the payer that the consent names. | Register who acts for whom, or correct the consent. | after_change | caller
+caller.keys_unreachable | The caller's public keys cannot be read at the address that was registered. | Let the jwks_url answer with a JWKS: https, no redirect, within 3 seconds, at most 64 KiB. | later | caller
 caller.purpose_missing | The assertion does not say for which organization and purpose it asks. | Send extensions.hl7-b2b with version, organization_id and purpose_of_use as registered. | after_change | caller
 caller.replayed | This assertion was used before. | Make a new assertion with a new jti. | after_change | caller
 caller.too_many | More calls than agreed. | Wait as told by Retry-After. | later | caller
@@ -125,6 +126,11 @@ policy.narrowed | A policy allows less than asked. | Nothing to do. | no | opera
 policy.line_of_business | The line of business is outside the agreement. | Check the agreement. | after_change | operator
 policy.engine_error | The policy could not be evaluated; that is a no. | Look at the policy bundle. | later | operator
 policy.version_unknown | The policy version is unknown; that is a no. | Publish the bundle again. | later | operator
+policy.second_person | A second person has to agree. | Ask another named person to approve it. | after_change | operator
+policy.too_long | More time was asked for than the policy allows. | Ask for less. | after_change | operator
+policy.cases_fail | The policy's own cases do not hold. | Correct the rules or the cases: `interpayer policy test`. | after_change | operator
+policy.legal_hold | A legal hold keeps this. | Release the hold first. | after_change | operator
+policy.not_due | It is kept until its time is over. | Wait for its retention to end. | later | operator
 route.no_capability | No endpoint of the payer can do what is needed. | Register an endpoint with the capability. | after_change | partner
 route.no_api | The payer has no API. | Use the manual channel. | after_change | plan
 route.payer_unknown | The payer is not in the directory. | Onboard the payer. | after_change | plan

@@ -1,96 +1,38 @@
-"""The policy in force: Cedar rules validated strictly, numbers typed; the version is the hash of all its files."""
+"""The policy in force: Cedar rules validated strictly, numbers typed; the version is the hash of what can decide."""
 
 import hashlib
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
-from datetime import date, datetime, time, timedelta
-from importlib import resources
-from importlib.resources.abc import Traversable
-from pathlib import Path
-from typing import Any, TypeVar
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 import cedarpy
 import yaml
 
 from interpayer.model.reason import REASONS
-from interpayer.policy.clocks import add_business_days
+from interpayer.policy.facts import Decision, Question
+from interpayer.policy.failures import Failure, changed, read_failures
+from interpayer.policy.figures import (
+    BreakerNumbers,
+    CallNumbers,
+    Clock,
+    ExchangeNumbers,
+    GuessingNumbers,
+    LookingNumbers,
+    Numbers,
+    PayloadNumbers,
+    RateNumbers,
+    RetryNumbers,
+    only_keys,
+    read_numbers,
+)
+from interpayer.policy.obligations import is_known
+from interpayer.policy.retention import RetentionRule, read_retention
 
-SCHEMA, NUMBERS = "schema.cedarschema", "policy.yaml"
-_T = TypeVar("_T")
-
-
-@dataclass(frozen=True, slots=True)
-class Clock:
-    """The law's times and ours."""
-
-    business_days: int
-    request_days: int
-    quarterly_days: int
-    run_off_days: tuple[int, ...]
-    give_up_days: int
-    cut_off: time
-    calendar: str
-    extra_holidays: frozenset[date]
-
-    def respond_by(self, received_at: datetime, time_zone: str) -> datetime:
-        """When a responder's answer is due (UTC)."""
-        extra = self.extra_holidays
-        return add_business_days(received_at, self.business_days, zone=time_zone, cut_off=self.cut_off, extra=extra)
-
-    def request_by(self, known_at: datetime) -> datetime:
-        """When a requester must have asked, once opt-in and payer are known."""
-        return known_at + timedelta(days=self.request_days)
-
-    def give_up_at(self, at: datetime) -> datetime:
-        """When attempts end and an owner takes over."""
-        return at + timedelta(days=self.give_up_days)
-
-
-@dataclass(frozen=True, slots=True)
-class ExchangeNumbers:
-    """What bounds an exchange."""
-
-    payload_years: int
-    prior_auth_days: int
-    file_hours: int
-    archive_days: int
-    grant_days: int
-    token_s: int
-    batch_members: int
-    collect_s: float
-    majority_years: int
-    tell_consent_refusal: bool
-    answer_review: str
-
-
-@dataclass(frozen=True, slots=True)
-class BreakerNumbers:
-    """When an endpoint rests, and for how long."""
-
-    failures: int
-    open_s: float
-    open_most_s: float
-    probe_s: float
-
-
-@dataclass(frozen=True, slots=True)
-class GuessingNumbers:
-    """When a partner's requests look like guessing: tries that are noticed, slowed, refused; shares, times, pauses."""
-
-    person: tuple[int, ...]
-    name: tuple[int, ...]
-    card: tuple[int, ...]
-    near: tuple[int, ...]
-    misses: tuple[int, ...]
-    near_share: float
-    misses_share: float
-    window_days: int
-    span_hours: int
-    remembered_days: int
-    rest_hours: int
-    slow_s: float
-    slow_most_s: float
+SCHEMA, NUMBERS, FAILURES, CASES = "schema.cedarschema", "policy.yaml", "failures.yaml", "cases.yaml"
+# A plan's own changes stand beside the shipped file under this name.
+OWN_NUMBERS, OWN_CASES = "own.policy.yaml", "own.cases.yaml"
+_PARTS = {"clock", "exchange", "payload", "breaker", "guessing", "looking", "calls", "retries", "rates"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,111 +40,155 @@ class Rule:
     """What a Cedar policy says about itself."""
 
     id: str
+    is_forbid: bool
     reason: str | None
     obligations: tuple[str, ...]
+    file: str
 
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """One version of the policy; never changed, only replaced as a whole."""
+    """One version of the policy; never changed, only replaced as a whole.
+
+    `broken`: why this version decides nothing (every answer is no); its numbers are then those that ship.
+    """
 
     version: str
-    clock: Clock
-    exchange: ExchangeNumbers
-    breaker: BreakerNumbers
-    guessing: GuessingNumbers
+    numbers: Numbers
+    retention: Mapping[str, RetentionRule]
+    failures: Mapping[str, Failure]
     rules: Mapping[str, Rule]
     files: Mapping[str, str] = field(repr=False)
     policies: cedarpy.PolicySet = field(repr=False, compare=False)
     schema: cedarpy.Schema = field(repr=False, compare=False)
+    broken: str | None = None
+    answers: dict[Question, Decision] = field(default_factory=dict, repr=False, compare=False)
+    """What was decided before: equal facts have equal answers under one version."""
 
+    @property
+    def clock(self) -> Clock:
+        """The law's times and ours."""
+        return self.numbers.clock
 
-def load_bundle(directory: Path | None = None) -> Bundle:
-    """The policy of a folder (None: the one beside the code); ValueError names what does not hold."""
-    folder: Traversable = directory or resources.files("interpayer.policy").joinpath("rules")
-    return read_bundle({f.name: f.read_text("utf-8") for f in folder.iterdir() if _belongs(f.name)})
+    @property
+    def exchange(self) -> ExchangeNumbers:
+        """What bounds an exchange."""
+        return self.numbers.exchange
+
+    @property
+    def payload(self) -> PayloadNumbers:
+        """What is taken out of a payload at load."""
+        return self.numbers.payload
+
+    @property
+    def breaker(self) -> BreakerNumbers:
+        """When an endpoint rests."""
+        return self.numbers.breaker
+
+    @property
+    def guessing(self) -> GuessingNumbers:
+        """When requests look like guessing."""
+        return self.numbers.guessing
+
+    @property
+    def looking(self) -> LookingNumbers:
+        """The bounds of break-glass."""
+        return self.numbers.looking
+
+    @property
+    def calls(self) -> CallNumbers:
+        """How long a call to a partner may take."""
+        return self.numbers.calls
+
+    @property
+    def retries(self) -> Mapping[str, RetryNumbers]:
+        """How each kind of step is tried again."""
+        return self.numbers.retries
+
+    @property
+    def rates(self) -> Mapping[str, RateNumbers]:
+        """How often a partner may call, by class of route."""
+        return self.numbers.rates
 
 
 def read_bundle(files: Mapping[str, str]) -> Bundle:
     """The policy out of the texts of its files; ValueError names the file and what does not hold."""
     ordered = {name: files[name] for name in sorted(files)}
-    if SCHEMA not in ordered or NUMBERS not in ordered:
-        raise ValueError(f"policy: {SCHEMA} and {NUMBERS} are needed")
-    cedar = "\n".join(text for name, text in ordered.items() if name.endswith(".cedar"))
-    checked = cedarpy.validate_policies(cedar, ordered[SCHEMA])
-    if not checked.validation_passed:
-        names = checked.id_annotations_by_policy_id
-        found = {f"{names.get(error.policy_id, error.policy_id)}: {error.error}" for error in checked.errors}
-        raise ValueError("policy: " + "; ".join(sorted(found)))
-    numbers = yaml.safe_load(ordered[NUMBERS])
-    _only_keys(numbers, {"format", "clock", "exchange", "breaker", "guessing"}, NUMBERS)
-    if numbers["format"] != 1:
+    if missing := {SCHEMA, NUMBERS, FAILURES} - set(ordered):
+        raise ValueError(f"policy: {', '.join(sorted(missing))} needed")
+    cedar = {name: text for name, text in ordered.items() if name.endswith(".cedar")}
+    whole = "\n".join(cedar.values())
+    _validate(whole, ordered[SCHEMA])
+    raw = merged(_yaml(ordered, NUMBERS), _yaml(ordered, OWN_NUMBERS, default={}), OWN_NUMBERS)
+    only_keys(raw, {"format", "retention", "failures", *_PARTS}, NUMBERS)
+    if raw["format"] != 1:
         raise ValueError("policy: unknown format")
-    digest = hashlib.sha256(json.dumps(ordered).encode()).hexdigest()
     return Bundle(
-        version=f"p-{digest[:16]}",
-        clock=_read_clock(numbers["clock"]),
-        exchange=_typed(ExchangeNumbers, numbers["exchange"], "exchange"),
-        breaker=_typed(BreakerNumbers, numbers["breaker"], "breaker"),
-        guessing=_read_guessing(numbers["guessing"]),
-        rules=_read_rules(cedar),
+        version=version_of(ordered),
+        numbers=read_numbers(raw),
+        retention=read_retention(raw["retention"]),
+        failures=changed(read_failures(_yaml(ordered, FAILURES)), raw["failures"]),
+        rules=_rules(cedar),
         files=ordered,
-        policies=cedarpy.PolicySet.from_str(cedar),
+        policies=cedarpy.PolicySet.from_str(whole),
         schema=cedarpy.Schema.from_str(ordered[SCHEMA]),
     )
 
 
-def _read_rules(cedar: str) -> dict[str, Rule]:
+def version_of(files: Mapping[str, str]) -> str:
+    """The version of these files: a hash of whatever can change a decision. Cases only look, so they do not count."""
+    deciding = {name: files[name] for name in sorted(files) if name not in (CASES, OWN_CASES)}
+    return f"p-{hashlib.sha256(json.dumps(deciding).encode()).hexdigest()[:16]}"
+
+
+def merged(shipped: Mapping[str, Any], own: Any, place: str) -> dict[str, Any]:
+    """The shipped values with a plan's own instead; ValueError for a name that nothing reads."""
+    if not isinstance(own, Mapping):
+        raise ValueError(f"policy: {place} holds names and values")
+    whole = dict(shipped)
+    for name, value in own.items():
+        grows = place.endswith((".retention", ".failures"))
+        if name not in shipped and not grows:
+            raise ValueError(f"policy: {place}: {name} is unknown")
+        before = shipped.get(name)
+        is_table = isinstance(before, Mapping)
+        whole[name] = merged(before, value, f"{place}.{name}") if is_table and before is not None else value
+    return whole
+
+
+def _validate(cedar: str, schema: str) -> None:
+    checked = cedarpy.validate_policies(cedar, schema)
+    if not checked.validation_passed:
+        names = checked.id_annotations_by_policy_id
+        found = {f"{names.get(error.policy_id, error.policy_id)}: {error.error}" for error in checked.errors}
+        raise ValueError("policy: " + "; ".join(sorted(found)))
+
+
+def _yaml(files: Mapping[str, str], name: str, *, default: Any = None) -> Any:
+    try:
+        read = yaml.safe_load(files[name]) if name in files else default
+    except yaml.YAMLError as error:
+        raise ValueError(f"policy: {name} is no YAML: {error}") from None
+    return default if read is None else read
+
+
+def _rules(cedar: Mapping[str, str]) -> dict[str, Rule]:
     rules: dict[str, Rule] = {}
-    for policy in json.loads(cedarpy.policies_to_json_str(cedar))["staticPolicies"].values():
-        notes, is_forbid = policy.get("annotations", {}), policy["effect"] == "forbid"
-        name, reason = notes.get("id"), notes.get("reason")
-        if not name or name in rules:
-            raise ValueError(f"policy: every rule needs an @id of its own, found {name!r}")
-        if (is_forbid or reason) and reason not in REASONS:
-            raise ValueError(f"policy: {name} needs a @reason out of the reason codes")
-        obligations = tuple(o for o in (notes.get("obligations") or "").split(",") if o)
-        rules[name] = Rule(name, reason, obligations)
+    for file, text in cedar.items():
+        for policy in json.loads(cedarpy.policies_to_json_str(text))["staticPolicies"].values():
+            rule = _rule(policy, file, known=rules)
+            rules[rule.id] = rule
     return rules
 
 
-def _read_clock(row: Mapping[str, Any]) -> Clock:
-    days = frozenset(date.fromisoformat(str(day)) for day in row["extra_holidays"])
-    if row["calendar"] != "us_federal":
-        raise ValueError("policy: clock.calendar is us_federal")
-    read = {**row, "cut_off": time.fromisoformat(row["cut_off"]), "run_off_days": tuple(row["run_off_days"])}
-    return _typed(Clock, {**read, "extra_holidays": days}, "clock")
-
-
-def _read_guessing(row: Mapping[str, Any]) -> GuessingNumbers:
-    steps: dict[str, Any] = {name: row.get(name) for name in ("person", "name", "card", "near", "misses")}
-    for name, value in steps.items():
-        counted = isinstance(value, list) and len(value) == 3 and all(type(n) is int for n in value)
-        if not counted or not 0 < value[0] < value[1] < value[2]:
-            raise ValueError(f"policy: guessing.{name} needs three rising numbers: noticed, slowed, refused")
-    read = _typed(GuessingNumbers, {**row, **{name: tuple(value) for name, value in steps.items()}}, "guessing")
-    if read.slow_s > read.slow_most_s or max(read.near_share, read.misses_share) > 1:
-        raise ValueError("policy: guessing: slow_s is at most slow_most_s, and a share at most 1")
-    return read
-
-
-def _typed(kind: type[_T], row: Mapping[str, Any], place: str) -> _T:
-    # Every number is spelled out: one that is missing, unknown, negative or of another type stops the start.
-    wanted = {f.name: f.type for f in fields(kind)}  # type: ignore[arg-type]
-    _only_keys(row, set(wanted), place)
-    for name, value in row.items():
-        number = isinstance(value, int | float) and not isinstance(value, bool)
-        if (wanted[name] in (int, float)) != number or (wanted[name] is int and not isinstance(value, int)):
-            raise ValueError(f"policy: {place}.{name} has the wrong type")
-        if number and value <= 0:
-            raise ValueError(f"policy: {place}.{name} must be above zero")
-    return kind(**row)
-
-
-def _only_keys(row: Mapping[str, Any], wanted: set[str], place: str) -> None:
-    if set(row) != wanted:
-        raise ValueError(f"policy: {place}: unknown or missing {sorted(set(row) ^ wanted)}")
-
-
-def _belongs(name: str) -> bool:
-    return name.endswith(".cedar") or name in (SCHEMA, NUMBERS)
+def _rule(policy: Mapping[str, Any], file: str, *, known: Iterable[str]) -> Rule:
+    notes, is_forbid = policy.get("annotations", {}), policy["effect"] == "forbid"
+    name, reason = notes.get("id"), notes.get("reason")
+    if not name or name in known:
+        raise ValueError(f"policy: every rule needs an @id of its own, found {name!r} in {file}")
+    if (is_forbid or reason) and reason not in REASONS:
+        raise ValueError(f"policy: {name} needs a @reason out of the reason codes")
+    obligations = tuple(o.strip() for o in (notes.get("obligations") or "").split(",") if o.strip())
+    if unknown := [o for o in obligations if is_forbid or not is_known(o)]:
+        raise ValueError(f"policy: {name}: nobody carries out {unknown[0]!r}" + (" of a no" if is_forbid else ""))
+    return Rule(name, is_forbid, reason, obligations, file)

@@ -88,7 +88,7 @@ class KeptFacts:
 
 @dataclass(frozen=True, slots=True)
 class LookFacts:
-    """Break-glass: may this person look at a payload, for so many minutes, with the reason and the second name given?"""
+    """Break-glass: may this person look at a payload for so many minutes, with a reason and a second name?"""
 
     person: str
     roles: tuple[str, ...]
@@ -120,7 +120,7 @@ Question: TypeAlias = Facts | RecordFacts | KeptFacts | LookFacts | PublishFacts
 class Decision:
     """Yes or no, by which rules. A no always has reasons; the first is the one to keep.
 
-    Only a yes obliges: whoever acts on it carries out every name in `obligations` (policy/obligations.py), or does not act.
+    Only a yes obliges: whoever acts on it carries out every name in `obligations` (policy/obligations.py).
     """
 
     allow: bool

@@ -3,7 +3,8 @@
 import pytest
 
 from interpayer.policy import store
-from interpayer.policy.bundle import load_bundle, read_bundle
+from interpayer.policy.bundle import read_bundle
+from interpayer.policy.composing import load_bundle
 from interpayer.system.database import DatabaseError
 
 BUNDLE = load_bundle()

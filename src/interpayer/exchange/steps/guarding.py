@@ -30,7 +30,7 @@ from interpayer.identity.resolve import Query
 from interpayer.identity.standardize import standardize
 from interpayer.model.event import Event
 from interpayer.model.reason import Fault, FaultKind, Refusal
-from interpayer.policy.bundle import GuessingNumbers
+from interpayer.policy.figures import GuessingNumbers
 from interpayer.system.clock import now
 from interpayer.system.database import Connection
 from interpayer.system.telemetry import log

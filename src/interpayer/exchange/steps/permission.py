@@ -18,7 +18,8 @@ from interpayer.model.partner import Partner
 from interpayer.model.reason import Fault, FaultKind
 from interpayer.partners import directory
 from interpayer.policy.bundle import Bundle
-from interpayer.policy.decide import Decision, Facts, decide
+from interpayer.policy.decide import decide
+from interpayer.policy.facts import Decision, Facts
 from interpayer.system.clock import now
 from interpayer.system.database import Connection
 
