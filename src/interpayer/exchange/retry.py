@@ -84,8 +84,13 @@ def follow(policy: RetryPolicy, tried: Try, draw: Draw) -> Next:
 def next_round(
     policy: RetryPolicy, *, rounds: int, waited_s: float, retry_after_s: float | None, draw: Draw
 ) -> float | None:
-    """Seconds until the next round, honoring Retry-After; None when the budget of rounds or of time is used up."""
+    """Seconds until the next round; None when the budget of rounds or of time is used up.
+
+    Who was told when to come (by the partner, or by our own breaker) comes then and a little later; only who was told
+    nothing waits ever longer. Waits that double on top of a Retry-After would outlast an outage many times over.
+    """
     if rounds >= policy.rounds or waited_s >= policy.budget_s:
         return None
     asked_s = min(retry_after_s or 0.0, policy.heed_s)
-    return asked_s + jitter(policy.round_base_s, policy.round_cap_s, rounds, draw=draw)
+    spread_s = max(policy.round_base_s, asked_s / 4) if asked_s else policy.round_cap_s
+    return asked_s + jitter(policy.round_base_s, spread_s, rounds, draw=draw)

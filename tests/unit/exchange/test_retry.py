@@ -62,6 +62,12 @@ def test_a_round_is_never_earlier_than_the_partner_asked() -> None:
     assert delay == pytest.approx(122.5)
 
 
+def test_who_is_told_when_to_come_does_not_wait_ever_longer() -> None:
+    told = next_round(PARTNER, rounds=9, waited_s=60, retry_after_s=8, draw=always(0.5))
+    untold = next_round(PARTNER, rounds=9, waited_s=60, retry_after_s=None, draw=always(0.5))
+    assert told == 9 and untold == 300
+
+
 def test_an_absurd_retry_after_is_not_believed() -> None:
     delay = next_round(POLICY, rounds=0, waited_s=0, retry_after_s=10**9, draw=always(0.0))
     assert delay == POLICY.heed_s
