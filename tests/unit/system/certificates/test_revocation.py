@@ -43,7 +43,7 @@ def root():
 
 
 def test_nobody_says_where_to_ask(root):
-    status = judged(Web(), certify("b", root))
+    status = Revocations(Web()).status(chain_of(certify("b", root), root), at=NOW)
     assert (status.standing, status.is_refused) == (Standing.UNSOURCED, False)
 
 
