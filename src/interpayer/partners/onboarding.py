@@ -6,10 +6,25 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
+from interpayer.model.agreement import (
+    ANY_PACE,
+    NO_CONTRACT,
+    USUAL_LIMITS,
+    USUAL_PROFILE,
+    ActsFor,
+    CallLimits,
+    Certificate,
+    Contact,
+    Contract,
+    Pace,
+    Profile,
+)
 from interpayer.model.partner import Endpoint, Partner, PartnerStatus
 from interpayer.model.reason import Refusal
-from interpayer.partners import directory
+from interpayer.partners import agreements, directory, store
+from interpayer.partners.credentials import read_certificates
 from interpayer.partners.jwks import check_jwks
+from interpayer.system.clock import now
 from interpayer.system.database import Connection
 from interpayer.system.ids import new_id
 
@@ -20,10 +35,15 @@ ALGORITHMS = ("ES384", "RS384")
 CAPABILITIES = ("bulk-member-match", "davinci-data-export", "member-match", "everything")
 CLIENT_ID = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]{1,255}")
 SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]{1,500}")
-THUMBPRINT = re.compile(r"[A-Za-z0-9_-]{43}")
+NAME = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]{1,255}")
 TEXTS = ("name", "client_id", "environment", "jwks_url", "contact", "our_client_id", "assertion_style", "algorithm")
-LISTS = ("organizations", "scopes", "certificates")
-KNOWN = frozenset({*TEXTS, *LISTS, "jwks", "endpoints", "attested_by_contract", "status"})
+LISTS = ("scopes", "certificate_names")
+AGREED = ("limits", "pace", "contract", "profile", "contacts")
+KNOWN = frozenset(
+    {*TEXTS, *LISTS, *AGREED, "organizations", "certificates", "jwks", "endpoints", "attested_by_contract", "status"}
+)
+# An invited partner is known by name only; keys and payers come with its own document.
+NO_KEYS: Mapping[str, object] = {"keys": []}
 ENDPOINT_KNOWN = frozenset(
     {"fhir_base", "capabilities", "version", "environment", "requires_mtls", "maximum_members", "status"}
 )
@@ -35,23 +55,40 @@ class PartnerDocument:
 
     name: str
     client_id: str
-    organizations: tuple[str, ...]
     scopes: tuple[str, ...]
     jwks: dict[str, object]
     environment: str
+    acts_for: tuple[ActsFor, ...] = ()
     status: PartnerStatus = PartnerStatus.ACTIVE
     jwks_url: str | None = None
-    certificates: tuple[str, ...] = ()
+    certificates: tuple[Certificate, ...] = ()
+    certificate_names: tuple[str, ...] = ()
     attested_by_contract: bool = False
     contact: str | None = None
     our_client_id: str | None = None
     assertion_style: str = "client"
     algorithm: str = "ES384"
+    limits: CallLimits = USUAL_LIMITS
+    pace: Pace = ANY_PACE
+    contract: Contract = NO_CONTRACT
+    profile: Profile = USUAL_PROFILE
+    contacts: tuple[Contact, ...] = ()
     endpoints: tuple[Mapping[str, Any], ...] = ()
+    origin: str = "person"
+    udap_uri: str | None = None
+    udap_community: str | None = None
+
+    @property
+    def organizations(self) -> tuple[str, ...]:
+        """The payers that the partner acts for today."""
+        return tuple(one.identifier for one in self.acts_for if one.in_force(now().date()))
 
 
-def read_document(document: object) -> PartnerDocument:
-    """The registration document as a value; `Refusal` names the first element that cannot be accepted."""
+def read_document(document: object, *, environment: str = "production") -> PartnerDocument:
+    """The registration document as a value; `Refusal` names the first element that cannot be accepted.
+
+    `environment`: what holds when the document does not say.
+    """
     if not isinstance(document, Mapping):
         raise _broken("the document must be an object")
     unknown = sorted(str(key) for key in set(document) - KNOWN)
@@ -63,13 +100,21 @@ def read_document(document: object) -> PartnerDocument:
     if not isinstance(attested, bool):
         raise _broken("attested_by_contract must be true or false")
     _require(texts, "name", "client_id")
+    status = _status(document.get("status", "active"))
     return _checked(
         PartnerDocument(
-            **{"environment": "production", **texts},
+            **{"environment": environment, **texts},
             **lists,
-            jwks=check_jwks(document.get("jwks")),
-            status=_status(document.get("status", "active")),
+            jwks=_jwks(document, is_needed=status is not PartnerStatus.INVITED),
+            acts_for=_acts_for(document.get("organizations") or []),
+            certificates=read_certificates(_texts(document, "certificates")),
+            status=status,
             attested_by_contract=attested,
+            limits=agreements.read_limits(document.get("limits")),
+            pace=agreements.read_pace(document.get("pace")),
+            contract=agreements.read_contract(document.get("contract")),
+            profile=agreements.read_profile(document.get("profile")),
+            contacts=agreements.read_contacts(document.get("contacts") or []),
             endpoints=_endpoints(document.get("endpoints", [])),
         )
     )
@@ -77,8 +122,17 @@ def read_document(document: object) -> PartnerDocument:
 
 def register(conn: Connection, document: PartnerDocument, *, by: str) -> Partner:
     """Store the partner and the first line of its history; `Refusal` when client id or organization are taken."""
-    partner = Partner(
-        id=new_id("p"),
+    partner = partner_of(document, partner_id=new_id("p"))
+    directory.add_partner(conn, partner, agreed_of(document), by=by, acts_for=document.acts_for)
+    store.add_certificates(conn, partner.id, document.certificates, by=by)
+    store.set_contacts(conn, partner.id, document.contacts)
+    return partner
+
+
+def partner_of(document: PartnerDocument, *, partner_id: str) -> Partner:
+    """The partner that a document describes."""
+    return Partner(
+        id=partner_id,
         name=document.name,
         status=document.status,
         client_id=document.client_id,
@@ -90,14 +144,25 @@ def register(conn: Connection, document: PartnerDocument, *, by: str) -> Partner
         contact=document.contact,
         our_client_id=document.our_client_id,
     )
-    agreed = directory.Agreed(
+
+
+def agreed_of(document: PartnerDocument) -> directory.Agreed:
+    """What the doors need of it; certificates are stored one by one, see `register`."""
+    return directory.Agreed(
         jwks_url=document.jwks_url,
-        certificates=document.certificates,
+        certificates=tuple(one.thumbprint for one in document.certificates),
         assertion_style=document.assertion_style,
         algorithm=document.algorithm,
+        certificate_names=document.certificate_names,
+        is_pinned=bool(document.certificates),
+        limits=document.limits,
+        pace=document.pace,
+        contract=document.contract,
+        profile=document.profile,
+        origin=document.origin,
+        udap_uri=document.udap_uri,
+        udap_community=document.udap_community,
     )
-    directory.add_partner(conn, partner, agreed, by=by)
-    return partner
 
 
 def endpoints_of(document: PartnerDocument, partner: Partner) -> tuple[Endpoint, ...]:
@@ -118,7 +183,7 @@ def _made(named: Sequence[Mapping[str, Any]], partner: Partner) -> tuple[Endpoin
             fhir_base=str(endpoint["fhir_base"]).rstrip("/"),
             capabilities=tuple(endpoint.get("capabilities") or CAPABILITIES),
             version=str(endpoint.get("version", "2.2")),
-            environment=partner.environment,
+            environment=str(endpoint.get("environment") or partner.environment),
             status=str(endpoint.get("status", "active")),
             requires_mtls=bool(endpoint.get("requires_mtls", True)),
             maximum_members=int(endpoint.get("maximum_members", 1000)),
@@ -151,13 +216,29 @@ def _checked(document: PartnerDocument) -> PartnerDocument:
         raise _broken(f"assertion_style must be one of {STYLES}, algorithm one of {ALGORITHMS}")
     if document.jwks_url is not None:
         check_address(document.jwks_url, what="jwks_url")
-    if not document.organizations:
+    if not document.acts_for and document.status is not PartnerStatus.INVITED:
         raise _broken("organizations must name at least one payer that the partner acts for")
     if not all(SCOPE.fullmatch(scope) for scope in document.scopes):
         raise _broken("scopes has a scope with characters that are not allowed")
-    if not all(THUMBPRINT.fullmatch(thumbprint) for thumbprint in document.certificates):
-        raise _broken("certificates must be SHA-256 thumbprints in base64url (x5t#S256)")
+    if not all(NAME.fullmatch(name) for name in document.certificate_names):
+        raise _broken("certificate_names has a name with characters that are not allowed")
     return document
+
+
+def _jwks(document: Mapping[str, Any], *, is_needed: bool) -> dict[str, object]:
+    """The keys of the document; none are needed where an address names them, or where they come later."""
+    if document.get("jwks") is None and (document.get("jwks_url") is not None or not is_needed):
+        return dict(NO_KEYS)
+    return check_jwks(document.get("jwks"))
+
+
+def _acts_for(value: object) -> tuple[ActsFor, ...]:
+    if not isinstance(value, list):
+        raise _broken("organizations must be a list")
+    found = {one.identifier: one for one in map(agreements.read_acts_for, value)}
+    if len(found) != len(value):
+        raise _broken("organizations names a payer twice")
+    return tuple(found.values())
 
 
 def _endpoints(value: object) -> tuple[Mapping[str, Any], ...]:
@@ -167,6 +248,8 @@ def _endpoints(value: object) -> tuple[Mapping[str, Any], ...]:
         if set(row) - ENDPOINT_KNOWN:
             raise _broken(f"an endpoint has unknown elements; known are: {', '.join(sorted(ENDPOINT_KNOWN))}")
         check_address(row.get("fhir_base"), what="fhir_base")
+        if row.get("environment", "production") not in ENVIRONMENTS:
+            raise _broken("an endpoint's environment must be production or test")
         if set(_texts(row, "capabilities")) - set(CAPABILITIES):
             raise _broken(f"capabilities must be some of {', '.join(CAPABILITIES)}")
         members = row.get("maximum_members", 1)
