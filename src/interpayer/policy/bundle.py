@@ -15,7 +15,9 @@ from interpayer.policy.failures import Failure, changed, read_failures
 from interpayer.policy.figures import (
     BreakerNumbers,
     CallNumbers,
+    CertificateNumbers,
     Clock,
+    ConnectionNumbers,
     ExchangeNumbers,
     GuessingNumbers,
     LookingNumbers,
@@ -23,6 +25,7 @@ from interpayer.policy.figures import (
     PayloadNumbers,
     RateNumbers,
     RetryNumbers,
+    ScrapingNumbers,
     only_keys,
     read_numbers,
 )
@@ -32,7 +35,11 @@ from interpayer.policy.retention import RetentionRule, read_retention
 SCHEMA, NUMBERS, FAILURES, CASES = "schema.cedarschema", "policy.yaml", "failures.yaml", "cases.yaml"
 # A plan's own changes stand beside the shipped file under this name.
 OWN_NUMBERS, OWN_CASES = "own.policy.yaml", "own.cases.yaml"
-_PARTS = {"clock", "exchange", "payload", "breaker", "guessing", "looking", "calls", "retries", "rates"}
+_PARTS = {"clock", "exchange", "payload", "breaker", "guessing", "looking", "calls", "retries", "rates"} | {
+    "scraping",
+    "certificates",
+    "connections",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +96,21 @@ class Bundle:
     def guessing(self) -> GuessingNumbers:
         """When requests look like guessing."""
         return self.numbers.guessing
+
+    @property
+    def scraping(self) -> ScrapingNumbers:
+        """When reading looks like scraping."""
+        return self.numbers.scraping
+
+    @property
+    def certificates(self) -> CertificateNumbers:
+        """How long words about revocation count."""
+        return self.numbers.certificates
+
+    @property
+    def connections(self) -> ConnectionNumbers:
+        """How many connections and calls at once."""
+        return self.numbers.connections
 
     @property
     def looking(self) -> LookingNumbers:

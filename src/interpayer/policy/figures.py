@@ -135,6 +135,36 @@ class GuessingNumbers:
 
 
 @dataclass(frozen=True, slots=True)
+class ScrapingNumbers:
+    """When reading looks like scraping: numbers that are noticed, slowed, refused; over what time, with what pauses."""
+
+    missing: tuple[int, ...]
+    counting: tuple[int, ...]
+    volume: tuple[int, ...]
+    volume_floor: int
+    span_hours: int
+    rest_hours: int
+    slow_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateNumbers:
+    """How long a word about revocation is used, when it is asked for again, and how long an old one may count."""
+
+    refresh_s: float
+    retry_s: float
+    grace_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionNumbers:
+    """How many connections one certificate may hold open, and how many calls one partner may have under way."""
+
+    open: int
+    calls: int
+
+
+@dataclass(frozen=True, slots=True)
 class Numbers:
     """All numbers of one policy."""
 
@@ -143,6 +173,9 @@ class Numbers:
     payload: PayloadNumbers
     breaker: BreakerNumbers
     guessing: GuessingNumbers
+    scraping: ScrapingNumbers
+    certificates: CertificateNumbers
+    connections: ConnectionNumbers
     looking: LookingNumbers
     calls: CallNumbers
     retries: Mapping[str, RetryNumbers]
@@ -164,6 +197,9 @@ def read_numbers(raw: Mapping[str, Any]) -> Numbers:
         payload=typed(PayloadNumbers, raw["payload"], "payload"),
         breaker=typed(BreakerNumbers, raw["breaker"], "breaker"),
         guessing=_guessing(raw["guessing"]),
+        scraping=_scraping(raw["scraping"]),
+        certificates=typed(CertificateNumbers, raw["certificates"], "certificates"),
+        connections=typed(ConnectionNumbers, raw["connections"], "connections"),
         looking=typed(LookingNumbers, raw["looking"], "looking"),
         calls=typed(CallNumbers, raw["calls"], "calls"),
         retries=_named(RetryNumbers, raw["retries"], place="retries", names=RETRIES),
@@ -210,12 +246,25 @@ def _clock(row: Mapping[str, Any]) -> Clock:
 
 
 def _guessing(row: Mapping[str, Any]) -> GuessingNumbers:
-    steps: dict[str, Any] = {name: row.get(name) for name in ("person", "name", "card", "near", "misses")}
-    for name, value in steps.items():
-        counted = isinstance(value, list) and len(value) == 3 and all(type(n) is int for n in value)
-        if not counted or not 0 < value[0] < value[1] < value[2]:
-            raise ValueError(f"policy: guessing.{name} needs three rising numbers: noticed, slowed, refused")
-    read = typed(GuessingNumbers, {**row, **{name: tuple(value) for name, value in steps.items()}}, "guessing")
+    steps = _steps(row, ("person", "name", "card", "near", "misses"), place="guessing")
+    read = typed(GuessingNumbers, {**row, **steps}, "guessing")
     if read.slow_s > read.slow_most_s or max(read.near_share, read.misses_share) > 1:
         raise ValueError("policy: guessing: slow_s is at most slow_most_s, and a share at most 1")
     return read
+
+
+def _scraping(row: Mapping[str, Any]) -> ScrapingNumbers:
+    steps = _steps(row, ("missing", "counting", "volume"), place="scraping")
+    return typed(ScrapingNumbers, {**row, **steps}, "scraping")
+
+
+def _steps(row: Mapping[str, Any], names: tuple[str, ...], *, place: str) -> dict[str, tuple[int, ...]]:
+    """Each of these as three rising numbers."""
+    found: dict[str, tuple[int, ...]] = {}
+    for name in names:
+        value: Any = row.get(name)
+        counted = isinstance(value, list) and len(value) == 3 and all(type(n) is int for n in value)
+        if not counted or not 0 < value[0] < value[1] < value[2]:
+            raise ValueError(f"policy: {place}.{name} needs three rising numbers: noticed, slowed, refused")
+        found[name] = tuple(value)
+    return found
