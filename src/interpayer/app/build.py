@@ -22,6 +22,7 @@ from interpayer.model.reason import Refusal
 from interpayer.operations.store import releases_held
 from interpayer.partners import directory
 from interpayer.partners.client import PartnerClient, PartnerClients, Target
+from interpayer.partners.jwks_fetch import Fetched, fetch_jwks
 from interpayer.partners.signer import Claims, Signer, load_or_create_signer
 from interpayer.policy.bundle import Bundle
 from interpayer.policy.composing import load_bundle
@@ -52,6 +53,7 @@ class Application:
     _tables: TablesInForce = field(default_factory=TablesInForce)
     _clients: list[PartnerClients] = field(default_factory=list)
     _own_clients: list[httpx2.Client] = field(default_factory=list)
+    _key_clients: list[httpx2.Client] = field(default_factory=list)
 
     def tools(self, role: str) -> Tools:
         """The tools of a login role: door, worker or operator."""
@@ -87,6 +89,13 @@ class Application:
             self._own_clients.append(outbound(self.settings))
         return self._own_clients[0]
 
+    def fetch_keys(self, url: str) -> Fetched:
+        """The public keys behind a partner's address, asked for without saying who we are."""
+        if not self._key_clients:
+            ours = self.settings.home / "tls" / "ca.crt"
+            self._key_clients.append(outbound_client(self.settings, ca=ours if ours.exists() else None))
+        return fetch_jwks(self._key_clients[0], url)
+
     def checkpoint_key(self) -> SigningKey:
         """The key that signs checkpoints; a file, never in the database."""
         return SigningKey.load_or_create(self.settings.home / "keys" / "checkpoint")
@@ -94,8 +103,9 @@ class Application:
     def close(self) -> None:
         """Close all pools and the connections to sources."""
         self.workshop.close()
-        while self._own_clients:
-            self._own_clients.pop().close()
+        for clients in (self._own_clients, self._key_clients):
+            while clients:
+                clients.pop().close()
         for tools in self._tools.values():
             tools.database.close()
         self._tools.clear()

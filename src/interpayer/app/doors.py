@@ -16,6 +16,7 @@ from interpayer.identity.reading import organization_identifier
 from interpayer.model.event import Event
 from interpayer.model.partner import Partner
 from interpayer.operations.identity_policy import PolicyForPartners
+from interpayer.partners.published_keys import PublishedKeys
 from interpayer.system.database import Connection
 
 
@@ -72,6 +73,7 @@ def door_of(application: Application) -> Door:
         record=record,
         jwks=application.signer.public_jwks,
         recheck=recheck,
+        keys_of=PublishedKeys(tools.database, application.fetch_keys, record).keys_of,
         statement=standing_statement(application.bundle.exchange.payload_years),
         identity_policy=PolicyForPartners(tools),
     )

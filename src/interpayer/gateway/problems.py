@@ -37,6 +37,7 @@ TABLE: Mapping[str, tuple[int, str]] = {
     "caller.certificate_mismatch": (401, "login"),
     "caller.replayed": (401, "login"),
     "caller.purpose_missing": (403, "forbidden"),
+    "caller.keys_unreachable": (401, "login"),
     "caller.suspended": (403, "forbidden"),
     "caller.wrong_scope": (403, "forbidden"),
     "caller.not_acting_for": (403, "forbidden"),

@@ -2,6 +2,7 @@
 
 import base64
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from joserfc.errors import JoseError
@@ -36,6 +37,23 @@ def check_jwks(jwks: object) -> dict[str, object]:
     if all(algorithm_of(key) is None for key in kept):
         raise Refusal("request.malformed", "no key of the jwks can be used with RS384 or ES384")
     return {"keys": kept}
+
+
+def check_published(jwks: object) -> dict[str, object]:
+    """The keys of a set behind an address that we can verify with; the same rules, applied to each key alone.
+
+    A set that a partner publishes serves others too: keys for encryption or of kinds that we do not know are left out.
+    A set that shows private parts, or one key id twice, is refused whole.
+    """
+    if not isinstance(jwks, Mapping) or not isinstance(jwks.get("keys"), list):
+        raise Refusal("request.malformed", "jwks must hold a list of keys")
+    usable = []
+    for number, key in enumerate(jwks["keys"][: MAXIMUM_KEYS + 1]):
+        if isinstance(key, Mapping) and PRIVATE & set(key):
+            raise Refusal("request.malformed", f"key {number} of the jwks has private parts; send public keys only")
+        with suppress(Refusal):
+            usable.append(_check_key(key, place=number))
+    return check_jwks({"keys": usable})
 
 
 def algorithm_of(key: Mapping[str, Any]) -> str | None:
