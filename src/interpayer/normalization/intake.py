@@ -7,12 +7,14 @@
 import hashlib
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import orjson
 
 from interpayer.model.record import NO_MARKS, Origin, Quarantined, Record
+from interpayer.normalization.labeling.applying import SESSION_NOTES, Labeled, labeled
+from interpayer.normalization.labeling.sets import Sets, default_sets
 from interpayer.normalization.merge import (
     Identity,
     content_digest,
@@ -52,16 +54,26 @@ class Arrival:
     rules: PayloadRules = field(default_factory=PayloadRules)
     feed: str = ""
     role: str = ""
+    sets: Sets = field(default_factory=default_sets)
+
+
+def _nobody(_member_id: str) -> date | None:
+    """Nobody's birth date is known."""
+    return None
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What was looked up for a batch. ``members`` holds only patients that may be meant; others are foreign."""
+    """What was looked up for a batch. ``members`` holds only patients that may be meant; others are foreign.
+
+    ``born_on`` tells a member's birth date; it is asked only for what a minor may have sought alone.
+    """
 
     members: Mapping[str, str] = field(default_factory=dict)
     aliases: Mapping[LocalRef, str] = field(default_factory=dict)
     owners: Mapping[str, str | None] = field(default_factory=dict)
     identifiers: Mapping[str, Sequence[Resource]] = field(default_factory=dict)
+    born_on: Callable[[str], date | None] = _nobody
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,19 +162,22 @@ def _record(outline: Outline, arrival: Arrival, known: Known, member_id: str | N
         return _record_id((kind, local_id), arrival, known.aliases)
 
     rewritten, referred = rewrite(outline.resource, rename, arrival.source)
-    prepared = prepare(rewritten, rules=arrival.rules, has_money=b"oney" in outline.raw or b"currency" in outline.raw)
+    prepared = prepare(rewritten, rules=arrival.rules, has_money=_may_hold_money(outline.raw))
     is_echo = not arrival.own and outline.identity.author == arrival.our_author.rstrip("/")
     released = _release(outline, arrival, prepared, member_id)
     excluded = prepared.excluded
     if released is not None and outline.type == "Patient":
         released, excluded = _release_patient(released, arrival, known.identifiers.get(str(member_id), ()))
+    leaves = _labeled(released, prepared, arrival, known=known, member_id=member_id)
+    if released is not None and leaves.body is None:
+        excluded = SESSION_NOTES
     return Record(
         id=outline.record_id,
         type=outline.type,
         member_id=member_id,
         origin=_origin(outline, arrival),
         original=outline.raw,
-        released=orjson.dumps(released) if released is not None else None,
+        released=leaves.body,
         excluded=excluded,
         removed=prepared.removed,
         digest=content_digest(prepared.released or rewritten),
@@ -178,7 +193,25 @@ def _record(outline: Outline, arrival: Arrival, known: Known, member_id: str | N
         is_echo=is_echo,
         # what is loaded without a declared source is a whole of its own, and stands as it is
         marks=marks_of(released) if arrival.own and arrival.feed and released is not None else NO_MARKS,
+        labels=leaves.labels,
+        labels_version=arrival.sets.version,
     )
+
+
+def _labeled(
+    released: Resource | None, prepared: Prepared, arrival: Arrival, *, known: Known, member_id: str | None
+) -> Labeled:
+    """What leaves, with its labels. Of a service without a day, the day on which it came counts."""
+    if released is None:
+        return Labeled(None, frozenset())
+    days = {day for day in (prepared.service_from, prepared.service_to) if day} or {arrival.available_at.date()}
+    born_on = _once(known.born_on, member_id) if member_id else _nobody
+    return labeled(released, arrival.sets, served_on=days, born_on=born_on)
+
+
+def _may_hold_money(raw: bytes) -> bool:
+    # A name of an element may be written in escapes, which only a reader of JSON sees through.
+    return b"oney" in raw or b"currency" in raw or b"\\u" in raw
 
 
 def _origin(outline: Outline, arrival: Arrival) -> Origin:

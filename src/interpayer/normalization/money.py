@@ -31,25 +31,30 @@ _PRICES = ("net", "unitPrice", "fundsReserve")
 _LINES = ("item", "detail", "subDetail", "addItem", "insurance")
 
 
-def strip_money(resource: Resource) -> tuple[Resource, Counter[str]]:
-    """A copy without money, and how much was removed, by rule. The resource itself is not changed."""
+def strip_money(resource: Resource, *, has_money: bool = True) -> tuple[Resource, Counter[str]]:
+    """The resource without money, and how much was removed, by rule; the given one is not changed.
+
+    ``has_money=False`` promises that no value of type Money is inside: then only the known places are gone through.
+    """
     removed: Counter[str] = Counter()
-    stripped = _strip_resource(resource, removed)
+    stripped = _strip_resource(resource, removed, has_money=has_money)
     return stripped, removed
 
 
-def _strip_resource(resource: Resource, removed: Counter[str]) -> Resource:
+def _strip_resource(resource: Resource, removed: Counter[str], *, has_money: bool) -> Resource:
     stripped = dict(resource)
     contained = stripped.get("contained")
     if isinstance(contained, list):
-        stripped["contained"] = [_strip_resource(c, removed) if isinstance(c, dict) else c for c in contained]
+        stripped["contained"] = [
+            _strip_resource(c, removed, has_money=has_money) if isinstance(c, dict) else c for c in contained
+        ]
     if stripped.get("resourceType") in FINANCIAL_TYPES:
         for key, strip in _PLACES.items():
             if key in stripped:
                 strip(stripped, key, removed)
         _strip_prices(stripped, removed)
         _strip_lines(stripped, removed)
-    swept = _sweep(stripped, removed)
+    swept = _sweep(stripped, removed) if has_money else stripped
     assert isinstance(swept, dict)
     if removed and "text" in swept:
         # A narrative repeats in words what was just removed.

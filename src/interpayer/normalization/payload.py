@@ -50,7 +50,7 @@ def prepare(resource: Resource, *, rules: PayloadRules, has_money: bool = True) 
     excluded = _exclusion(resource, authorization.excluded if authorization else None, rules)
     released, removed = resource, {}
     if rules.without_money and (has_money or resource.get("resourceType") in FINANCIAL_TYPES):
-        released, counted = strip_money(resource)
+        released, counted = strip_money(resource, has_money=has_money)
         removed = dict(counted)
     span = service_dates(resource)
     return Prepared(

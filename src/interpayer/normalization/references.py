@@ -1,7 +1,7 @@
 """References: read what a resource refers to, and rewrite them to our ids (PDex 2.2: new ids on ingest)."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
 Resource: TypeAlias = dict[str, Any]
@@ -37,7 +37,7 @@ def parse_reference(text: str, base: str) -> LocalRef | None:
 
 def references_of(resource: Mapping[str, Any], base: str) -> tuple[LocalRef, ...]:
     """What the resource refers to at its sender, each once, in order of appearance."""
-    texts = dict.fromkeys(_texts(resource))
+    texts = dict.fromkeys(_texts(resource, []))
     return tuple(dict.fromkeys(ref for text in texts if (ref := parse_reference(text, base))))
 
 
@@ -54,9 +54,10 @@ def patients_of(resource: Mapping[str, Any], base: str) -> tuple[str, ...]:
 
 
 def rewrite(resource: Resource, rename: Rename, base: str = "") -> tuple[Resource, tuple[str, ...]]:
-    """A copy whose references carry new ids, and the new ids in order of appearance.
+    """The resource with new ids in its references, and the new ids in order of appearance.
 
-    ``rename`` gives the new id of (type, local id); None masks the reference, because it names somebody else.
+    ``rename`` gives the new id of (type, local id); None masks the reference, because it names somebody else. The given
+    resource stays as it is; what refers to nothing is shared with it.
     """
     seen: dict[str, None] = {}
     return _Rewriter(rename, base, seen).object(resource), tuple(seen)
@@ -73,33 +74,45 @@ class _Rewriter:
         self.seen = seen
 
     def object(self, node: Resource) -> Resource:
+        """The node with new references; the very same one where nothing below it refers to anything."""
         text = node.get("reference")
         if type(text) is str and (ref := parse_reference(text, self.base)):
             return self.reference(node, ref)
-        walked = node.copy()
+        walked = node
         for key, value in node.items():
             kind = type(value)
-            if kind is dict:
-                walked[key] = self.object(value)
-            elif kind is list:
-                walked[key] = self.array(value)
+            if kind is not dict and kind is not list:
+                continue
+            renewed = self.object(value) if kind is dict else self.array(value)
+            if renewed is not value:
+                if walked is node:
+                    walked = node.copy()
+                walked[key] = renewed
         if (page := _page_of(node, self.base)) is not None:
-            self.page(walked, page)
+            walked = self.page(walked.copy(), page)
         return walked
 
-    def page(self, node: Resource, page: LocalRef) -> None:
+    def page(self, node: Resource, page: LocalRef) -> Resource:
         new_id = self.rename(*page)
         if new_id is None:
             del node["url"]
         else:
             self.seen[new_id] = None
             node["url"] = f"{page[0]}/{new_id}"
+        return node
 
     def array(self, nodes: list[Any]) -> list[Any]:
-        return [
-            self.object(node) if type(node) is dict else self.array(node) if type(node) is list else node
-            for node in nodes
-        ]
+        walked = nodes
+        for place, node in enumerate(nodes):
+            kind = type(node)
+            if kind is not dict and kind is not list:
+                continue
+            renewed = self.object(node) if kind is dict else self.array(node)
+            if renewed is not node:
+                if walked is nodes:
+                    walked = nodes.copy()
+                walked[place] = renewed
+        return walked
 
     def reference(self, node: Resource, ref: LocalRef) -> Resource:
         new_id = self.rename(*ref)
@@ -118,19 +131,19 @@ def _page_of(node: Mapping[str, Any], base: str) -> LocalRef | None:
     return found if found and found[0] == "Binary" else None
 
 
-def _texts(node: Any) -> Iterator[str]:
+def _texts(node: Any, found: list[str]) -> list[str]:
+    """Every text that may refer to something, in order of appearance."""
     if type(node) is dict:
         text, url = node.get("reference"), node.get("url")
         if type(text) is str:
-            yield text
+            found.append(text)
         if type(url) is str and "Binary/" in url:
-            yield url
-        for value in node.values():
-            if type(value) is dict or type(value) is list:
-                yield from _texts(value)
-    elif type(node) is list:
-        for value in node:
-            yield from _texts(value)
+            found.append(url)
+        node = node.values()
+    for value in node:
+        if type(value) is dict or type(value) is list:
+            _texts(value, found)
+    return found
 
 
 def _patients_in(node: Any, base: str) -> tuple[str, ...]:

@@ -53,6 +53,18 @@ def test_numbers_keep_their_digits(digits: str) -> None:
     assert b'"value":%s}' % digits.encode() in (record.released or b"")
 
 
+def test_money_under_a_name_written_in_escapes_does_not_leave() -> None:
+    raw = (
+        b'{"resourceType":"Encounter","id":"e","subject":{"reference":"Patient/p1"},'
+        b'"extension":[{"url":"https://x.example/paid","value\\u004doney":{"value":7,"curre\\u006ecy":"USD"}}]}'
+    )
+    parsed = parse(raw)
+    assert parsed is not None
+    arrival = an_arrival()
+    (record,) = canonicalize(outline(parsed, raw, arrival), arrival, Known({"p1": "m-1"}))  # type: ignore[misc]
+    assert b"USD" not in (record.released or b"") and record.removed == {"money.extension": 1}
+
+
 def test_an_identity_travels_through_relays() -> None:
     first = one(an_encounter("e1"))
     assert first.released is not None
