@@ -137,6 +137,16 @@ def as_document(agreed: CallLimits | Pace | Contract | Profile) -> dict[str, Any
     return _kept({name: _plain(value) for name, value in asdict(agreed).items()})
 
 
+def acts_for_as_document(acts_for: ActsFor) -> dict[str, Any]:
+    """A payer the partner acts for, as a document would say it."""
+    return _kept({name: _plain(value) for name, value in asdict(acts_for).items()})
+
+
+def contact_as_document(contact: Contact) -> dict[str, Any]:
+    """A contact, as a document would say it."""
+    return _kept({name: _plain(value) for name, value in asdict(contact).items()})
+
+
 def _plain(value: object) -> object:
     if isinstance(value, StrEnum):
         return None if value == "unknown" else value.value

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
+from typing import Any, LiteralString
 
 from psycopg import errors
 
@@ -33,6 +33,15 @@ insert into partners.partner (id, name, status, client_id, scopes, jwks, jwks_ur
 values (%(id)s, %(name)s, %(status)s, %(client_id)s, %(scopes)s, %(jwks)s, %(jwks_url)s, %(certificate_names)s,
     %(environment)s, %(attested_by_contract)s, %(contact)s, %(our_client_id)s, %(assertion_style)s, %(algorithm)s,
     %(limits)s, %(pace)s, %(contract)s, %(profile)s, %(origin)s, %(udap_uri)s, %(udap_community)s)
+"""
+_UPDATE = """
+update partners.partner
+   set name = %(name)s, client_id = %(client_id)s, scopes = %(scopes)s, jwks = %(jwks)s, jwks_url = %(jwks_url)s,
+       certificate_names = %(certificate_names)s, environment = %(environment)s, contact = %(contact)s,
+       attested_by_contract = %(attested_by_contract)s, our_client_id = %(our_client_id)s, origin = %(origin)s,
+       assertion_style = %(assertion_style)s, algorithm = %(algorithm)s, limits = %(limits)s, pace = %(pace)s,
+       contract = %(contract)s, profile = %(profile)s, changed_at = now()
+ where id = %(id)s
 """
 
 
@@ -86,7 +95,19 @@ def add_partner(
 
     Without `acts_for` it acts for `partner.organizations` from today on.
     """
-    agreed = agreed or Agreed()
+    _write(conn, _INSERT, partner, agreed or Agreed(), acts_for=acts_for)
+    store.add_certificates(conn, partner.id, [Certificate(one) for one in (agreed or Agreed()).certificates], by=by)
+    note(conn, partner.id, "added", status_to=partner.status, by=by)
+
+
+def change_partner(conn: Connection, partner: Partner, agreed: Agreed, *, acts_for: Sequence[ActsFor]) -> None:
+    """Replace what is agreed with a partner; status and certificates stay as they are. The caller notes the change."""
+    _write(conn, _UPDATE, partner, agreed, acts_for=acts_for)
+
+
+def _write(
+    conn: Connection, statement: LiteralString, partner: Partner, agreed: Agreed, *, acts_for: Sequence[ActsFor]
+) -> None:
     row = {
         **{name: getattr(partner, name) for name in ("id", "name", "client_id", "environment", "attested_by_contract")},
         **{name: getattr(agreed, name) for name in ("jwks_url", "assertion_style", "algorithm", "origin")},
@@ -102,12 +123,10 @@ def add_partner(
     paid_for = tuple(acts_for) or tuple(ActsFor(one, now().date()) for one in partner.organizations)
     try:
         with conn.transaction():
-            conn.execute(_INSERT, row)
+            conn.execute(statement, row)
             store.set_acts_for(conn, partner.id, paid_for)
     except (errors.UniqueViolation, errors.ExclusionViolation) as error:
         raise Refusal("request.malformed", "client_id or an organization belongs to another partner") from error
-    store.add_certificates(conn, partner.id, [Certificate(one) for one in agreed.certificates], by=by)
-    note(conn, partner.id, "added", status_to=partner.status, by=by)
 
 
 def partner(conn: Connection, partner_id: str) -> Partner | None:

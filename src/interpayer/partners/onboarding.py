@@ -4,7 +4,6 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
 
 from interpayer.model.agreement import (
     ANY_PACE,
@@ -23,16 +22,27 @@ from interpayer.model.partner import Endpoint, Partner, PartnerStatus
 from interpayer.model.reason import Refusal
 from interpayer.partners import agreements, directory, store
 from interpayer.partners.credentials import read_certificates
+from interpayer.partners.endpoints import CAPABILITIES, ENVIRONMENTS, check_address, made, read_endpoints
 from interpayer.partners.jwks import check_jwks
 from interpayer.system.clock import now
 from interpayer.system.database import Connection
 from interpayer.system.ids import new_id
 
-ENVIRONMENTS = ("production", "test")
+__all__ = [
+    "CAPABILITIES",
+    "PartnerDocument",
+    "agreed_of",
+    "check_address",
+    "described",
+    "endpoints_of",
+    "partner_of",
+    "read_document",
+    "read_endpoint",
+    "register",
+]
+
 STYLES = ("client", "patient")
 ALGORITHMS = ("ES384", "RS384")
-# The operations of the guides that an endpoint may have, by their names; a document that names none means all.
-CAPABILITIES = ("bulk-member-match", "davinci-data-export", "member-match", "everything")
 CLIENT_ID = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]{1,255}")
 SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]{1,500}")
 NAME = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]{1,255}")
@@ -44,9 +54,6 @@ KNOWN = frozenset(
 )
 # An invited partner is known by name only; keys and payers come with its own document.
 NO_KEYS: Mapping[str, object] = {"keys": []}
-ENDPOINT_KNOWN = frozenset(
-    {"fhir_base", "capabilities", "version", "environment", "requires_mtls", "maximum_members", "status"}
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +122,7 @@ def read_document(document: object, *, environment: str = "production") -> Partn
             contract=agreements.read_contract(document.get("contract")),
             profile=agreements.read_profile(document.get("profile")),
             contacts=agreements.read_contacts(document.get("contacts") or []),
-            endpoints=_endpoints(document.get("endpoints", [])),
+            endpoints=read_endpoints(document.get("endpoints", [])),
         )
     )
 
@@ -165,46 +172,31 @@ def agreed_of(document: PartnerDocument) -> directory.Agreed:
     )
 
 
+def described(
+    partner: Partner, agreed: directory.Agreed, *, acts_for: Sequence[ActsFor], contacts: Sequence[Contact]
+) -> dict[str, Any]:
+    """A partner as a document that `read_document` takes; without keys, certificates, endpoints and status."""
+    words: dict[str, Any] = {
+        **{name: getattr(partner, name) for name in ("name", "client_id", "environment", "contact", "our_client_id")},
+        **{name: getattr(agreed, name) for name in ("jwks_url", "assertion_style", "algorithm")},
+        **{name: agreements.as_document(getattr(agreed, name)) for name in directory.DOCUMENTS},
+        "scopes": list(partner.scopes),
+        "certificate_names": list(agreed.certificate_names),
+        "organizations": [agreements.acts_for_as_document(one) for one in acts_for],
+        "contacts": [agreements.contact_as_document(one) for one in contacts],
+    }
+    kept = {name: value for name, value in words.items() if value not in (None, [], {})}
+    return {**kept, "attested_by_contract": partner.attested_by_contract}
+
+
 def endpoints_of(document: PartnerDocument, partner: Partner) -> tuple[Endpoint, ...]:
     """The endpoints that the document names, with fresh ids, ready for the registry of routes."""
-    return _made(document.endpoints, partner)
+    return made(document.endpoints, partner)
 
 
 def read_endpoint(value: Mapping[str, Any], partner: Partner) -> Endpoint:
     """One endpoint as a document would name it, checked as there, with a fresh id."""
-    return _made(_endpoints([value]), partner)[0]
-
-
-def _made(named: Sequence[Mapping[str, Any]], partner: Partner) -> tuple[Endpoint, ...]:
-    return tuple(
-        Endpoint(
-            id=new_id("n"),
-            partner_id=partner.id,
-            fhir_base=str(endpoint["fhir_base"]).rstrip("/"),
-            capabilities=tuple(endpoint.get("capabilities") or CAPABILITIES),
-            version=str(endpoint.get("version", "2.2")),
-            environment=str(endpoint.get("environment") or partner.environment),
-            status=str(endpoint.get("status", "active")),
-            requires_mtls=bool(endpoint.get("requires_mtls", True)),
-            maximum_members=int(endpoint.get("maximum_members", 1000)),
-        )
-        for endpoint in named
-    )
-
-
-def check_address(url: object, *, what: str) -> str:
-    """An https address without credentials, query or fragment; whether its host may be called is asked at the call."""
-    if not isinstance(url, str) or not url.isascii() or len(url) > 2000 or any(c.isspace() for c in url):
-        raise _broken(f"{what} must be an https address")
-    try:
-        parts = urlsplit(url)
-        plain = parts.scheme == "https" and parts.hostname and not (parts.query or parts.fragment or parts.username)
-        _ = parts.port
-    except ValueError:
-        plain = None
-    if not plain:
-        raise _broken(f"{what} must be an https address without user, query and fragment")
-    return url
+    return made(read_endpoints([value]), partner)[0]
 
 
 def _checked(document: PartnerDocument) -> PartnerDocument:
@@ -239,23 +231,6 @@ def _acts_for(value: object) -> tuple[ActsFor, ...]:
     if len(found) != len(value):
         raise _broken("organizations names a payer twice")
     return tuple(found.values())
-
-
-def _endpoints(value: object) -> tuple[Mapping[str, Any], ...]:
-    if not isinstance(value, list) or not all(isinstance(row, Mapping) for row in value):
-        raise _broken("endpoints must be a list of objects")
-    for row in value:
-        if set(row) - ENDPOINT_KNOWN:
-            raise _broken(f"an endpoint has unknown elements; known are: {', '.join(sorted(ENDPOINT_KNOWN))}")
-        check_address(row.get("fhir_base"), what="fhir_base")
-        if row.get("environment", "production") not in ENVIRONMENTS:
-            raise _broken("an endpoint's environment must be production or test")
-        if set(_texts(row, "capabilities")) - set(CAPABILITIES):
-            raise _broken(f"capabilities must be some of {', '.join(CAPABILITIES)}")
-        members = row.get("maximum_members", 1)
-        if not isinstance(members, int) or members < 1 or not isinstance(row.get("requires_mtls", True), bool):
-            raise _broken("maximum_members must be a positive number, requires_mtls true or false")
-    return tuple(value)
 
 
 def _status(value: object) -> PartnerStatus:
