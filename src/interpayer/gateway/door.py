@@ -99,6 +99,7 @@ class Rate:
 
 RATES: Mapping[str, Rate] = {
     "token": Rate(120, 60),
+    "register": Rate(10, 10),
     "match": Rate(600, 200),
     "bulk": Rate(120, 60),
     "status": Rate(1200, 300),

@@ -35,6 +35,9 @@ TABLE: Mapping[str, tuple[int, str]] = {
     "caller.unknown": (401, "login"),
     "caller.wrong_environment": (401, "login"),
     "caller.certificate_mismatch": (401, "login"),
+    "caller.certificate_untrusted": (401, "login"),
+    "caller.certificate_revoked": (401, "login"),
+    "caller.not_activated": (403, "forbidden"),
     "caller.replayed": (401, "login"),
     "caller.purpose_missing": (403, "forbidden"),
     "caller.keys_unreachable": (401, "login"),
@@ -131,6 +134,14 @@ def oauth(error: str, description: str, *, status: int = 400, retry_after_s: flo
         headers["Retry-After"] = _seconds(retry_after_s)
     body = {"error": error, "error_description": description}
     return Answer(status=status, body=body, headers=headers, media_type="application/json")
+
+
+def as_oauth(answer: Answer, error: str = "invalid_request") -> Answer:
+    """A refusal of the token or the registration endpoint in its own shape (RFC 6749, 5.2; RFC 7591, 3.2.2)."""
+    is_ours = answer.status >= 500
+    words = "the request could not be served now" if is_ours else "the body cannot be read, or is too large"
+    shown = oauth("temporarily_unavailable" if is_ours else error, words, status=answer.status)
+    return Answer(shown.status, shown.body, {**answer.headers, **shown.headers}, shown.media_type)
 
 
 def _issue(severity: str, reason: str, detail: str) -> dict[str, Any]:

@@ -30,7 +30,11 @@ FORM: tuple[tuple[str, Callable[[str | None], bool], str], ...] = (
     ("udap", lambda given: given in {None, "1"}, "udap must be 1"),
 )
 # A failure to authenticate is `invalid_client`, except where the standards name another error.
-OAUTH_ERRORS = {"caller.purpose_missing": ("invalid_grant", 400)}
+OAUTH_ERRORS = {
+    "caller.purpose_missing": ("invalid_grant", 400),
+    "caller.not_acting_for": ("invalid_grant", 400),
+    "caller.not_activated": ("unauthorized_client", 400),
+}
 
 
 @dataclass(frozen=True, slots=True)

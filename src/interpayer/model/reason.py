@@ -90,6 +90,9 @@ caller.suspended | The partner is suspended. | Talk to the contact of this payer
 caller.wrong_scope | The token does not allow this call. | Ask for the scope that the operation needs. | after_change | caller
 caller.wrong_environment | Test credentials at production, or the reverse. | Use the credentials of this environment. | after_change | caller
 caller.certificate_mismatch | The client certificate is not the one that the token is bound to. | Call with the certificate used for the token. | after_change | caller
+caller.certificate_untrusted | The certificate does not lead to an authority that is trusted here, or is out of date. | Use a certificate of an agreed authority or community. | after_change | caller
+caller.certificate_revoked | The certificate was taken back, or nobody who should know says that it was not. | Use a certificate that is good; publish its revocation lists. | after_change | caller
+caller.not_activated | The registration waits for a person of this payer. | Wait, or talk to the contact of this payer. | later | operator
 caller.not_acting_for | The caller does not act for the payer that the consent names. | Register who acts for whom, or correct the consent. | after_change | caller
 caller.keys_unreachable | The caller's public keys cannot be read at the address that was registered. | Let the jwks_url answer with a JWKS: https, no redirect, within 3 seconds, at most 64 KiB. | later | caller
 caller.purpose_missing | The assertion does not say for which organization and purpose it asks. | Send extensions.hl7-b2b with version, organization_id and purpose_of_use as registered. | after_change | caller
@@ -120,6 +123,9 @@ consent.cannot_segment | Only non-sensitive data may go, and this payer cannot t
 consent.contradictory | Two facts about consent contradict each other. | Clear it with the member. | after_change | plan
 consent.representative_unproven | The representative's authority is not proven. | Send the proof. | after_change | caller
 consent.aged_out | A parent's authority ended at majority. | Obtain the member's own consent. | after_change | member
+consent.deceased | The member has died; what the member or a living representative allowed ended with it. | An executor may decide: send the proof. | after_change | caller
+consent.no_basis | No contract or law on record lets data go without an opt-in. | Record the contract, or obtain an opt-in. | after_change | plan
+consent.proof_invalid | The signature or digest of the proof does not fit the document. | Send the document as it was signed, and the right key. | after_change | plan
 consent.malformed | The Consent resource breaks its profile. | Correct the named element. | after_change | caller
 policy.denied | A policy says no. | See the policy named. | after_change | operator
 policy.narrowed | A policy allows less than asked. | Nothing to do. | no | operator
@@ -172,6 +178,10 @@ record.unattributed | The record names no member, nor a record of one. | Tell th
 record.excluded_denied_authorization | A denied prior authorization is not exchanged. | Nothing to do. | no | plan
 record.excluded_drug_authorization | A prior authorization for drugs is not exchanged. | Nothing to do. | no | plan
 record.excluded_service_date | The service date is outside the window. | Nothing to do. | no | plan
+record.excluded_session_notes | Notes of a session that are kept apart from the chart are not exchanged. | Nothing to do. | no | plan
+record.withheld_label | The consent or a policy withholds records of this sensitivity. | Nothing to do. | no | member
+record.withheld_type | The consent or a policy withholds records of this type. | Nothing to do. | no | member
+record.withheld_period | The consent does not cover the day of the service. | Nothing to do. | no | member
 record.excluded_old_authorization | The prior authorization is closed for more than a year. | Nothing to do. | no | plan
 delivery.count_mismatch | A file has another number of lines than announced. | Fetch it again. | later | partner
 delivery.checksum_mismatch | A file's checksum is wrong. | Fetch it again. | later | partner
