@@ -6,6 +6,7 @@ The engine names the rules that forbid, but no rule when none permits; then thes
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from interpayer.model.reason import REASONS
 from interpayer.policy.facts import ANSWER, ASK, DOOR, Facts, KeptFacts, LookFacts, PublishFacts, Question, RecordFacts
 
 
@@ -51,7 +52,7 @@ def _vouched(facts: Facts) -> Iterator[str]:
 
 def _record(facts: RecordFacts) -> Iterator[str]:
     if facts.kind.excluded:
-        yield facts.kind.excluded
+        yield facts.kind.excluded if facts.kind.excluded in REASONS else "record.withheld"
     if not facts.kind.in_window:
         yield "record.excluded_service_date"
 

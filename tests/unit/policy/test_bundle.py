@@ -104,6 +104,6 @@ def test_every_no_has_a_reason_of_the_catalog():
     assert {rule.id for rule in forbids if rule.file == "never.cedar"} == {
         *("never-while-held", "never-across-environments", "never-unbound", "never-suspended", "never-quarantined"),
         *("never-outside-the-agreement", "never-a-withheld-type", "never-a-withheld-label", "never-unlabelled"),
-        *("never-psychotherapy-notes", "never-under-legal-hold"),
+        *("never-of-any-kind", "never-psychotherapy-notes", "never-under-legal-hold"),
     }
     assert {rule.reason for rule in forbids} <= set(REASONS)
