@@ -139,7 +139,8 @@ def _settle(
     said = [Contribution(m.id, m.source, m.role, _said_at(m, told[m.id]), told[m.id]) for m in members]
     united = unite(said, default_precedence())
     body = orjson.dumps(_as_leader(united.resource, told[leader.id], at))
-    outcome.restated.append(_line(leader, united.resource, body))
+    labels = frozenset[str]().union(*(one.own_labels for one in members))
+    outcome.restated.append(_line(leader, united.resource, body, labels=labels))
     outcome.contradictions += _contradictions(leader.id, united)
     sources = [(one.source, one.role) for one in members]
     outcome.assembled.append(Assembled(leader.id, leader.type, leader.member_id, sources))
@@ -154,10 +155,12 @@ def _said_at(one: Standing, resource: Mapping[str, Any]) -> datetime | None:
     return datetime.combine(day, time(), UTC) if day else None
 
 
-def _line(one: Standing, resource: dict[str, Any], body: bytes) -> Restated:
+def _line(one: Standing, resource: dict[str, Any], body: bytes, *, labels: frozenset[str] = frozenset()) -> Restated:
+    """What goes out of this record; the labels of its own source come back by themselves."""
     span = service_dates(resource)
     referred = tuple(i for _, i in references_of(resource, "") if i != one.member_id)
-    return Restated(one.id, one.member_id, one.type, body, referred, span.first, span.last, status_of(resource))
+    span_and_status = span.first, span.last, status_of(resource)
+    return Restated(one.id, one.member_id, one.type, body, referred, *span_and_status, labels=labels)
 
 
 def _as_leader(united: dict[str, Any], leader: Mapping[str, Any], at: datetime) -> dict[str, Any]:
@@ -196,7 +199,7 @@ def _redirect(
         for former in set(one.references) & set(instead):
             # ids are 128 random bits, so these bytes are that reference and nothing else
             body = body.replace(f'/{former}"'.encode(), f'/{instead[former]}"'.encode())
-        lines.append(_line(one, _parsed(body), body))
+        lines.append(_line(one, _parsed(body), body, labels=one.labels))
     joining.restate(conn, tools.codec, lines, at=at)
 
 

@@ -12,6 +12,7 @@ from typing import TypeAlias
 
 from interpayer.adapters.declaration import Declaration
 from interpayer.adapters.store import Stamped, save_stamps
+from interpayer.exchange.labeling import Births
 from interpayer.exchange.merging import keep
 from interpayer.exchange.sources.checking import REPEATED
 from interpayer.exchange.sources.refining import Flaw, Kept, Refined, Rejected
@@ -145,6 +146,7 @@ def _ready(tools: Tools, batch: Batch, kept: Kept, ready: dict[bytes, _Ready]) -
             exchange_id=batch.exchange_id,
             feed=batch.declaration.name,
             role=kept.stamp.role,
+            sets=tools.sets,
         )
         ready[key] = _Ready(key, kept, outline(kept.resource, kept.raw, arrival), arrival)
     return ready[key]
@@ -161,6 +163,7 @@ def _known(tools: Tools, conn: Connection, ready: Sequence[_Ready], members: Map
         members=members,
         owners=records_store.owners(conn, targets(outlines, ready[0].arrival, {})),
         identifiers=unique_identifiers(tools, conn, [members[p] for p in persons if p in members]),
+        born_on=Births(tools, conn, members.values()),
     )
 
 

@@ -1,7 +1,7 @@
 """What the steps work with; built once in app.py and handed to the engine and the doors."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
@@ -11,6 +11,7 @@ from interpayer.delivery.handoff import OwnSystems
 from interpayer.exchange.sources.workshop import Workshop
 from interpayer.identity.resolve import Resolver
 from interpayer.model.partner import Endpoint, LegalEntity, Partner
+from interpayer.normalization.labeling.sets import Sets, default_sets
 from interpayer.partners.client import PartnerClient
 from interpayer.policy.bundle import Bundle
 from interpayer.records.codec import Codec
@@ -37,6 +38,7 @@ class Tools:
     releases_held: Callable[[Connection], bool]
     workshop: Workshop
     own_systems: OwnSystems
+    sets: Sets = field(default_factory=default_sets)
 
     def seal_request(self, body: object, *, exchange_id: str) -> bytes:
         """A request or answer body, sealed with the key of the exchange zone and bound to its exchange."""

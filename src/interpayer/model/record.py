@@ -67,6 +67,9 @@ class Record:
     is_echo: bool = False
     # Of our declared sources' records only: what another payer says of its own stays apart.
     marks: Marks = NO_MARKS
+    # Why it is sensitive, by the value sets of this version.
+    labels: frozenset[str] = frozenset()
+    labels_version: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from typing import Any
 import orjson
 
 from interpayer.model.record import NO_MARKS, Origin, Quarantined, Record
-from interpayer.normalization.labeling.applying import SESSION_NOTES, Labeled, labeled
+from interpayer.normalization.labeling.applying import SESSION_NOTES, Labeled, labeled, nobody
 from interpayer.normalization.labeling.sets import Sets, default_sets
 from interpayer.normalization.merge import (
     Identity,
@@ -57,11 +57,6 @@ class Arrival:
     sets: Sets = field(default_factory=default_sets)
 
 
-def _nobody(_member_id: str) -> date | None:
-    """Nobody's birth date is known."""
-    return None
-
-
 @dataclass(frozen=True, slots=True)
 class Known:
     """What was looked up for a batch. ``members`` holds only patients that may be meant; others are foreign.
@@ -73,7 +68,7 @@ class Known:
     aliases: Mapping[LocalRef, str] = field(default_factory=dict)
     owners: Mapping[str, str | None] = field(default_factory=dict)
     identifiers: Mapping[str, Sequence[Resource]] = field(default_factory=dict)
-    born_on: Callable[[str], date | None] = _nobody
+    born_on: Callable[[str], date | None] = nobody
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,8 +200,7 @@ def _labeled(
     if released is None:
         return Labeled(None, frozenset())
     days = {day for day in (prepared.service_from, prepared.service_to) if day} or {arrival.available_at.date()}
-    born_on = _once(known.born_on, member_id) if member_id else _nobody
-    return labeled(released, arrival.sets, served_on=days, born_on=born_on)
+    return labeled(released, arrival.sets, served_on=days, born_on=lambda: known.born_on(str(member_id)))
 
 
 def _may_hold_money(raw: bytes) -> bool:

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 from interpayer.adapters.base import Found
 from interpayer.adapters.fhir_files import read_path
+from interpayer.exchange.labeling import Births
 from interpayer.exchange.merging import keep
 from interpayer.exchange.tools import Tools
 from interpayer.exchange.transitions import Actor
@@ -132,6 +133,7 @@ def _take_in(run: _Load, conn: Connection, batch: Sequence[Found], *, is_last_ca
         own=True,
         record_id=tools.vault.record_id,
         available_at=begin_load(conn),
+        sets=tools.sets,
     )
     outlines: list[Outline] = []
     quarantined = [_unreadable(found, arrival) for found in batch if found.content is None]
@@ -162,6 +164,7 @@ def _known(tools: Tools, conn: Connection, outlines: Sequence[Outline], arrival:
         members=members,
         owners=records_store.owners(conn, targets(outlines, arrival, {})),
         identifiers=patients.identifiers(tools, conn, [m for p, m in members.items() if p in persons]),
+        born_on=Births(tools, conn, members.values()),
     )
 
 

@@ -16,23 +16,26 @@ from interpayer.system.keys import seal, unseal
 
 _COLUMNS = """
 select r.id, r.type, r.member_id, r.source, r.role, r.updated_at, r.joined_to, r.replaced_by, r.refs, r.available_at,
-    r.pack_id, r.start, r.length, r.own_pack_id, r.own_start, r.own_length, r.version,
+    r.pack_id, r.start, r.length, r.own_pack_id, r.own_start, r.own_length, r.version, r.labels,
+    coalesce(r.own_labels, r.labels) as own_labels,
     (select min(a.received_at) from records.arrival a where a.record_id = r.id) as first_at
 from records.record r where r.id = any(%s) order by r.id for update of r
 """
 _RESTATE = """
 update records.record r set
     own_pack_id = coalesce(r.own_pack_id, r.pack_id), own_start = coalesce(r.own_start, r.start),
-    own_length = coalesce(r.own_length, r.length), own_refs = coalesce(r.own_refs, r.refs), pack_id = v.pack_id,
-    start = v.start, length = v.length, refs = v.refs::text[], service_from = v.service_from,
+    own_length = coalesce(r.own_length, r.length), own_refs = coalesce(r.own_refs, r.refs),
+    own_labels = coalesce(r.own_labels, r.labels), pack_id = v.pack_id, start = v.start, length = v.length,
+    refs = v.refs::text[], labels = v.labels::text[], service_from = v.service_from,
     service_to = v.service_to, status = v.status, available_at = %s
-from unnest(%s::text[], %s::bigint[], %s::int[], %s::int[], %s::text[], %s::date[], %s::date[], %s::text[])
-    as v(id, pack_id, start, length, refs, service_from, service_to, status)
+from unnest(%s::text[], %s::bigint[], %s::int[], %s::int[], %s::text[], %s::text[], %s::date[], %s::date[], %s::text[])
+    as v(id, pack_id, start, length, refs, labels, service_from, service_to, status)
 where r.id = v.id
 """
 _OWN_AGAIN = """
 update records.record r set pack_id = own_pack_id, start = own_start, length = own_length, refs = own_refs,
-    own_pack_id = null, own_start = null, own_length = null, own_refs = null, service_from = v.service_from,
+    labels = own_labels, own_pack_id = null, own_start = null, own_length = null, own_refs = null, own_labels = null,
+    service_from = v.service_from,
     service_to = v.service_to, status = v.status, available_at = %s
 from unnest(%s::text[], %s::date[], %s::date[], %s::text[]) as v(id, service_from, service_to, status)
 where r.id = v.id and own_pack_id is not null
@@ -59,6 +62,9 @@ class Standing:
     length: int
     is_restated: bool
     own: tuple[int, int, int]
+    # Of what goes out, and of what its own source says.
+    labels: frozenset[str] = frozenset()
+    own_labels: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +79,7 @@ class Restated:
     service_from: date | None
     service_to: date | None
     status: str | None
+    labels: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,10 +120,11 @@ def restate(conn: Connection, codec: Codec, lines: Sequence[Restated], *, at: da
         return
     places = save_united(conn, codec, [(one.id, one.member_id, one.type, one.body) for one in lines])
     by_place = list(zip(*(places[one.id] for one in lines), strict=True))
-    # an array of arrays must be even, so each list of references travels as text
+    # an array of arrays must be even, so each list of references or labels travels as text
     references = ["{" + ",".join(one.references) + "}" for one in lines]
+    labels = ["{" + ",".join(sorted(one.labels)) + "}" for one in lines]
     spans = [[one.service_from for one in lines], [one.service_to for one in lines], [one.status for one in lines]]
-    parameters = (at, [one.id for one in lines], *map(list, by_place), references, *spans)
+    parameters = (at, [one.id for one in lines], *map(list, by_place), references, labels, *spans)
     conn.execute(_RESTATE.encode(), parameters)
 
 
@@ -232,6 +240,8 @@ def _read(row: Mapping[str, Any]) -> Standing:
         *place,
         is_restated=row["own_pack_id"] is not None,
         own=(row["own_pack_id"], row["own_start"], row["own_length"]) if row["own_pack_id"] is not None else place,
+        labels=frozenset(row["labels"]),
+        own_labels=frozenset(row["own_labels"]),
     )
 
 

@@ -25,6 +25,7 @@ _COLUMNS = {
     "refs": "text[]", "available_at": "timestamptz", "updated_at": "timestamptz", "decided_at": "timestamptz",
     "is_direct": "boolean", "role": "text", "local_id": "text", "outcome": "text", "pack_id": "int8", "start": "int4",
     "length": "int4", "original_pack": "int8", "original_start": "int4", "original_length": "int4",
+    "labels": "text[]", "labels_version": "text",
 }  # fmt: skip
 _NAMES = ", ".join(_COLUMNS)
 _TEMPORARY = "create temporary table if not exists incoming_record ({}) on commit delete rows".format(
@@ -33,10 +34,12 @@ _TEMPORARY = "create temporary table if not exists incoming_record ({}) on commi
 _INSERT = """
 insert into records.record (id, type, member_id, author, original_id, source, sender, exchange_id, digest, excluded,
     removed, service_from, service_to, status, pa_changed_on, pa_ends_on, refs, available_at, updated_at,
-    decided_at, is_direct, role, pack_id, start, length, original_pack, original_start, original_length)
+    decided_at, is_direct, role, pack_id, start, length, original_pack, original_start, original_length, labels,
+    labels_version)
 select id, type, member_id, author, original_id, source, sender, exchange_id, digest, excluded,
     removed::jsonb, service_from, service_to, status, pa_changed_on, pa_ends_on, refs, available_at, updated_at,
-    decided_at, is_direct, role, pack_id, start, length, original_pack, original_start, original_length
+    decided_at, is_direct, role, pack_id, start, length, original_pack, original_start, original_length, labels,
+    labels_version
 from incoming_record where outcome = 'new' order by id on conflict (id) do nothing returning id
 """
 _SUPERSEDE = """
@@ -53,7 +56,8 @@ update records.record r set member_id = i.member_id, source = i.source, sender =
     pa_ends_on = i.pa_ends_on, refs = i.refs, available_at = i.available_at, updated_at = i.updated_at,
     decided_at = i.decided_at, is_direct = i.is_direct, role = i.role,
     pack_id = i.pack_id, start = i.start, length = i.length,
-    own_pack_id = null, own_start = null, own_length = null, own_refs = null,
+    own_pack_id = null, own_start = null, own_length = null, own_refs = null, own_labels = null,
+    labels = i.labels, labels_version = i.labels_version,
     original_pack = i.original_pack, original_start = i.original_start, original_length = i.original_length,
     version = r.version + 1, quarantined_at = null, removed_at = null
 from incoming_record i where i.id = r.id and i.outcome = 'changed'
@@ -210,7 +214,7 @@ def _row(record: Record, outcome: Outcome, place: tuple[int | None, ...]) -> tup
         origin.exchange_id, record.digest, record.excluded, orjson.dumps(record.removed).decode(),
         record.service_from, record.service_to, record.status, record.pa_changed_on, record.pa_ends_on,
         list(record.references), record.available_at, record.updated_at, decided_at(record), is_direct(record),
-        origin.role, record.local_id, outcome.value, *place,
+        origin.role, record.local_id, outcome.value, *place, sorted(record.labels), record.labels_version,
     )  # fmt: skip
 
 

@@ -21,13 +21,20 @@ MEANINGS: dict[str, str] = {
     "door, worker, operator, migrator or owner; without it, the login must be a member of these roles.",
     "base_url": "The address under which partners reach the FHIR door, without `/fhir`.",
     "environment": "`production` or `test`; credentials of one are refused by the other.",
-    "listen": "Where the partners' door listens: host:port.",
+    "listen": "Where the partners' door listens: host:port, or unix:/path/of/socket for a proxy on this machine "
+    "(plain http; `proxies` must then name `unix`).",
     "api_listen": "Where the plan's own API listens: host:port.",
     "console_listen": "Where the console listens: host:port.",
     "tls_certificate": "Certificate chain of our doors (PEM). Default: tls/server.crt under home, when there.",
     "tls_key": "Its private key (PEM). Default: tls/server.key under home, when there.",
     "client_ca": "Authorities whose client certificates we accept (PEM). Default: tls/client-ca.crt, when there.",
+    "proxies": "Proxies that may hand client certificates on (header Client-Cert, RFC 9440), comma-separated: "
+    "addresses, networks, and `unix` for whoever reaches the unix socket. Default: nobody.",
+    "revocation_lists": "Folder of certificate revocation lists (CRL, PEM or DER) of client authorities. "
+    "Default: tls/crl under home, when there.",
     "organizations": "YAML file: legal entities, lines of business, names, identifiers, time zone, calendar.",
+    "labels": "Folder of value sets of your own that say which records are sensitive, over the built-in ones. "
+    "Default: labels under home, when there.",
     "object_store": "Where export files live: a folder or an object store URL. Default: objects under home.",
     "fhir_packages": "Folder of FHIR packages read at run time.",
     "kek": "File of the key that wraps all data keys. Default: keys/kek under home, made at first start.",
@@ -58,8 +65,11 @@ class Settings:
     tls_certificate: Path | None
     tls_key: Path | None
     client_ca: Path | None
+    proxies: tuple[str, ...]
+    revocation_lists: Path | None
     organizations: Path | None
     object_store: str
+    labels: Path | None
     fhir_packages: Path | None
     kek: Path
     allowed_private_hosts: tuple[str, ...]
@@ -119,13 +129,14 @@ def _settings(values: Mapping[str, str], *, default_home: Path) -> Settings:
         tls_certificate=_path(values, "tls_certificate", home / "tls" / "server.crt"),
         tls_key=_path(values, "tls_key", home / "tls" / "server.key"),
         client_ca=_path(values, "client_ca", home / "tls" / "client-ca.crt"),
+        proxies=_words(values, "proxies"),
+        revocation_lists=_path(values, "revocation_lists", home / "tls" / "crl"),
         organizations=_path(values, "organizations", home / "organizations.yaml"),
         object_store=values.get("object_store", str(home / "objects")),
+        labels=_path(values, "labels", home / "labels"),
         fhir_packages=_path(values, "fhir_packages", home / "fhir-packages"),
         kek=_path(values, "kek", None) or home / "keys" / "kek",
-        allowed_private_hosts=tuple(
-            host.strip() for host in values.get("allowed_private_hosts", "").split(",") if host.strip()
-        ),
+        allowed_private_hosts=_words(values, "allowed_private_hosts"),
         test_data=_path(values, "test_data", None) or Path("../shared"),
         token=values.get("token"),
         run_as=values.get("run_as", "nobody"),
@@ -141,6 +152,10 @@ def _path(values: Mapping[str, str], name: str, default: Path | None) -> Path | 
     return default if default is not None and default.exists() else None
 
 
+def _words(values: Mapping[str, str], name: str) -> tuple[str, ...]:
+    return tuple(word.strip() for word in values.get(name, "").split(",") if word.strip())
+
+
 def _check(settings: Settings) -> None:
     if settings.environment not in ENVIRONMENTS:
         raise SettingsInvalid(f"environment must be one of {', '.join(ENVIRONMENTS)}")
@@ -148,7 +163,10 @@ def _check(settings: Settings) -> None:
         raise SettingsInvalid("allowed_private_hosts is for tests; in production it is refused")
     if not settings.base_url.startswith("https://"):
         raise SettingsInvalid("base_url must begin with https://")
-    for name in ("listen", "api_listen", "console_listen"):
+    is_local = settings.listen.startswith("unix:/")
+    if is_local and "unix" not in settings.proxies:
+        raise SettingsInvalid("listen on a unix socket needs `unix` among the proxies: nobody would be known there")
+    for name in ("listen", "api_listen", "console_listen")[is_local:]:
         port = getattr(settings, name).rpartition(":")[2]
         if not port.isdecimal() or not 0 <= int(port) <= 65535:
             raise SettingsInvalid(f"{name} must be host:port")

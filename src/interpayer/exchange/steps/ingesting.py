@@ -14,6 +14,7 @@ from interpayer.audit.ledger import latest_checkpoint
 from interpayer.delivery.provenance import Payer, custodian_provenance
 from interpayer.exchange import batch_store, standing_store, store
 from interpayer.exchange.durability.flow import tx_step
+from interpayer.exchange.labeling import Births
 from interpayer.exchange.steps.batching import partner_of
 from interpayer.exchange.steps.receiving import file_name, inbox_of
 from interpayer.exchange.tools import Tools
@@ -137,7 +138,7 @@ def _canonical(
     outlines = [outline(f.content, f.raw, arrival) for f in chunk if f.content is not None]
     aliases = records_store.aliases(conn, arrival.source, {r for o in outlines for r in o.references})
     owners = records_store.owners(conn, targets(outlines, arrival, aliases))
-    known = Known(members=expected.members, aliases=aliases, owners=owners)
+    known = Known(expected.members, aliases, owners, born_on=Births(tools, conn, expected.members.values()))
     records: list[Record] = []
     quarantined = [_unreadable(f, arrival) for f in chunk if f.content is None]
     for one in outlines:
@@ -186,6 +187,7 @@ def _arrival(tools: Tools, conn: Connection, batch_id: str) -> tuple[Arrival, _E
         available_at=available_at,
         exchange_id=rows[0]["id"] if rows else None,
         sender=partner.id,
+        sets=tools.sets,
     )
     return arrival, expected
 
@@ -271,15 +273,8 @@ def _custodian(
         [f"Patient/{row['member_id']}"],
         recorded=at,
     )
-    arrival = Arrival(
-        source=tools.fhir_base,
-        our_author=tools.fhir_base,
-        own=True,
-        record_id=tools.vault.record_id,
-        available_at=at,
-        exchange_id=row["id"],
-        sender=batch["partner_id"],
-    )
+    ours = tools.fhir_base, tools.fhir_base, True, tools.vault.record_id
+    arrival = Arrival(*ours, at, exchange_id=row["id"], sender=batch["partner_id"])
     one = outline(resource, orjson.dumps(resource), arrival)
     made = canonicalize(one, arrival, Known(members={row["member_id"]: row["member_id"]}))
     if not isinstance(made, Quarantined):
