@@ -17,7 +17,8 @@ from joserfc.jwk import ECKey, RSAKey
 from interpayer.audit.ledger import Ledger
 from interpayer.gateway import server
 from interpayer.gateway.door import RATES, Answer, Body, Call, Door, Operation, Rate, Recheck
-from interpayer.gateway.listen import Doors, Listener, tls_context
+from interpayer.gateway.listen import Doors, Listener
+from interpayer.gateway.tls import tls_context
 from interpayer.gateway.tokens import ASSERTION_TYPE
 from interpayer.model.event import Event
 from interpayer.model.partner import Partner, PartnerStatus

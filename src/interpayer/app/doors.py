@@ -1,7 +1,10 @@
 """The doors: partners' FHIR door, the plan's own API and the console, each with its own listener, in one process."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
+
+from starlette.applications import Starlette
 
 from interpayer.api import server as api
 from interpayer.app.build import Application
@@ -10,14 +13,17 @@ from interpayer.exchange.tools import Tools
 from interpayer.gateway import export, member_match
 from interpayer.gateway import server as gateway
 from interpayer.gateway.door import Door, Operation
-from interpayer.gateway.listen import Doors, Listener, serve, tls_context
+from interpayer.gateway.listen import UNIX, Doors, Listener, serve
 from interpayer.gateway.metadata import standing_statement
+from interpayer.gateway.tls import RenewedTls
 from interpayer.identity.reading import organization_identifier
 from interpayer.model.event import Event
 from interpayer.model.partner import Partner
 from interpayer.operations.identity_policy import PolicyForPartners
+from interpayer.partners import own_key_store
 from interpayer.partners.published_keys import PublishedKeys
-from interpayer.system.database import Connection
+from interpayer.system.database import Connection, serve_partner
+from interpayer.system.settings import Settings
 
 
 def run_doors(application: Application, *, ready: Callable[[], None] | None = None) -> None:
@@ -36,18 +42,26 @@ def in_background(application: Application) -> Doors:
 def listeners(application: Application) -> list[Listener]:
     """One listener per door. Partners must show a certificate; our own people and systems show a token."""
     settings = application.settings
-    partners, own = None, None
-    if settings.tls_certificate and settings.tls_key:
-        partners = tls_context(settings.tls_certificate, settings.tls_key, settings.client_ca)
-        own = tls_context(settings.tls_certificate, settings.tls_key, None)
+    partners, own = _tls(settings, settings.client_ca), _tls(settings, None)
     operator = application.tools("operator")
+    door = gateway.build(door_of(application), _operations(application.tools("door")))
+    is_local = settings.listen.startswith(UNIX)
     return [
-        Listener(
-            gateway.build(door_of(application), _operations(application.tools("door"))), settings.listen, partners
-        ),
-        Listener(api.build(operator), settings.api_listen, own),
-        Listener(console.build(operator, _session_key(settings.home)), settings.console_listen, own),
+        _listener(door, settings.listen, None if is_local else partners),
+        _listener(api.build(operator), settings.api_listen, own),
+        _listener(console.build(operator, _session_key(settings.home)), settings.console_listen, own),
     ]
+
+
+def _tls(settings: Settings, client_ca: Path | None) -> RenewedTls | None:
+    if settings.tls_certificate is None or settings.tls_key is None:
+        return None
+    return RenewedTls(settings.tls_certificate, settings.tls_key, client_ca)
+
+
+def _listener(app: Starlette, address: str, tls: RenewedTls | None) -> Listener:
+    """A door whose certificate files may change while it is open."""
+    return Listener(app, address, tls.context if tls else None, look=tls.look if tls else None)
 
 
 def door_of(application: Application) -> Door:
@@ -60,7 +74,14 @@ def door_of(application: Application) -> Door:
 
     def recheck(conn: Connection, partner: Partner, subject: str) -> str | None:
         """Whom a PDex-style subject names, with a live match grant of this partner (standards, trap 1)."""
+        serve_partner(conn, partner.id)
         return subject if export.may_read(tools, conn, partner.id, subject) else None
+
+    def jwks() -> Mapping[str, Any]:
+        """Our public keys, as this role may see them; before the first one was made, they are made."""
+        with tools.database.transaction() as conn:
+            published = own_key_store.published(conn)
+        return {"keys": published} if published else application.signer.public_jwks()
 
     return Door(
         base_url=application.settings.base_url,
@@ -71,7 +92,7 @@ def door_of(application: Application) -> Door:
         vault=application.vault,
         ledger=application.ledger,
         record=record,
-        jwks=application.signer.public_jwks,
+        jwks=jwks,
         recheck=recheck,
         keys_of=PublishedKeys(tools.database, application.fetch_keys, record).keys_of,
         statement=standing_statement(application.bundle.exchange.payload_years),

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import signal
 import socket
 import ssl
@@ -16,46 +17,36 @@ import uvicorn
 import uvloop
 
 from interpayer.gateway.protocol import DoorConfig
+from interpayer.system.telemetry import log
 
 # A peer that connects and says nothing is let go at the same time as one that sends half a head.
 HANDSHAKE_S = 5.0
 # How long a peer may take to say goodbye in TLS before the connection is dropped.
 SHUTDOWN_S = 5.0
-# TLS 1.2 with forward secrecy and authenticated encryption only; TLS 1.3 has nothing weaker.
-CIPHERS_1_2 = "ECDHE+AESGCM:ECDHE+CHACHA20"
 START_S = 15.0
+MOST_OF_ONE = 200
+# How often files that may change (certificates, authorities) are looked at.
+LOOK_S = 2.0
+UNIX = "unix:"
 # What the kernel may hold for a peer that reads slowly: it cannot be called back when a member says no.
 SEND_BUFFER = 256 * 1024
 
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """One door: its app, where it listens (host:port; port 0 takes a free one), its TLS."""
+    """One door: its app, where it listens (host:port; port 0 takes a free one; unix:/path), its TLS.
+
+    `look` is called every two seconds, off the loop: certificates and authorities are renewed there. `most_of_one`:
+    how many connections one client certificate may hold open.
+    """
 
     app: Any
     address: str
     tls: ssl.SSLContext | None
     header_deadline_s: float = 5.0
     most_connections: int = 2000
-
-
-def tls_context(certificate: Path, key: Path, client_ca: Path | None) -> ssl.SSLContext:
-    """TLS 1.2 or newer; client certificates are verified against `client_ca` when they come, and needed by the app.
-
-    Without `client_ca` no certificate is ever verified, so that every call that needs one is refused.
-    """
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.set_ciphers(CIPHERS_1_2)
-    context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION | ssl.OP_NO_TICKET
-    # Resuming a session would skip the verification of a certificate that may have ended meanwhile.
-    context.num_tickets = 0
-    context.set_alpn_protocols(["http/1.1"])
-    context.load_cert_chain(certificate, key)
-    if client_ca is not None:
-        context.load_verify_locations(client_ca)
-        context.verify_mode = ssl.CERT_OPTIONAL
-    return context
+    most_of_one: Callable[[], int] = lambda: MOST_OF_ONE
+    look: Callable[[], object] | None = None
 
 
 def serve(listeners: Sequence[Listener], *, grace_s: int = 20, ready: Callable[[], None] | None = None) -> None:
@@ -85,16 +76,18 @@ class Doors:
     @property
     def addresses(self) -> list[str]:
         """host:port of each door, with the ports that were taken."""
-        return ["{}:{}".format(*bound.getsockname()[:2]) for bound in self._sockets]
+        return [_shown(bound) for bound in self._sockets]
 
     async def run(self, ready: Callable[[], None] | None = None) -> None:
         """Serve until `tell_end`."""
         opened = asyncio.create_task(self._announce(ready))
+        looking = asyncio.create_task(self._look())
         pairs = zip(self._servers, self._sockets, strict=True)
         try:
             await asyncio.gather(*(server.serve(sockets=[bound]) for server, bound in pairs))
         finally:
             opened.cancel()
+            looking.cancel()
             for bound in self._sockets:
                 bound.close()
 
@@ -134,6 +127,16 @@ class Doors:
         if ready is not None:
             ready()
 
+    async def _look(self) -> None:
+        looks = [listener.look for listener in self._listeners if listener.look is not None]
+        while looks:
+            await asyncio.sleep(LOOK_S)
+            for look in looks:
+                try:
+                    await asyncio.to_thread(look)
+                except Exception as error:
+                    log.error("looking at changed files failed", exc_info=error)
+
 
 class _DoorServer(uvicorn.Server):
     """uvicorn's server without its signals (one process has several doors) and with a deadline for the handshake."""
@@ -150,10 +153,13 @@ class _DoorServer(uvicorn.Server):
         limits: dict[str, Any] = {}
         if config.ssl is not None:
             limits = {"ssl_handshake_timeout": HANDSHAKE_S, "ssl_shutdown_timeout": SHUTDOWN_S}
-        self.servers = [
-            await loop.create_server(self._connection, sock=bound, ssl=config.ssl, backlog=config.backlog, **limits)
-            for bound in sockets or []
-        ]
+        self.servers = []
+        for bound in sockets or []:
+            # typed as one of them: both take the same
+            make: Any = loop.create_unix_server if bound.family == socket.AF_UNIX else loop.create_server
+            self.servers.append(
+                await make(self._connection, sock=bound, ssl=config.ssl, backlog=config.backlog, **limits)
+            )
         self.started = True
 
     def _connection(self) -> asyncio.Protocol:
@@ -170,6 +176,7 @@ def _config(listener: Listener, grace_s: int) -> DoorConfig:
         listener.app,
         header_deadline_s=listener.header_deadline_s,
         cut=getattr(getattr(listener.app, "state", None), "cut", None),
+        most_of_one=listener.most_of_one,
         interface="asgi3",
         ws="none",
         lifespan="on",
@@ -184,7 +191,14 @@ def _config(listener: Listener, grace_s: int) -> DoorConfig:
     )
 
 
+def _shown(bound: socket.socket) -> str:
+    name = bound.getsockname()
+    return f"{UNIX}{name}" if bound.family == socket.AF_UNIX else "{}:{}".format(*name[:2])
+
+
 def _bound(address: str) -> socket.socket:
+    if address.startswith(UNIX):
+        return _bound_unix(Path(address.removeprefix(UNIX)))
     host, _, port = address.rpartition(":")
     host = host.strip("[]")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
@@ -193,4 +207,19 @@ def _bound(address: str) -> socket.socket:
     # Handed on to every connection.
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
     bound.bind((host, int(port)))
+    return bound
+
+
+def _bound_unix(path: Path) -> socket.socket:
+    """A socket for a proxy on this machine: its user and group only (set the group of the folder to the proxy's)."""
+    with contextlib.suppress(FileNotFoundError):
+        if path.is_socket():
+            path.unlink()
+    bound = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
+    before = os.umask(0o117)
+    try:
+        bound.bind(str(path))
+    finally:
+        os.umask(before)
     return bound

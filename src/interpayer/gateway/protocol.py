@@ -1,6 +1,6 @@
-"""One connection: a deadline and a size for the request's head, and the client certificate handed to the app.
+"""One connection: deadlines and sizes, a cap for each certificate, and the client certificate handed to the app.
 
-A bare uvicorn has neither, so slow clients would hold connections for ever and nobody would know who calls
+A bare uvicorn has none of them, so slow clients would hold connections for ever and nobody would know who calls
 (security.md section 2).
 """
 
@@ -11,6 +11,7 @@ import hashlib
 import socket
 import ssl
 import struct
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -22,18 +23,34 @@ LARGEST_HEAD = 32 * 1024
 # How long we go on reading, and dropping, the body of a request that is answered already, so that the caller can
 # read the answer before the connection ends.
 LINGER_S = 2.0
-PHRASES = {400: b"Bad Request", 408: b"Request Timeout", 431: b"Request Header Fields Too Large"}
+# How long a peer may take nothing of an answer that waits for it.
+STALLED_S = 60.0
+# fmt: off
+PHRASES = {
+    400: b"Bad Request", 408: b"Request Timeout", 429: b"Too Many Requests", 431: b"Request Header Fields Too Large",
+}
+# fmt: on
+# What the encoding of a certificate is called inside Python's ssl (DER).
+_DER = 2
 
 
 class DoorConfig(Config):
-    """uvicorn's settings and two of ours: how long a head may take, and who counts connections that were cut."""
+    """uvicorn's settings and ours: how long a head may take, who counts what was cut, connections by certificate."""
 
     def __init__(
-        self, app: Any, *, header_deadline_s: float, cut: Callable[[int], None] | None, **options: Any
+        self,
+        app: Any,
+        *,
+        header_deadline_s: float,
+        cut: Callable[[int], None] | None,
+        most_of_one: Callable[[], int],
+        **options: Any,
     ) -> None:
         super().__init__(app, http=DoorProtocol, **options)
         self.header_deadline_s = header_deadline_s
         self.cut = cut
+        self.most_of_one = most_of_one
+        self.open: Counter[str] = Counter()
 
 
 class DoorProtocol(HttpToolsProtocol):
@@ -51,12 +68,32 @@ class DoorProtocol(HttpToolsProtocol):
         self._linger_timer: asyncio.TimerHandle | None = None
         self._is_head_open = True
         self._head_bytes = 0
+        self._stall_timer: asyncio.TimerHandle | None = None
         self._start_head_timer()
+        self._owner = str((self._tls or {}).get("client_cert_thumbprint") or "")
+        if self._owner:
+            self.config.open[self._owner] += 1
+            if self.config.open[self._owner] > self.config.most_of_one():
+                self._cut(429)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop the clocks."""
         self._stop_timers()
+        if self._owner:
+            self.config.open[self._owner] -= 1
+            if not self.config.open[self._owner]:
+                del self.config.open[self._owner]
         super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        """The peer reads slower than we write: for a while that is its right."""
+        super().pause_writing()
+        self._stall_timer = self.loop.call_later(STALLED_S, self.drop)
+
+    def resume_writing(self) -> None:
+        """The peer reads on."""
+        super().resume_writing()
+        self._stop_stall_timer()
 
     def data_received(self, chunk: bytes) -> None:
         """Feed the parser, unless the head is too large; the clock runs from its first byte."""
@@ -133,6 +170,7 @@ class DoorProtocol(HttpToolsProtocol):
         phrase = PHRASES[status]
         body = b'{"type":"about:blank","title":"%s","status":%d}' % (phrase, status)
         head = b"HTTP/1.1 %d %s\r\ncontent-type: application/problem+json\r\ncontent-length: %d\r\n"
+        head += b"retry-after: 5\r\n" if status == 429 else b""
         self.transport.write(head % (status, phrase, len(body)) + b"connection: close\r\n\r\n" + body)
         self.transport.close()
         self._stop_timers()
@@ -144,8 +182,14 @@ class DoorProtocol(HttpToolsProtocol):
             self._head_timer.cancel()
             self._head_timer = None
 
+    def _stop_stall_timer(self) -> None:
+        if self._stall_timer is not None:
+            self._stall_timer.cancel()
+            self._stall_timer = None
+
     def _stop_timers(self) -> None:
         self._stop_head_timer()
+        self._stop_stall_timer()
         if self._linger_timer is not None:
             self._linger_timer.cancel()
             self._linger_timer = None
@@ -161,9 +205,25 @@ def _tls_extension(tls: ssl.SSLObject | None) -> dict[object, object] | None:
     if tls is None:
         return None
     der = tls.getpeercert(binary_form=True)
-    is_verified = tls.context.verify_mode is not ssl.CERT_NONE
+    is_verified = bool(der) and tls.context.verify_mode is not ssl.CERT_NONE
+    shown = _verified_path(tls, der) if der and is_verified else []
     return {
         "tls_version": tls.version(),
+        "cipher_suite": (tls.cipher() or ("",))[0],
         "client_cert_thumbprint": thumbprint(der) if der and is_verified else None,
-        "client_cert_chain": [ssl.DER_cert_to_PEM_cert(der)] if der and is_verified else [],
+        "client_cert_chain": [ssl.DER_cert_to_PEM_cert(one) for one in shown[:1]],
+        "client_cert_ders": shown,
     }
+
+
+def _verified_path(tls: ssl.SSLObject, leaf: bytes) -> list[bytes]:
+    """The path that the handshake verified, the leaf first; the leaf alone where Python does not tell it.
+
+    Public from Python 3.13 on; before, it is there under another name.
+    """
+    public = getattr(tls, "get_verified_chain", None)
+    if public is not None:
+        return [bytes(one) for one in public()]
+    inner = getattr(getattr(tls, "_sslobj", None), "get_verified_chain", None)
+    path = [bytes(one.public_bytes(_DER)) for one in (inner() or [])] if inner is not None else []
+    return path if path[:1] == [leaf] else [leaf]

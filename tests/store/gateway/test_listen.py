@@ -12,7 +12,8 @@ from typing import Any
 import httpx2
 import pytest
 
-from interpayer.gateway.listen import Doors, Listener, tls_context
+from interpayer.gateway.listen import Doors, Listener
+from interpayer.gateway.tls import tls_context
 from tests.support.doors import DoorUnderTest, Grounds
 
 DEADLINE_S = 0.6
