@@ -15,7 +15,7 @@ EXCLUDE_NEWER ?= $(shell $(PYTHON) -c 'import datetime as d; print((d.datetime.n
 REQUIREMENTS := .venv/.requirements-installed
 PROJECT := .venv/.project-installed
 
-.PHONY: list demo test check bench bench-identity bench-canonical spark conformance drill golden docs format requirements install clean
+.PHONY: list demo test check scan bench bench-identity bench-canonical spark conformance drill golden docs format requirements install clean
 
 list: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | column -t -s '|' 2>/dev/null \
@@ -33,6 +33,11 @@ check: $(PROJECT) ## style, types, import contracts, unit and architecture tests
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
 	@$(BIN)/python -m pytest -q -n $(WORKERS) tests/unit tests/architecture
+
+scan: $(PROJECT) ## known holes: in what we use (asks an advisory service), in what we write, in what builds it
+	@$(BIN)/bandit --quiet --recursive src -lll
+	@$(BIN)/zizmor --quiet --offline --no-progress .github
+	@$(BIN)/python requirements/audit.py
 
 bench: $(PROJECT) ## ratios against a baseline of the same run
 	@$(BIN)/python -m bench
