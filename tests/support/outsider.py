@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 import httpx2
 from joserfc.jwk import ECKey
 
-from interpayer.consent.reading import write_consent
+from interpayer.consent.writing import write_consent
 from interpayer.gateway.tokens import ASSERTION_TYPE
 from interpayer.identity.reading import write_coverage, write_patient
 from interpayer.model.consent import Consent, Scope

@@ -1,58 +1,109 @@
-"""May this go, by what the member allowed? Pure; asked again at every hop (HRex 1.2; exchange.md, section 5)."""
+"""May this go, by what the member allowed, and what must stay? Pure; asked again at every hop (exchange.md, section 5).
+
+The first reason that speaks against it wins, in this order:
+ (1) taken back, here or altogether   (2) outside its time            (3) other parties, another purpose
+ (4) nobody with authority said it    (5) it or another contradicts   (6) less is allowed than asked, or can be told
+"""
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 
-from interpayer.consent.reading import same_organization
-from interpayer.model.consent import Consent, Permission, Scope, Verdict
-
-# Roles whose say over a child ends at majority; the others need their own proof of authority.
-PARENTS = frozenset({"PRN", "MTH", "FTH", "NMTH", "NFTH", "ADOPTP", "STPPRN", "GUARD", "PRNFOST", "parent"})
+from interpayer.consent.authority import limits_of_authority, no_authority, speaks_until
+from interpayer.consent.combining import denied, in_force, names_one_of, narrowed_by_others, own_limits
+from interpayer.model.consent import (
+    PAYER_TO_PAYER,
+    UNKNOWN_STANDING,
+    Basis,
+    Consent,
+    Effect,
+    Limits,
+    Permission,
+    Scope,
+    Standing,
+    Verdict,
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Circumstances:
-    """What a consent is held against: the time, who gets, who gives, and what this payer can do.
+    """What a consent is held against: the time, who gets, who gives, what is known of the member.
 
-    `withdrawn_at`: the member's own no at this plan. `can_segment`: records carry sensitivity labels.
-    `born_on`: the member's birth date, for a parent's authority. `wanted`: the scope asked for, where one is named.
+    `can_segment`: the member's records carry sensitivity labels. `wanted`, `wanted_types`: what was asked for by name.
     """
 
     at: datetime
     recipients: tuple[str, ...]
     sources: tuple[str, ...]
     policy_version: str
-    withdrawn_at: datetime | None = None
+    standing: Standing = UNKNOWN_STANDING
     can_segment: bool = False
-    born_on: date | None = None
     majority_years: int = 18
+    purpose: str = PAYER_TO_PAYER
     wanted: Scope | None = None
+    wanted_types: frozenset[str] = frozenset()
 
 
 def evaluate(consent: Consent | None, circumstances: Circumstances) -> Permission:
-    """Granted, narrowed or refused, with the first reason that speaks against it."""
+    """Granted, narrowed or refused, with the first reason that speaks against it and what it leaves out."""
     version = circumstances.policy_version
     if consent is None:
-        is_withdrawn = circumstances.withdrawn_at is not None and circumstances.withdrawn_at <= circumstances.at
+        is_withdrawn = _is_over(circumstances.standing.withdrawn_at, circumstances)
         return Permission(Verdict.REFUSED, "consent.revoked" if is_withdrawn else "consent.missing", None, version)
+    others = _others(circumstances)
+    limits = limits_now(consent, circumstances, others)
     reason = (
-        _withdrawn(consent, circumstances)
-        or _out_of_period(consent, circumstances)
-        or _wrong_party(consent, circumstances)
-        or _no_authority(consent, circumstances)
-        or _out_of_scope(consent, circumstances)
+        _withdrawn(consent, circumstances)  # (1)
+        or _out_of_period(consent, circumstances)  # (2)
+        or _wrong_party(consent, circumstances)  # (3)
+        or no_authority(
+            consent, circumstances.standing, at=circumstances.at, majority_years=circumstances.majority_years
+        )  # (4)
+        or denied(consent, others)  # (5)
+        or _contradicts_itself(consent, limits)
+        or _out_of_scope(limits, circumstances)  # (6)
     )
     if reason:
         return Permission(Verdict.REFUSED, reason, consent.id, version)
-    if consent.scope is Scope.REGULAR:
-        return Permission(Verdict.NARROWED, "policy.narrowed", consent.id, version)
-    return Permission(Verdict.GRANTED, None, consent.id, version)
+    if limits.is_open:
+        return Permission(Verdict.GRANTED, None, consent.id, version)
+    return Permission(Verdict.NARROWED, "policy.narrowed", consent.id, version, limits)
+
+
+def limits_now(consent: Consent, circumstances: Circumstances, others: tuple[Consent, ...] | None = None) -> Limits:
+    """What this consent leaves out now, with everything else that the member said."""
+    others = _others(circumstances) if others is None else others
+    here = circumstances
+    authority = limits_of_authority(consent, here.standing, at=here.at, majority_years=here.majority_years)
+    return own_limits(consent).narrowed_by(authority).narrowed_by(narrowed_by_others(consent, others))
+
+
+def holds_until(consent: Consent, circumstances: Circumstances) -> datetime:
+    """When this consent ends if nobody says anything: its own end, or that of its speaker's authority."""
+    ends = speaks_until(consent, circumstances.standing, majority_years=circumstances.majority_years)
+    return min(consent.ends_at, ends) if ends else consent.ends_at
+
+
+def _others(here: Circumstances) -> tuple[Consent, ...]:
+    return in_force(
+        here.standing,
+        at=here.at,
+        recipients=here.recipients,
+        sources=here.sources,
+        majority_years=here.majority_years,
+    )
 
 
 def _withdrawn(consent: Consent, circumstances: Circumstances) -> str | None:
-    # The member's own no at this plan beats every consent, also one that another payer received later.
-    moments = (consent.revoked_at, circumstances.withdrawn_at)
-    return "consent.revoked" if any(moment and moment <= circumstances.at for moment in moments) else None
+    if _is_over(consent.revoked_at, circumstances):
+        return "consent.revoked"
+    # The member's own no at this plan beats every consent, also one that another payer received later. It takes back
+    # an opt-in: what a contract or a law lets go never rested on one (a denial stops that too).
+    is_withdrawn = consent.basis is Basis.OPT_IN and _is_over(circumstances.standing.withdrawn_at, circumstances)
+    return "consent.revoked" if is_withdrawn else None
+
+
+def _is_over(moment: datetime | None, circumstances: Circumstances) -> bool:
+    return moment is not None and moment <= circumstances.at
 
 
 def _out_of_period(consent: Consent, circumstances: Circumstances) -> str | None:
@@ -64,36 +115,22 @@ def _out_of_period(consent: Consent, circumstances: Circumstances) -> str | None
 
 
 def _wrong_party(consent: Consent, circumstances: Circumstances) -> str | None:
-    if not _names_one_of(consent.recipients, circumstances.recipients):
+    if not names_one_of(consent.recipients, circumstances.recipients):
         return "consent.wrong_recipient"
-    return None if _names_one_of(consent.sources, circumstances.sources) else "consent.wrong_source"
+    if not names_one_of(consent.sources, circumstances.sources):
+        return "consent.wrong_source"
+    return None if consent.purpose == circumstances.purpose else "consent.scope_exceeded"
 
 
-def _no_authority(consent: Consent, circumstances: Circumstances) -> str | None:
-    kind, _, role = consent.performer.partition(":")
-    if kind == "member":
-        return None
-    if role not in PARENTS:
-        # A power of attorney (DPOWATT, HPOWATT) shows in its role; a representative without a role proves nothing.
-        return None if role else "consent.representative_unproven"
-    if circumstances.born_on is None:
-        return "consent.representative_unproven"
-    return "consent.aged_out" if _is_of_age(circumstances.born_on, circumstances) else None
+def _contradicts_itself(consent: Consent, limits: Limits) -> str | None:
+    # a restriction or a denial permits nothing, whoever names it as the consent that something rests on
+    return "consent.contradictory" if consent.effect is not Effect.PERMIT or limits.leaves_nothing else None
 
 
-def _out_of_scope(consent: Consent, circumstances: Circumstances) -> str | None:
-    if consent.scope is Scope.SENSITIVE:
-        return None
-    if circumstances.wanted is Scope.SENSITIVE:
+def _out_of_scope(limits: Limits, circumstances: Circumstances) -> str | None:
+    if circumstances.wanted is Scope.SENSITIVE and limits.labels_withheld:
         return "consent.scope_exceeded"
-    return None if circumstances.can_segment else "consent.cannot_segment"
-
-
-def _names_one_of(named: tuple[str, ...], organizations: tuple[str, ...]) -> bool:
-    return any(same_organization(one, two) for one in named for two in organizations)
-
-
-def _is_of_age(born_on: date, circumstances: Circumstances) -> bool:
-    today = circumstances.at.date()
-    years = today.year - born_on.year - ((today.month, today.day) < (born_on.month, born_on.day))
-    return years >= circumstances.majority_years
+    wanted = circumstances.wanted_types
+    if wanted and not any(limits.allows_type(name) for name in wanted):
+        return "consent.scope_exceeded"
+    return "consent.cannot_segment" if limits.needs_labels and not circumstances.can_segment else None

@@ -4,9 +4,8 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-import orjson
-
-from interpayer.model.consent import Limits, MatchGrant, limits_as_json, limits_from_json
+from interpayer.consent.rows import limits_column
+from interpayer.model.consent import MatchGrant, limits_from_json
 from interpayer.system.database import Connection
 
 
@@ -20,7 +19,8 @@ def save_grants(conn: Connection, grants: Sequence[MatchGrant]) -> None:
     if not grants:
         return
     rows = [
-        (g.id, g.partner_id, g.member_id, g.consent_id, g.exchange_id, g.expires_at, _told(g.limits)) for g in grants
+        (g.id, g.partner_id, g.member_id, g.consent_id, g.exchange_id, g.expires_at, limits_column(g.limits))
+        for g in grants
     ]
     conn.execute(
         """
@@ -40,7 +40,7 @@ def grant_for(conn: Connection, *, partner_id: str, member_id: str, at: datetime
 def grants_for(
     conn: Connection, *, partner_id: str, member_ids: Collection[str], at: datetime
 ) -> dict[str, MatchGrant]:
-    """The live grant of each member for this partner (the longest one); members without are absent."""
+    """The live grant of each member for this partner (the newest one); members without are absent."""
     return _live(conn, member_ids, at, partner_id=partner_id)
 
 
@@ -61,14 +61,19 @@ def withdraw_grants(
     member_ids: Collection[str] = (),
     consent_ids: Collection[str] = (),
 ) -> list[MatchGrant]:
-    """End the grants of these exchanges, members or consents; returns those that ended now. Bumps the revision."""
+    """End the grants of these exchanges, members or consents; returns those that ended now. Bumps the revision.
+
+    By members: what rests on an opt-in. What a contract or a law lets go ends with that, or with its exchange.
+    """
     rows = conn.execute(
         """
-        update consent.match_grant set withdrawn_at = %s
-         where withdrawn_at is null and (exchange_id = any(%s) or member_id = any(%s) or consent_id = any(%s))
+        update consent.match_grant g set withdrawn_at = %s
+         where withdrawn_at is null
+           and (exchange_id = any(%s) or consent_id = any(%s) or member_id = any(%s) and exists
+               (select from consent.consent c where c.consent_id = g.consent_id and c.basis = 'opt_in'))
         returning *
         """,
-        [at, list(exchange_ids), list(member_ids), list(consent_ids)],
+        [at, list(exchange_ids), list(consent_ids), list(member_ids)],
     ).fetchall()
     conn.execute("update consent.revision set value = value + 1")
     return [_grant(row) for row in rows]
@@ -85,7 +90,8 @@ def revoked_members(
 def _live(
     conn: Connection, member_ids: Collection[str], at: datetime, *, partner_id: str | None
 ) -> dict[str, MatchGrant]:
-    # A grant is worth what its consent is worth now, and nothing once the member said no.
+    # A grant is worth what its consent is worth now, and nothing once the member said no to what rests on an opt-in.
+    # Of several the newest speaks: it is what the partner asked for last.
     rows = conn.execute(
         """
         select distinct on (g.member_id) g.* from consent.match_grant g
@@ -94,8 +100,9 @@ def _live(
            and g.withdrawn_at is null and g.expires_at > %(at)s
            and c.revoked_at is null and c.starts_at <= %(at)s and c.ends_at > %(at)s
            and not exists (select from consent.withdrawal w
-                            where w.member_id = g.member_id and w.lifted_at is null and w.at <= %(at)s)
-         order by g.member_id, g.expires_at desc, g.grant_id
+                            where w.member_id = g.member_id and w.lifted_at is null and w.at <= %(at)s
+                              and c.basis = 'opt_in')
+         order by g.member_id, g.granted_at desc, g.expires_at desc, g.grant_id
         """,
         {"partner": partner_id, "members": list(member_ids), "at": at},
     )
@@ -113,7 +120,3 @@ def _grant(row: Mapping[str, Any]) -> MatchGrant:
         withdrawn_at=row["withdrawn_at"],
         limits=limits_from_json(row["limits"]),
     )
-
-
-def _told(limits: Limits) -> str:
-    return orjson.dumps(limits_as_json(limits)).decode()

@@ -1,4 +1,4 @@
-"""FHIR Consent to and from our own words (HRex 1.2 hrex-consent; standards: exactly one policy, both period ends)."""
+"""FHIR Consent into our own words (HRex 1.2 hrex-consent; standards: exactly one policy, both period ends)."""
 
 import hashlib
 import json
@@ -8,15 +8,9 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
-from interpayer.model.consent import Consent, Scope
+from interpayer.model.consent import Authority, Consent, Scope
 
 POLICY = "http://hl7.org/fhir/us/davinci-hrex/StructureDefinition-hrex-consent.html#"
-PROFILE = "http://hl7.org/fhir/us/davinci-hrex/StructureDefinition/hrex-consent"
-SCOPE_SYSTEM = "http://terminology.hl7.org/CodeSystem/consentscope"
-ACT_SYSTEM = "http://terminology.hl7.org/CodeSystem/v3-ActCode"
-SOURCE_SYSTEM = "http://terminology.hl7.org/CodeSystem/provenance-participant-type"
-RECIPIENT_SYSTEM = "http://terminology.hl7.org/CodeSystem/v3-ParticipationType"
-ACTION_SYSTEM = "http://terminology.hl7.org/CodeSystem/consentaction"
 # The profile forbids these, because nobody could check them automatically: they would narrow what a reader may do.
 NARROWING = ("securityLabel", "purpose", "class", "code", "dataPeriod", "data", "provision")
 
@@ -41,6 +35,7 @@ def read_consent(resource: Mapping[str, Any], *, received_from: str | None) -> C
         starts_at, ends_at = _read_period(_object(_object(resource, "provision"), "period"))
         if starts_at >= ends_at:
             return Unreadable("consent.contradictory", "provision.period")
+        performer = _read_performer(resource)
         return Consent(
             id="",
             member_id=None,
@@ -49,44 +44,15 @@ def read_consent(resource: Mapping[str, Any], *, received_from: str | None) -> C
             recipients=_read_actors(resource, "IRCP"),
             starts_at=starts_at,
             ends_at=ends_at,
-            performer=_read_performer(resource),
+            performer=performer,
+            authority=_read_authority(resource, performer),
+            given_at=_read_given(resource),
             proof=_read_proof(resource),
             proof_sha256=hashlib.sha256(_canonical(resource)).hexdigest(),
             received_from=received_from,
         )
     except _Broken as broken:
         return Unreadable("consent.malformed", str(broken))
-
-
-def write_consent(
-    consent: Consent, *, consent_id: str, patient_ref: str, names: Mapping[str, str] | None = None
-) -> dict[str, Any]:
-    """The Consent that goes along with an outgoing request; `names` are displays by organization identifier."""
-    shown = names or {}
-    actors = [_write_actor(SOURCE_SYSTEM, "performer", s, shown) for s in consent.sources]
-    actors += [_write_actor(RECIPIENT_SYSTEM, "IRCP", r, shown) for r in consent.recipients]
-    is_reference = "/" in consent.proof and " " not in consent.proof
-    evidence: dict[str, Any] = (
-        {"reference": consent.proof} if is_reference else {"identifier": {"value": consent.proof}}
-    )
-    return {
-        "resourceType": "Consent",
-        "id": consent_id,
-        "meta": {"profile": [PROFILE]},
-        "status": "active",
-        "scope": _concept(SCOPE_SYSTEM, "patient-privacy"),
-        "category": [_concept(ACT_SYSTEM, "IDSCL")],
-        "patient": {"reference": patient_ref},
-        "performer": [{"reference": patient_ref}],
-        "sourceReference": {"type": "DocumentReference", **evidence},
-        "policy": [{"uri": f"{POLICY}{consent.scope.value}"}],
-        "provision": {
-            "type": "permit",
-            "period": {"start": _instant(consent.starts_at), "end": _instant(consent.ends_at - timedelta(seconds=1))},
-            "actor": actors,
-            "action": [_concept(ACTION_SYSTEM, "disclose")],
-        },
-    }
 
 
 def same_organization(one: str, two: str) -> bool:
@@ -153,6 +119,29 @@ def _read_performer(resource: Mapping[str, Any]) -> str:
     return f"representative:{codes[0]}" if codes else "representative"
 
 
+def _read_authority(resource: Mapping[str, Any], performer: str) -> Authority | None:
+    """What a contained RelatedPerson tells of somebody who speaks for the member: the role, and until when."""
+    kind, _, role = performer.partition(":")
+    if kind != "representative" or not role:
+        return None
+    literal = _list(resource, "performer")[0].get("reference")
+    period = _object(_contained(resource, literal), "period")
+    starts, ends = period.get("start"), period.get("end")
+    element = "performer.period"
+    return Authority(
+        role=role,
+        starts_at=_moment(str(starts), element) if starts is not None else None,
+        ends_at=_moment(str(ends), element, end=True) if ends is not None else None,
+    )
+
+
+def _read_given(resource: Mapping[str, Any]) -> datetime | None:
+    """When the member said it; a day without a time was said at its begin, so that a later word counts as later."""
+    given = str(resource.get("dateTime") or "")
+    # a year or a month alone orders nothing
+    return _moment(given, "dateTime") if re.match(r"^\d{4}-\d\d-\d\d(T|$)", given) else None
+
+
 def _read_proof(resource: Mapping[str, Any]) -> str:
     evidence = _object(resource, "sourceReference")
     proof = evidence.get("reference") or _object(evidence, "identifier").get("value")
@@ -181,15 +170,6 @@ def _moment(text: str, element: str, *, end: bool = False) -> datetime:
     return moment.astimezone(UTC) + timedelta(seconds=int(end))
 
 
-def _write_actor(system: str, code: str, organization: str, names: Mapping[str, str]) -> dict[str, Any]:
-    namespace, bar, value = organization.rpartition("|")
-    identifier = {"system": namespace, "value": value} if bar else {"value": organization}
-    reference: dict[str, Any] = {"type": "Organization", "identifier": identifier}
-    if organization in names:
-        reference["display"] = names[organization]
-    return {"role": _concept(system, code), "reference": reference}
-
-
 def _contained(resource: Mapping[str, Any], literal: object) -> Mapping[str, Any]:
     if not isinstance(literal, str) or not literal.startswith("#"):
         return {}
@@ -214,10 +194,6 @@ def _codes(concept: object) -> set[str]:
     return {str(c.get("code")) for c in codings if isinstance(c, Mapping)}
 
 
-def _concept(system: str, code: str) -> dict[str, Any]:
-    return {"coding": [{"system": system, "code": code}]}
-
-
 def _object(resource: Mapping[str, Any], element: str) -> Mapping[str, Any]:
     value = resource.get(element)
     return value if isinstance(value, Mapping) else {}
@@ -226,10 +202,6 @@ def _object(resource: Mapping[str, Any], element: str) -> Mapping[str, Any]:
 def _list(resource: Mapping[str, Any], element: str) -> list[Any]:
     value = resource.get(element)
     return value if isinstance(value, list) else []
-
-
-def _instant(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
 def _canonical(resource: Mapping[str, Any]) -> bytes:

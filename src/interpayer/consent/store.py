@@ -1,13 +1,10 @@
 """Consents, withdrawals and their history. The caller owns the transaction; every no bumps the revision."""
 
-import hashlib
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
-
-import orjson
 
 from interpayer.consent.evaluate import Circumstances, evaluate
 from interpayer.consent.grants import (
@@ -19,16 +16,25 @@ from interpayer.consent.grants import (
     save_grants,
     withdraw_grants,
 )
-from interpayer.model.consent import Basis, Consent, MatchGrant, Permission, Scope, Verdict
+from interpayer.consent.rows import (
+    authority_as_json,
+    consent_from_row,
+    digest_of,
+    json_column,
+    limits_column,
+    signature_as_json,
+)
+from interpayer.consent.standings import standings, withdrawn_at
+from interpayer.model.consent import Consent, Effect, MatchGrant, Permission, Verdict
 from interpayer.model.reason import Refusal
 from interpayer.system.database import Connection
 from interpayer.system.ids import new_id
 
-# The grants are part of this store; they have a file of their own for its size.
+# The grants and standings are part of this store; they have files of their own for its size.
 __all__ = [
     "Withdrawal", "consents_of", "grant_for", "grants_for", "grants_of", "history", "lift_withdrawal", "live_for",
-    "live_for_many", "load", "load_many", "revision", "revoke", "revoked_members", "save", "save_grant", "save_grants",
-    "withdraw_grants", "withdraw_member", "withdraw_members", "withdrawn_at",
+    "load", "load_many", "remember", "revision", "revoke", "revoked_members", "save", "save_grant", "save_grants",
+    "standings", "withdraw_grants", "withdraw_member", "withdraw_members", "withdrawn_at",
 ]  # fmt: skip
 
 _RANK = {Verdict.GRANTED: 0, Verdict.NARROWED: 1, Verdict.REFUSED: 2}
@@ -44,29 +50,38 @@ class Withdrawal:
     proof: str | None = None
 
 
-def save(conn: Connection, consent: Consent, *, document: bytes | None = None) -> Consent:
-    """Keep a consent and return it as kept. The same consent again is the kept one: revoked stays revoked."""
+def save(conn: Connection, consent: Consent, *, document: bytes | None = None, basis_id: str | None = None) -> Consent:
+    """Keep a consent and return it as kept. The same consent again is the kept one: revoked stays revoked.
+
+    `basis_id`: the contract or law that it rests on; when that ends, it ends.
+    """
     new = replace(consent, id=consent.id or new_id("k"))
-    digest = _digest(consent) if consent.member_id else None
+    digest = digest_of(consent) if consent.member_id else None
     row = conn.execute(
         """
         insert into consent.consent (consent_id, member_id, scope, sources, recipients, starts_at, ends_at, performer,
-                                     proof, proof_sha256, basis, received_from, document, digest)
-        values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
-        on conflict do nothing returning consent_id
+                                     proof, proof_sha256, basis, received_from, document, digest, effect, purpose,
+                                     limits, authority, issuer, given_at, attested_by, attested_at, document_sha256,
+                                     signature, contract, basis_id)
+        values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s,
+                coalesce(%s, clock_timestamp()), %s, %s, %s, %s, %s, %s)
+        on conflict do nothing returning given_at
         """,
         [new.id, new.member_id, new.scope, list(new.sources), list(new.recipients), new.starts_at, new.ends_at,
-         new.performer, new.proof, new.proof_sha256, new.basis, new.received_from, document, digest],
+         new.performer, new.proof, new.proof_sha256, new.basis, new.received_from, document, digest, new.effect,
+         new.purpose, limits_column(new.limits), json_column(authority_as_json(new.authority)), new.issuer,
+         new.given_at, new.attested_by, new.attested_at, new.document_sha256,
+         json_column(signature_as_json(new.signature)), new.contract, basis_id],
     ).fetchone()  # fmt: skip
     if row is not None:
         by = new.received_from or "member"
-        _remember(conn, [(new.member_id, new.id, new.starts_at, "recorded", by, new.proof)])
-        return new
+        remember(conn, [(new.member_id, new.id, new.starts_at, "recorded", by, new.proof)])
+        return replace(new, given_at=row["given_at"])
     query = "select * from consent.known where digest = %s or consent_id = %s"
     kept = conn.execute(query, [digest, new.id]).fetchone()
     if kept is None:
         raise Refusal("consent.contradictory", "this consent is being recorded elsewhere")
-    return _consent(kept)
+    return consent_from_row(kept)
 
 
 def load(conn: Connection, consent_id: str) -> Consent | None:
@@ -77,7 +92,7 @@ def load(conn: Connection, consent_id: str) -> Consent | None:
 def load_many(conn: Connection, consent_ids: Collection[str]) -> dict[str, Consent]:
     """Consents by id; unknown ids are absent."""
     query = "select * from consent.known where consent_id = any(%s)"
-    return {row["consent_id"]: _consent(row) for row in conn.execute(query, [list(consent_ids)])}
+    return {row["consent_id"]: consent_from_row(row) for row in conn.execute(query, [list(consent_ids)])}
 
 
 def consents_of(conn: Connection, member_ids: Collection[str]) -> dict[str, list[Consent]]:
@@ -85,26 +100,21 @@ def consents_of(conn: Connection, member_ids: Collection[str]) -> dict[str, list
     query = "select * from consent.known where member_id = any(%s) order by recorded_at desc, consent_id"
     found: dict[str, list[Consent]] = defaultdict(list)
     for row in conn.execute(query, [list(member_ids)]):
-        found[row["member_id"]].append(_consent(row))
+        found[row["member_id"]].append(consent_from_row(row))
     return dict(found)
 
 
 def live_for(conn: Connection, member_id: str, circumstances: Circumstances) -> tuple[Consent | None, Permission]:
-    """The consent that allows most, and what it allows; a refusal is that of the newest consent."""
-    return live_for_many(conn, [member_id], circumstances)[member_id]
+    """The consent that allows most, and what it allows; a refusal is that of the newest consent.
 
-
-def live_for_many(
-    conn: Connection, member_ids: Collection[str], circumstances: Circumstances
-) -> dict[str, tuple[Consent | None, Permission]]:
-    """As `live_for`, for many members in two statements; `withdrawn_at` is looked up for each."""
-    known, withdrawn = consents_of(conn, member_ids), withdrawn_at(conn, member_ids)
-    found: dict[str, tuple[Consent | None, Permission]] = {}
-    for member_id in member_ids:
-        here = replace(circumstances, withdrawn_at=withdrawn.get(member_id))
-        options: list[tuple[Consent | None, Permission]] = [(c, evaluate(c, here)) for c in known.get(member_id, [])]
-        found[member_id] = min(options or [(None, evaluate(None, here))], key=lambda option: _RANK[option[1].verdict])
-    return found
+    What is known of the member is looked up here; of `circumstances.standing` the birth date counts.
+    """
+    standing = replace(standings(conn, [member_id])[member_id], born_on=circumstances.standing.born_on)
+    here = replace(circumstances, standing=standing)
+    known = [c for c in consents_of(conn, [member_id]).get(member_id, []) if c.effect is Effect.PERMIT]
+    options: list[tuple[Consent | None, Permission]] = [(c, evaluate(c, here)) for c in known]
+    best = options or [(None, evaluate(None, here))]
+    return min(best, key=lambda option: _RANK[option[1].verdict])
 
 
 def revoke(conn: Connection, consent_id: str, *, at: datetime, by: str, reason: str) -> list[MatchGrant]:
@@ -120,7 +130,7 @@ def revoke(conn: Connection, consent_id: str, *, at: datetime, by: str, reason: 
         if load(conn, consent_id) is None:
             raise Refusal("request.not_found")
         return []
-    _remember(conn, [(row["member_id"], consent_id, at, "revoked", by, reason)])
+    remember(conn, [(row["member_id"], consent_id, at, "revoked", by, reason)])
     return withdraw_grants(conn, at=at, consent_ids=[consent_id])
 
 
@@ -145,7 +155,7 @@ def withdraw_members(conn: Connection, rows: Sequence[Withdrawal]) -> list[Match
     )
     fresh = {row["member_id"] for row in new}
     said = [r for r in {r.member_id: r for r in rows}.values() if r.member_id in fresh]
-    _remember(conn, [(r.member_id, None, r.at, "withdrawn", r.by, r.proof) for r in said])
+    remember(conn, [(r.member_id, None, r.at, "withdrawn", r.by, r.proof) for r in said])
     return withdraw_grants(conn, at=max(r.at for r in rows), member_ids=sorted(fresh)) if fresh else []
 
 
@@ -157,17 +167,8 @@ def lift_withdrawal(conn: Connection, member_id: str, *, at: datetime, by: str) 
         [at, by, member_id],
     ).fetchone()
     if row is not None:
-        _remember(conn, [(member_id, None, at, "lifted", by, None)])
+        remember(conn, [(member_id, None, at, "lifted", by, None)])
     return row is not None
-
-
-def withdrawn_at(conn: Connection, member_ids: Collection[str]) -> dict[str, datetime]:
-    """Since when each of these members says no at this plan; the others are absent."""
-    rows = conn.execute(
-        "select member_id, at from consent.withdrawal where member_id = any(%s) and lifted_at is null",
-        [list(member_ids)],
-    )
-    return {row["member_id"]: row["at"] for row in rows}
 
 
 def history(conn: Connection, member_id: str) -> list[dict[str, Any]]:
@@ -182,7 +183,8 @@ def revision(conn: Connection) -> int:
     return int(row["value"]) if row else 0
 
 
-def _remember(conn: Connection, rows: Sequence[tuple[str | None, str | None, datetime, str, str, str | None]]) -> None:
+def remember(conn: Connection, rows: Sequence[tuple[str | None, str | None, datetime, str, str, str | None]]) -> None:
+    """Add lines to the history: member, consent, when, what, by whom, with which proof or why."""
     if not rows:
         return
     conn.execute(
@@ -191,30 +193,4 @@ def _remember(conn: Connection, rows: Sequence[tuple[str | None, str | None, dat
         select * from unnest(%s::text[], %s::text[], %s::timestamptz[], %s::text[], %s::text[], %s::text[])
         """,
         [list(column) for column in zip(*rows, strict=True)],
-    )
-
-
-def _digest(consent: Consent) -> str:
-    facts = [
-        consent.member_id, consent.scope, sorted(consent.sources), sorted(consent.recipients), consent.starts_at,
-        consent.ends_at, consent.performer, consent.proof, consent.basis, consent.received_from,
-    ]  # fmt: skip
-    return hashlib.sha256(orjson.dumps(facts)).hexdigest()
-
-
-def _consent(row: Mapping[str, Any]) -> Consent:
-    return Consent(
-        id=row["consent_id"],
-        member_id=row["member_id"],
-        scope=Scope(row["scope"]),
-        sources=tuple(row["sources"]),
-        recipients=tuple(row["recipients"]),
-        starts_at=row["starts_at"],
-        ends_at=row["ends_at"],
-        performer=row["performer"],
-        proof=row["proof"],
-        proof_sha256=row["proof_sha256"],
-        basis=Basis(row["basis"]),
-        revoked_at=row["revoked_at"],
-        received_from=row["received_from"],
     )

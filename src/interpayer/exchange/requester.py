@@ -45,7 +45,10 @@ def ask_batch(batch_id: str) -> str:
         return "nobody left to ask for"
     if mode == "single_everything":
         return _ask_one_by_one(batch_id)
-    batching.record_sent(batch_id, batching.send_match(batch_id))
+    status_url = batching.send_match(batch_id)
+    if not status_url:
+        return "nobody left to ask for"
+    batching.record_sent(batch_id, status_url)
     after(batching.FIRST_POLL_S, "await_match", batch_id)
     return "sent"
 
@@ -62,7 +65,10 @@ def await_match(batch_id: str) -> str:
         return "still running"
     if batching.record_match(batch_id) == 0:
         return "nobody matched"
-    batching.record_export(batch_id, batching.start_export(batch_id))
+    status_url = batching.start_export(batch_id)
+    if not status_url:
+        return "nobody left to ask for"
+    batching.record_export(batch_id, status_url)
     after(batching.FIRST_POLL_S, "await_export", batch_id)
     return "export asked for"
 

@@ -5,6 +5,13 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
 
+from interpayer.model.sensitivity import EVERY_LABEL
+
+# The purpose of every exchange that this product makes; a consent for another purpose is none for it.
+PAYER_TO_PAYER = "payer_to_payer"
+# Among the parties of a denial or restriction: whoever it is. A permission names its parties.
+ANYONE = "*"
+
 
 class Scope(StrEnum):
     """HRex policy: only non-sensitive data, or everything."""
@@ -29,27 +36,16 @@ class Verdict(StrEnum):
     REFUSED = "refused"
 
 
-@dataclass(frozen=True, slots=True)
-class Consent:
-    """One permission: from `sources` to `recipients` (organization identifiers), for a period, with its proof."""
+class Effect(StrEnum):
+    """What a statement of the member does: let go, leave something out of all that goes, or forbid."""
 
-    id: str
-    member_id: str | None
-    scope: Scope
-    sources: tuple[str, ...]
-    recipients: tuple[str, ...]
-    starts_at: datetime
-    ends_at: datetime
-    performer: str
-    proof: str
-    proof_sha256: str | None = None
-    basis: Basis = Basis.OPT_IN
-    revoked_at: datetime | None = None
-    received_from: str | None = None
+    PERMIT = "permit"
+    NARROW = "narrow"
+    DENY = "deny"
 
 
 # Among `labels_withheld`: whatever carries any sensitivity label at all, also a label that only this plan knows.
-ANY_LABEL = "*"
+ANY_LABEL = EVERY_LABEL
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,14 +80,26 @@ class Limits:
         allowed = [types for types in (self.types, other.types) if types is not None]
         days = [day for day in (self.since, other.since) if day]
         ends = [day for day in (self.until, other.until) if day]
+        labels = self.labels_withheld | other.labels_withheld
         return Limits(
-            labels_withheld=self.labels_withheld | other.labels_withheld,
+            # every label is all that can be withheld of them: one way to say it, or equal limits would look unlike
+            labels_withheld=frozenset({ANY_LABEL}) if ANY_LABEL in labels else labels,
             types=frozenset.intersection(*allowed) if allowed else None,
             types_withheld=self.types_withheld | other.types_withheld,
             fields_withheld=self.fields_withheld | other.fields_withheld,
             since=max(days, default=None),
             until=min(ends, default=None),
         )
+
+    def is_within(self, other: "Limits") -> bool:
+        """True when what these leave is never more than what the others leave."""
+        return self.narrowed_by(other) == self.narrowed_by(NOTHING_WITHHELD)
+
+    @property
+    def leaves_nothing(self) -> bool:
+        """True when no record could ever pass: a permission that contradicts itself."""
+        is_without_days = self.since is not None and self.until is not None and self.since > self.until
+        return is_without_days or (self.types is not None and not self.types - self.types_withheld)
 
     def allows_type(self, name: str) -> bool:
         """True when records of this type may go at all."""
@@ -137,6 +145,94 @@ def _names(value: object) -> frozenset[str]:
     if not isinstance(value, list) or not all(isinstance(name, str) and name for name in value):
         raise ValueError("a limit is a list of names")
     return frozenset(value)
+
+
+@dataclass(frozen=True, slots=True)
+class Authority:
+    """By what somebody else decides for the member: the role, its proof, how far and until when it reaches."""
+
+    role: str
+    proof: str | None = None
+    starts_at: datetime | None = None
+    ends_at: datetime | None = None
+    limits: Limits = NOTHING_WITHHELD
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """The signature over the signed original as it was verified when the consent was recorded."""
+
+    algorithm: str
+    key_thumbprint: str
+    verified_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Consent:
+    """One statement of a member, or of who decides for them: who may have what from whom, until when, with its proof.
+
+    `issuer`: the organization that took it down. `given_at`: when it was said; None until it is kept. `proof`: where
+    the signed original is; `document_sha256`, `signature`: of that original, where it was shown. `proof_sha256`: of the
+    resource as received. `attested_by`: who vouches that it is so. `contract`: what a basis other than opt-in rests on.
+    """
+
+    id: str
+    member_id: str | None
+    scope: Scope
+    sources: tuple[str, ...]
+    recipients: tuple[str, ...]
+    starts_at: datetime
+    ends_at: datetime
+    performer: str
+    proof: str
+    proof_sha256: str | None = None
+    basis: Basis = Basis.OPT_IN
+    revoked_at: datetime | None = None
+    received_from: str | None = None
+    effect: Effect = Effect.PERMIT
+    purpose: str = PAYER_TO_PAYER
+    limits: Limits = NOTHING_WITHHELD
+    authority: Authority | None = None
+    issuer: str | None = None
+    given_at: datetime | None = None
+    attested_by: str | None = None
+    attested_at: datetime | None = None
+    document_sha256: str | None = None
+    signature: Signature | None = None
+    contract: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LegalBasis:
+    """Why data may go without an opt-in: a contract or a law; between whom, for which time, and what stays out."""
+
+    id: str
+    basis: Basis
+    contract: str
+    sources: tuple[str, ...]
+    recipients: tuple[str, ...]
+    starts_at: datetime
+    ends_at: datetime
+    proof: str
+    limits: Limits = NOTHING_WITHHELD
+    ended_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What is known of a member beside the consent in question: the no at this plan, death, all that was said.
+
+    `born_on` is filled in where somebody else speaks for the member.
+    """
+
+    withdrawn_at: datetime | None = None
+    died_on: date | None = None
+    emancipated_on: date | None = None
+    born_on: date | None = None
+    statements: tuple[Consent, ...] = ()
+
+
+UNKNOWN_STANDING = Standing()
 
 
 @dataclass(frozen=True, slots=True)

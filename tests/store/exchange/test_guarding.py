@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from interpayer.consent.reading import write_consent
+from interpayer.consent.writing import write_consent
 from interpayer.exchange.member_bundle import MemberBundle
 from interpayer.exchange.steps import deciding, guarding
 from interpayer.exchange.steps.deciding import Incoming, Request, caller_of

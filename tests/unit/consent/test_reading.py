@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from interpayer.consent.reading import NARROWING, POLICY, Unreadable, read_consent, same_organization, write_consent
+from interpayer.consent.reading import NARROWING, POLICY, Unreadable, read_consent, same_organization
+from interpayer.consent.writing import write_consent
 from interpayer.model.consent import Consent, Scope
 
 NPI = "http://hl7.org/fhir/sid/us-npi"

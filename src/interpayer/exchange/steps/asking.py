@@ -166,12 +166,21 @@ def authorize(tools: Tools, conn: Connection, exchange_id: str) -> str:
 
 @tx_step("choose_route")
 def choose_route(tools: Tools, conn: Connection, exchange_id: str) -> dict[str, Any]:
-    """`mode` and `wait_s`: where to and how, with the routes not taken on the ledger."""
+    """`mode` and `wait_s`: where to and how, with the routes not taken on the ledger.
+
+    A route may have been waited for: permission is asked again, and who lost it goes nowhere.
+    """
     exchange = _exchange(conn, exchange_id)
     if exchange.state in (State.ROUTED, State.QUEUED):
         row = store.row_of(conn, exchange_id) or {}
         return {"mode": row["details"].get("route", {}).get("mode"), "wait_s": None}
-    route = route_for(tools, conn, asked_for(tools, conn, exchange_id), environment=tools.environment)
+    permission.wait_while_held(tools, conn)
+    asked = asked_for(tools, conn, exchange_id)
+    decision = permission.to_ask(tools, conn, exchange, asked)
+    if decision.is_refused:
+        move_one(conn, tools.ledger, permission.moved(exchange_id, decision, State.BLOCKED))
+        return {"mode": None, "wait_s": None, "reason": decision.reason}
+    route = route_for(tools, conn, asked, environment=tools.environment)
     facts = _route_facts(route)
     if route.mode is None or route.endpoint_id is None:
         if route.wait:
@@ -269,12 +278,6 @@ def _collecting_batch(tools: Tools, conn: Connection, row: Mapping[str, Any], ro
             accept(conn, "ask_batch", fresh, fresh, delay_s=delay_s, partition=key["partner_id"])
             return fresh
     return batch_id
-
-
-def organizations_of(conn: Connection, partner: str) -> Sequence[str]:
-    """All identifiers of the payer that was asked for, the one named first."""
-    known = directory.by_organization(conn, partner)
-    return [partner, *(o for o in known.organizations if o != partner)] if known else [partner]
 
 
 def _route_facts(route: Route) -> dict[str, JSON]:

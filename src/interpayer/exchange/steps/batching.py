@@ -72,11 +72,18 @@ def _do_again(_tools: Tools, *_arguments: str) -> None:
 
 @step("send_match", policy=PARTNER, find_out=_do_again)
 def send_match(tools: Tools, batch_id: str) -> str:
-    """Send one bulk match for all queued members; the partner's status URL. A repeat carries the same key."""
+    """Send one bulk match for all queued members; the partner's status URL, or nothing when nobody is left.
+
+    A repeat carries the same key. It may come hours after the batch was closed, so it asks for permission again.
+    """
     with tools.database.transaction() as conn:
+        recheck(tools, conn, batch_id, (State.QUEUED,))
         batch = batch_store.batch(conn, batch_id)
         bundles = [describe(tools, conn, row) for row in store.of_batch(conn, batch_id, (State.QUEUED,))]
         partner, endpoint = partner_of(conn, batch)
+        if not bundles:
+            batch_store.update_batch(conn, batch_id, state="done")
+            return ""
     body = write_bulk(bundles)
     sent = trail(batch, content=body)
     return called(tools, endpoint, lambda client: client.bulk_match(body, trail=sent), partner=partner)
@@ -129,13 +136,17 @@ def record_match(tools: Tools, conn: Connection, batch_id: str) -> int:
 
 @step("start_export", policy=PARTNER, find_out=_do_again)
 def start_export(tools: Tools, batch_id: str) -> str:
-    """Ask for the matched members' histories; the status URL."""
+    """Ask for the matched members' histories; the status URL, or nothing when nobody is left."""
     with tools.database.transaction() as conn:
         recheck(tools, conn, batch_id, (State.RECEIVING,))
         batch = batch_store.batch(conn, batch_id)
         rows = store.of_batch(conn, batch_id, (State.RECEIVING,))
         partner, endpoint = partner_of(conn, batch)
         since = _common_since([asked_for(tools, conn, row["id"]) for row in rows])
+        if not rows:
+            # an export that names no patient is one of the whole Group
+            batch_store.update_batch(conn, batch_id, state="done")
+            return ""
     group_id = next(iter(batch["group_ids"]), None)
     if group_id is None:
         raise Fault(FaultKind.TERMINAL, "partner.bad_answer", detail="matched members without a Group")
@@ -190,6 +201,9 @@ def match_one(tools: Tools, batch_id: str, exchange_id: str) -> str:
         row = store.row_of(conn, exchange_id) or {}
         if row["state"] == State.RECEIVING.value:
             return "matched"
+        if row["state"] == State.QUEUED.value:
+            recheck(tools, conn, batch_id, (State.QUEUED,))
+            row = store.row_of(conn, exchange_id) or {}
         if row["state"] != State.QUEUED.value:
             return str(row["state"])
         body = write_single(describe(tools, conn, row))

@@ -1,23 +1,22 @@
 """Responder: the decisions about many members at once: kept, whole, who is meant, may the caller have them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from hashlib import sha256
 
-from interpayer.consent import store as consent_store
 from interpayer.consent.reading import Unreadable, read_consent
 from interpayer.exchange import store
 from interpayer.exchange.member_bundle import MemberBundle, shortcomings
-from interpayer.exchange.steps import guarding, permission
+from interpayer.exchange.steps import guarding
 from interpayer.exchange.steps.asking import case_opened, matched, two_names_below
+from interpayer.exchange.steps.permitting import Sought, permit
 from interpayer.exchange.tools import Tools
 from interpayer.exchange.transitions import Actor, Move, move
 from interpayer.identity import review
 from interpayer.identity import store as identity_store
 from interpayer.identity.reading import read_coverage, read_patient
 from interpayer.identity.resolve import Query
-from interpayer.model.consent import Consent, MatchGrant
 from interpayer.model.event import JSON, Event
 from interpayer.model.exchange import Role, State
 from interpayer.model.match import Disposition, Match
@@ -25,7 +24,6 @@ from interpayer.model.partner import Caller
 from interpayer.partners import directory
 from interpayer.system.clock import now
 from interpayer.system.database import Connection
-from interpayer.system.ids import new_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,38 +237,11 @@ def _target(match: Match) -> State:
 def _permit(
     tools: Tools, conn: Connection, request: Request, certain: Sequence[tuple[Incoming, str]], outcomes: Outcomes
 ) -> None:
-    caller, moves, grants = request.caller, [], []
-    asking = permission.asker(tools, conn, caller.partner_id)
-    withdrawn = consent_store.withdrawn_at(conn, [member_id for _, member_id in certain])
-    for i, member_id in certain:
-        read = read_consent(i.bundle.consent or {}, received_from=caller.partner_id)
-        consent: Consent | None = None
-        if isinstance(read, Unreadable):
-            decision = permission.refused(tools, read.reason)
-        else:
-            kept = replace(read, id=new_id("k"), member_id=member_id)
-            consent = consent_store.save(conn, kept)
-            decision = permission.to_answer(
-                tools, conn, asking, action="match", consent=consent, withdrawn_at=withdrawn.get(member_id)
-            )
-        target = State.BLOCKED if decision.is_refused else State.PERMITTED
-        moves.append(permission.moved(i.exchange_id, decision, target))
-        outcomes.kind[i.exchange_id] = "consentconstraint" if decision.is_refused else "match"
+    sought = [Sought(i.exchange_id, member_id, i.bundle.consent or {}) for i, member_id in certain]
+    for exchange_id, decision in permit(tools, conn, request.caller.partner_id, sought, trace_id=request.trace_id):
+        outcomes.kind[exchange_id] = "consentconstraint" if decision.is_refused else "match"
         if decision.reason:
-            outcomes.reason[i.exchange_id] = decision.reason
-        if consent and not decision.is_refused:
-            grants.append(
-                MatchGrant(
-                    id=new_id("g"),
-                    partner_id=caller.partner_id,
-                    member_id=member_id,
-                    consent_id=consent.id,
-                    exchange_id=i.exchange_id,
-                    expires_at=min(consent.ends_at, now() + timedelta(days=tools.policy().exchange.grant_days)),
-                )
-            )
-    consent_store.save_grants(conn, grants)
-    move(conn, tools.ledger, moves, trace_id=request.trace_id)
+            outcomes.reason[exchange_id] = decision.reason
 
 
 def caller_of(conn: Connection, partner_id: str) -> Caller:

@@ -1,18 +1,19 @@
 """Requester: what we say about one of our members to the payer that is asked (HRex 1.2, PDex 2.2)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from interpayer.consent.reading import write_consent
+from interpayer.consent.writing import write_consent
 from interpayer.exchange.asked import coverage_to_match
 from interpayer.exchange.member_bundle import MemberBundle
 from interpayer.exchange.steps import permission
-from interpayer.exchange.steps.asking import asked_for, organizations_of
+from interpayer.exchange.steps.asking import asked_for
 from interpayer.exchange.tools import Tools
 from interpayer.identity import store as identity_store
 from interpayer.identity.reading import write_coverage, write_patient
 from interpayer.model.member import Coverage
 from interpayer.model.reason import Fault, FaultKind
+from interpayer.partners import directory
 from interpayer.system.database import Connection
 
 
@@ -22,10 +23,13 @@ def describe(tools: Tools, conn: Connection, row: Mapping[str, Any]) -> MemberBu
     known = identity_store.demographics(conn, tools.vault, row["member_id"])
     if known is None:
         raise Fault(FaultKind.OURS, "system.bug", detail="a permitted exchange has a known member")
-    organizations = list(organizations_of(conn, asked.partner or ""))
+    organizations = list(_organizations_of(conn, asked.partner or ""))
     patient_id = row["id"]
     own = _own_coverage(tools, conn, row["member_id"])
-    consent = permission.consent_of(tools, conn, row, asked)
+    consent, given = permission.consent_of(tools, conn, row, asked)
+    if consent is None or given.is_refused:
+        # the batch asked a moment ago and left those out; nothing about anybody else leaves
+        raise Fault(FaultKind.OURS, "system.bug", detail="nothing is said about a member without permission")
     return MemberBundle(
         patient=write_patient(known, patient_id),
         coverage_to_match=write_coverage(
@@ -35,8 +39,14 @@ def describe(tools: Tools, conn: Connection, row: Mapping[str, Any]) -> MemberBu
             payer_name=asked.partner or "",
         ),
         coverage_to_link=write_coverage(own, coverage_id="link", patient_id=patient_id, payer_name=tools.entity.name),
-        consent=write_consent(consent, consent_id="consent", patient_ref=f"Patient/{patient_id}") if consent else None,
+        consent=write_consent(consent, consent_id="consent", patient_ref=f"Patient/{patient_id}", limits=given.limits),
     )
+
+
+def _organizations_of(conn: Connection, partner: str) -> Sequence[str]:
+    """All identifiers of the payer that was asked for, the one named first."""
+    known = directory.by_organization(conn, partner)
+    return [partner, *(o for o in known.organizations if o != partner)] if known else [partner]
 
 
 def _own_coverage(tools: Tools, conn: Connection, member_id: str) -> Coverage:

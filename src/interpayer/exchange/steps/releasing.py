@@ -18,7 +18,7 @@ from interpayer.exchange.tools import Tools
 from interpayer.exchange.transitions import Move, move
 from interpayer.identity import store as identity_store
 from interpayer.identity.reading import write_patient
-from interpayer.model.consent import Permission
+from interpayer.model.consent import NOTHING_WITHHELD, Permission
 from interpayer.model.event import JSON, Event
 from interpayer.model.exchange import Exchange, Role, State
 from interpayer.model.partner import Caller
@@ -33,15 +33,17 @@ def decide(tools: Tools, conn: Connection, partner_id: str, member_ids: Sequence
     """The permission of each member for this partner now: grant, consent, withdrawal, policy."""
     asking = permission.asker(tools, conn, partner_id)
     grants = consent_store.grants_for(conn, partner_id=partner_id, member_ids=member_ids, at=asking.at)
-    withdrawn = consent_store.withdrawn_at(conn, list(member_ids))
+    standings = consent_store.standings(conn, member_ids)
     consents = consent_store.load_many(conn, [grant.consent_id for grant in grants.values()])
     decisions: dict[str, Permission] = {}
     for member_id in member_ids:
         grant = grants.get(member_id)
-        consent = consents.get(grant.consent_id) if grant else None
-        decisions[member_id] = permission.to_answer(
-            tools, conn, asking, action="export", consent=consent, withdrawn_at=withdrawn.get(member_id)
+        ground = permission.Ground(
+            consent=consents.get(grant.consent_id) if grant else None,
+            standing=standings[member_id],
+            limits=grant.limits if grant else NOTHING_WITHHELD,
         )
+        decisions[member_id] = permission.to_answer(tools, conn, asking, action="export", ground=ground)
     return decisions
 
 
