@@ -19,11 +19,13 @@ from interpayer.identity.learning.adopting import TablesInForce
 from interpayer.identity.resolve import Resolver, default_tables
 from interpayer.model.partner import Endpoint, LegalEntity, Partner
 from interpayer.model.reason import Refusal
+from interpayer.operations import signing
 from interpayer.operations.store import releases_held
 from interpayer.partners import directory
 from interpayer.partners.client import PartnerClient, PartnerClients, Target
 from interpayer.partners.jwks_fetch import Fetched, fetch_jwks
-from interpayer.partners.signer import Claims, Signer, load_or_create_signer
+from interpayer.partners.own_keys import OwnKeys
+from interpayer.partners.signer import Claims, Signer
 from interpayer.policy.bundle import Bundle
 from interpayer.policy.composing import load_bundle
 from interpayer.records.codec import Codec
@@ -34,6 +36,7 @@ from interpayer.system.objects import ObjectStore
 from interpayer.system.outbound import outbound_client
 from interpayer.system.settings import Settings, SettingsInvalid
 
+Sign = Callable[[str, str], str]
 POOL_SIZE: Mapping[str, int] = {"door": 24, "worker": 24, "operator": 12}
 
 
@@ -45,7 +48,6 @@ class Application:
     entity: LegalEntity
     vault: Vault
     ledger: Ledger
-    signer: Signer
     objects: ObjectStore
     bundle: Bundle
     workshop: Workshop
@@ -54,6 +56,7 @@ class Application:
     _clients: list[PartnerClients] = field(default_factory=list)
     _own_clients: list[httpx2.Client] = field(default_factory=list)
     _key_clients: list[httpx2.Client] = field(default_factory=list)
+    _signers: list[Signer] = field(default_factory=list)
 
     def tools(self, role: str) -> Tools:
         """The tools of a login role: door, worker or operator."""
@@ -76,6 +79,17 @@ class Application:
                 own_systems=OwnSystems(self.settings.handoff, self._to_own_systems),
             )
         return self._tools[role]
+
+    @property
+    def signer(self) -> Signer:
+        """Signs as us; the keys are read from the database when first needed, and made when there are none."""
+        if not self._signers:
+            # The role that this process has anyway: the door's may not see private parts.
+            tools = self.tools("worker" if "worker" in self._tools else "operator")
+            files = self.settings.home / "keys" / "signing"
+            keys = OwnKeys(tools.database, self.vault, lambda conn: signing.make_first(tools, conn, files=files))
+            self._signers.append(Signer(keys.ring))
+        return self._signers[0]
 
     def _client_of(self, target: Target) -> PartnerClient:
         """The client of a partner's endpoint; the connections open at the first call."""
@@ -114,33 +128,41 @@ class Application:
 def build(settings: Settings) -> Application:
     """The application of these settings; keys are made at the first start, under home."""
     vault = load_or_create_kek(settings.kek)
-    signer = load_or_create_signer(settings.home / "keys" / "signing")
-    return Application(
+    made: list[Application] = []
+
+    def sign(client_id: str, audience: str) -> str:
+        return made[0].signer.assertion(Claims(client_id, audience, now()))
+
+    application = Application(
         settings=settings,
         entity=read_entity(settings.organizations),
         vault=vault,
         ledger=Ledger(vault),
-        signer=signer,
         objects=ObjectStore(settings.object_store),
         bundle=load_bundle(),
-        workshop=workshop_of(settings),
+        workshop=workshop_of(settings, sign=sign),
     )
+    made.append(application)
+    return application
 
 
-def workshop_of(settings: Settings, *, packages: Path | None = None) -> Workshop:
+def workshop_of(settings: Settings, *, packages: Path | None = None, sign: Sign | None = None) -> Workshop:
     """What reads this plan's sources; nothing is opened, and no key looked at, before a source needs it.
 
     Resources are checked against the FHIR packages of this folder, else of the setting, else the built-in contract.
     """
 
-    def sign(client_id: str, audience: str) -> str:
-        signer = load_or_create_signer(settings.home / "keys" / "signing")
-        return signer.assertion(Claims(client_id, audience, now()))
+    def sign_alone(client_id: str, audience: str) -> str:
+        application = build(settings)
+        try:
+            return application.signer.assertion(Claims(client_id, audience, now()))
+        finally:
+            application.close()
 
     def contract() -> Contract:
         return contract_of(packages or settings.fhir_packages, cache=settings.home / "cache" / "fhir-packages")
 
-    return Workshop(Means(lambda ca: outbound(settings, ca=ca), sign, os.environ), contract)
+    return Workshop(Means(lambda ca: outbound(settings, ca=ca), sign or sign_alone, os.environ), contract)
 
 
 def read_entity(path: Path | None) -> LegalEntity:

@@ -33,6 +33,7 @@ NOUNS: dict[str, str] = {
     "standing": "Whom we have to ask for whom, and when next.",
     "consent": "What members allow and take back.",
     "partner": "The payers we exchange with.",
+    "key": "Our own signing keys: list, rotate, revoke.",
     "recall": "Undo a wrong release.",
     "dead-letter": "Work that automation gave up.",
     "audit": "The ledger: what happened, in words, and its proof.",

@@ -44,6 +44,8 @@ standing.ask         operator system
 standing.stop        operator system
 partner.read         operator analyst admin
 partner.change       admin
+key.read             operator analyst admin
+key.change           admin
 consent.read         operator steward analyst
 consent.change       operator steward system
 hold.clear           admin

@@ -1,15 +1,13 @@
-"""Our own signing keys for client assertions (SMART Backend Services): kept as files, the public part published."""
+"""Our own signed client assertions (SMART Backend Services), with whichever of our keys is active now."""
 
 import json
-import os
 import secrets
 import stat
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from joserfc import jwt
 from joserfc.jwk import ECKey, KeySet, RSAKey
@@ -20,9 +18,11 @@ RSA_BITS = 3072
 # Below the five minutes that a server allows, so that a clock of ours that runs ahead is forgiven.
 LIFETIME_S = 240
 
+Key: TypeAlias = ECKey | RSAKey
+
 
 class SignerKeyUnsafe(Exception):
-    """A key file can be read by others, or holds no private key for its algorithm."""
+    """A key file can be read by others, or holds no private key for its algorithm; or there is no key to sign with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,15 +35,25 @@ class Claims:
     subject: str | None = None
 
 
-class Signer:
-    """One private key for each algorithm in use."""
+@dataclass(frozen=True, slots=True)
+class Ring:
+    """Our keys now: the private key that signs for each algorithm, and the public ones that partners are shown."""
 
-    def __init__(self, keys: Mapping[str, ECKey | RSAKey]) -> None:
-        self._keys = dict(keys)
+    active: Mapping[str, Key]
+    published: tuple[Mapping[str, Any], ...]
+
+
+class Signer:
+    """Signs as us. The ring is asked for at every signature, so that a rotation needs no restart."""
+
+    def __init__(self, ring: Callable[[], Ring]) -> None:
+        self._ring = ring
 
     def assertion(self, claims: Claims, *, algorithm: str = "ES384") -> str:
         """A signed client assertion, good for one use within four minutes."""
-        key = self._keys[algorithm]
+        key = self._ring().active.get(algorithm)
+        if key is None:
+            raise SignerKeyUnsafe(f"there is no active key for {algorithm}")
         issued = int(claims.at.timestamp())
         return jwt.encode(
             {"alg": algorithm, "kid": key.kid, "typ": "JWT"},
@@ -61,40 +71,46 @@ class Signer:
 
     def public_jwks(self) -> dict[str, Any]:
         """The document that partners register us with; no private parts."""
-        keys = [
-            {**key.as_dict(private=False), "use": "sig", "alg": algorithm, "key_ops": ["verify"]}
-            for algorithm, key in self._keys.items()
-        ]
-        return {"keys": keys}
+        return {"keys": [dict(key) for key in self._ring().published]}
 
 
-def load_or_create_signer(directory: Path) -> Signer:
-    """The signer of this installation; missing keys (mode 0600) are made."""
-    directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-    return Signer({algorithm: _load(directory / f"assertion-{algorithm.lower()}.jwk") for algorithm in ALGORITHMS})
+def ring_of(keys: Mapping[str, Key]) -> Ring:
+    """A ring of one active key for each algorithm."""
+    return Ring(keys, tuple(public_part(key, algorithm) for algorithm, key in keys.items()))
 
 
-def _load(path: Path) -> ECKey | RSAKey:
-    if not path.exists():
-        _create(path)
-    if stat.S_IMODE(path.stat().st_mode) & 0o077:
-        raise SignerKeyUnsafe(f"{path.name} can be read by others; it must have mode 0600")
-    [key] = KeySet.import_key_set({"keys": [json.loads(path.read_text("ascii"))]}).keys
-    expected = ECKey if path.stem.endswith("es384") else RSAKey
+def new_key(algorithm: str) -> Key:
+    """A fresh private key; its id is its thumbprint (RFC 7638)."""
+    is_curve = algorithm == "ES384"
+    return ECKey.generate_key("P-384", auto_kid=True) if is_curve else RSAKey.generate_key(RSA_BITS, auto_kid=True)
+
+
+def private_text(key: Key) -> bytes:
+    """The whole key, to be sealed at once."""
+    return json.dumps(key.as_dict(private=True)).encode()
+
+
+def read_private(text: bytes, *, algorithm: str, shown: str) -> Key:
+    """The reverse of `private_text`; `SignerKeyUnsafe` when it is no private key for its algorithm."""
+    [key] = KeySet.import_key_set({"keys": [json.loads(text)]}).keys
+    expected = ECKey if algorithm == "ES384" else RSAKey
     if not isinstance(key, expected) or not key.is_private:
-        raise SignerKeyUnsafe(f"{path.name} holds no private key for its algorithm")
+        raise SignerKeyUnsafe(f"{shown} holds no private key for its algorithm")
     return key
 
 
-def _create(path: Path) -> None:
-    """Make the file whole or not at all: two processes that start at once end up with the same key."""
-    is_curve = path.stem.endswith("es384")
-    key = ECKey.generate_key("P-384", auto_kid=True) if is_curve else RSAKey.generate_key(RSA_BITS, auto_kid=True)
-    mine = path.with_name(f".{path.name}-{secrets.token_hex(8)}")
-    with os.fdopen(os.open(mine, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        json.dump(key.as_dict(private=True), file)
-        file.flush()
-        os.fsync(file.fileno())
-    with suppress(FileExistsError):
-        os.link(mine, path)
-    mine.unlink()
+def public_part(key: Key, algorithm: str) -> dict[str, Any]:
+    """What partners verify with."""
+    return {**key.as_dict(private=False), "use": "sig", "alg": algorithm, "key_ops": ["verify"]}
+
+
+def keys_in(folder: Path) -> dict[str, Key]:
+    """The keys that earlier installations kept as files (mode 0600), by algorithm."""
+    found = {}
+    for algorithm in ALGORITHMS:
+        path = folder / f"assertion-{algorithm.lower()}.jwk"
+        if path.exists():
+            if stat.S_IMODE(path.stat().st_mode) & 0o077:
+                raise SignerKeyUnsafe(f"{path.name} can be read by others; it must have mode 0600")
+            found[algorithm] = read_private(path.read_bytes(), algorithm=algorithm, shown=path.name)
+    return found

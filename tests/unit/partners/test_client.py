@@ -26,9 +26,10 @@ from interpayer.partners.client import (
     Target,
     Trail,
 )
-from interpayer.partners.signer import Signer, SignerKeyUnsafe, load_or_create_signer
+from interpayer.partners.signer import Claims, Signer, SignerKeyUnsafe, keys_in, new_key, private_text, ring_of
 from interpayer.partners.token_source import TokenSource
-from tests.support.doors import CURVE_KEY, RSA_KEY
+from interpayer.system.clock import now
+from tests.support.doors import CURVE_KEY, OTHER_KEY, RSA_KEY
 
 BASE = "https://plan-b.example/fhir"
 TRAIL = Trail("corr-1", traceparent="00-" + "1" * 32 + "-" + "2" * 16 + "-01", idempotency_key="x-1:match")
@@ -47,7 +48,7 @@ class FakePartner:
         self.http = httpx2.Client(transport=httpx2.MockTransport(self._respond))
 
     def client(self, **target: Any) -> PartnerClient:
-        signer = Signer({"ES384": CURVE_KEY, "RS384": RSA_KEY})
+        signer = Signer(lambda: ring_of({"ES384": CURVE_KEY, "RS384": RSA_KEY}))
         return PartnerClients(self.http, signer).client_for(Target(BASE, "plan-a", **target))
 
     def calls(self, path: str) -> list[httpx2.Request]:
@@ -196,7 +197,7 @@ class TestTokens:
     def test_a_short_token_is_renewed_before_it_ends(self) -> None:
         clock = [1000.0]
         partner = FakePartner(always(200, json=MATCHED))
-        signer = Signer({"ES384": CURVE_KEY})
+        signer = Signer(lambda: ring_of({"ES384": CURVE_KEY}))
         source = TokenSource(partner.http, signer, Target(BASE, "plan-a"), clock=lambda: clock[0])
         client = PartnerClient(partner.http, source)
         for later in (0, 269, 2):
@@ -219,7 +220,7 @@ class TestTokens:
             return httpx2.Response(400, json={"error": "invalid_client", "error_description": "Jane Doe"})
 
         http = httpx2.Client(transport=httpx2.MockTransport(answer))
-        client = PartnerClients(http, Signer({"ES384": CURVE_KEY})).client_for(Target(BASE, "plan-a"))
+        client = PartnerClients(http, Signer(lambda: ring_of({"ES384": CURVE_KEY}))).client_for(Target(BASE, "plan-a"))
         with pytest.raises(Fault) as caught:
             client.token()
         assert (caught.value.kind, caught.value.reason) == (FaultKind.TERMINAL, "partner.refused")
@@ -489,21 +490,36 @@ class TestEverything:
 class TestSigner:
     """Our own keys."""
 
-    def test_keys_are_made_once_private_and_published_without_their_secret(self, tmp_path: Path) -> None:
-        first, second = load_or_create_signer(tmp_path / "keys"), load_or_create_signer(tmp_path / "keys")
-        assert first.public_jwks() == second.public_jwks()
-        assert {key["alg"] for key in first.public_jwks()["keys"]} == {"ES384", "RS384"}
-        assert not any({"d", "p", "q"} & set(key) for key in first.public_jwks()["keys"])
-        assert all(path.stat().st_mode & 0o077 == 0 for path in (tmp_path / "keys").iterdir())
-
-    def test_a_key_that_others_can_read_is_not_used(self, tmp_path: Path) -> None:
-        load_or_create_signer(tmp_path)
-        (tmp_path / "assertion-es384.jwk").chmod(0o644)
+    def test_the_ring_is_asked_at_every_signature(self) -> None:
+        rings = [ring_of({"ES384": CURVE_KEY}), ring_of({"ES384": OTHER_KEY})]
+        signer = Signer(lambda: rings[0])
+        claims = Claims("plan-a", "https://plan-b.example/token", now())
+        first = signer.assertion(claims)
+        rings.reverse()
+        second = signer.assertion(claims)
+        jwt.decode(first, CURVE_KEY, algorithms=["ES384"])
+        jwt.decode(second, OTHER_KEY, algorithms=["ES384"])
         with pytest.raises(SignerKeyUnsafe):
-            load_or_create_signer(tmp_path)
+            signer.assertion(claims, algorithm="RS384")
 
-    def test_a_key_of_the_wrong_kind_is_not_used(self, tmp_path: Path) -> None:
-        load_or_create_signer(tmp_path)
-        (tmp_path / "assertion-es384.jwk").write_text((tmp_path / "assertion-rs384.jwk").read_text())
+    def test_what_is_published_holds_no_secret(self) -> None:
+        shown = Signer(lambda: ring_of({"ES384": CURVE_KEY, "RS384": RSA_KEY})).public_jwks()["keys"]
+        assert {(key["alg"], key["use"]) for key in shown} == {("ES384", "sig"), ("RS384", "sig")}
+        assert not any({"d", "p", "q"} & set(key) for key in shown)
+
+    def test_files_of_earlier_installations_are_read_when_nobody_else_can_read_them(self, tmp_path: Path) -> None:
+        path = tmp_path / "assertion-es384.jwk"
+        path.write_bytes(private_text(CURVE_KEY))
+        path.chmod(0o644)
         with pytest.raises(SignerKeyUnsafe):
-            load_or_create_signer(tmp_path)
+            keys_in(tmp_path)
+        path.chmod(0o600)
+        assert {algorithm: key.kid for algorithm, key in keys_in(tmp_path).items()} == {"ES384": "curve"}
+        path.write_bytes(private_text(RSA_KEY))
+        with pytest.raises(SignerKeyUnsafe):
+            keys_in(tmp_path)
+
+    def test_new_keys_are_strong_and_named_by_their_thumbprint(self) -> None:
+        curve = new_key("ES384")
+        assert curve.is_private
+        assert curve.kid == curve.thumbprint()
