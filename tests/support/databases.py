@@ -2,13 +2,25 @@
 
 import itertools
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import quote
 
 from interpayer.system.cluster import folder_of, socket_folder
-from interpayer.system.database import Database, connect, embedded_url
+from interpayer.system.database import Database, connect, embedded_url, serving
 from interpayer.system.settings import Settings, read_settings
 from tests.support.postgres_server import TEMPLATE, home_of, require_server
+
+
+@contextmanager
+def serves(partner_id: str) -> Iterator[None]:
+    """As the FHIR door once the caller is known: transactions of the role door see the rows of this partner."""
+    token = serving.set(partner_id)
+    try:
+        yield
+    finally:
+        serving.reset(token)
 
 
 class ScratchDatabase:

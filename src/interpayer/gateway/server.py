@@ -23,6 +23,7 @@ from interpayer.gateway.refusals import Refusals, Refused
 from interpayer.gateway.replies import reply
 from interpayer.model.reason import Fault, FaultKind, Refusal
 from interpayer.system.clock import now
+from interpayer.system.database import serving
 from interpayer.system.telemetry import log
 
 T = TypeVar("T")
@@ -126,6 +127,7 @@ class _Front:
         authorization = request.headers.getlist("authorization")
         presented = Presented(authorization[0] if len(authorization) == 1 else None, visit.thumbprint)
         admitted = await self.thread(lambda: self._admit(presented, operation, visit))  # (1)
+        serving.set(admitted.partner.id)
         if not scopes.allows(admitted.caller.scopes, operation.scopes):  # (2)
             raise Refusal("caller.wrong_scope")
         headers, query = _headers(request), _query(request)

@@ -134,15 +134,14 @@ def keep(conn: Connection, entry: Kept, *, partner_id: str, key: str, expires_at
 
 def purge(conn: Connection, *, at: datetime) -> int:
     """Forget what is over; how many rows."""
-    gone = 0
-    for statement in PURGES:
-        gone += conn.execute(statement, [at]).rowcount
-    return gone
+    gone = sum(conn.execute(statement, [at]).rowcount for statement in PURGES)
+    # Kept answers of every partner, while the door itself sees those of the one that it serves.
+    row = conn.execute("select gateway.forget_old_answers(%s) as gone", [at]).fetchone()
+    return gone + (int(row["gone"]) if row else 0)
 
 
 PURGES: Sequence[bytes] = (
     b"delete from gateway.jti where expires_at < %s",
     b"delete from gateway.access_token where expires_at < %s",
-    b"delete from gateway.idempotency where expires_at < %s",
     b"delete from gateway.rate where arrival < %s - interval '1 hour'",
 )

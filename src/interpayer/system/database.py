@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, TypeAlias
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
@@ -13,7 +14,7 @@ from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 import orjson
 import psycopg
 from psycopg import conninfo
-from psycopg.pq import PGconn, Ping, TransactionStatus
+from psycopg.pq import ExecStatus, PGconn, Ping, TransactionStatus
 from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb, set_json_loads
 
@@ -29,6 +30,10 @@ RECONNECT_PAUSE_S = 0.1
 # The server is going down, or cut us off: class 57P; connection exceptions: class 08.
 GONE_STATES = re.compile(r"^(08|57P)")
 NAME = re.compile(r"^[a-z_][a-z0-9_]{0,62}$")
+PARTNER = re.compile(r"^[A-Za-z0-9._:-]{1,200}$")
+# The partner whose call is being answered: the FHIR door says it once the caller is known, and from then on its
+# transactions see, of what belongs to partners, only that partner's rows (row-level security, migration 0280).
+serving: ContextVar[str | None] = ContextVar("serving", default=None)
 
 
 class DatabaseGone(Exception):
@@ -64,6 +69,8 @@ class Database:
         try:
             conn = self._take(deadline)
             try:
+                if (partner_id := serving.get()) is not None:
+                    _begin_for(conn, partner_id)
                 with _ended(conn):
                     yield conn
             finally:
@@ -126,6 +133,28 @@ def _ended(conn: Connection) -> Iterator[None]:
             conn.rollback()
         raise
     conn.commit()
+
+
+def serve_partner(conn: Connection, partner_id: str) -> None:
+    """From here to its end this transaction sees the rows of this partner, for work before the caller is admitted."""
+    conn.execute("select set_config('interpayer.partner', %s, true)", (_plain_partner(partner_id),))
+
+
+def _begin_for(conn: Connection, partner_id: str) -> None:
+    """Begin the transaction and say for whom, in the one round trip that beginning takes anyway."""
+    statement = f"begin; set local interpayer.partner = '{_plain_partner(partner_id)}'"
+    try:
+        result = conn.pgconn.exec_(statement.encode())
+    except psycopg.Error as error:
+        raise DatabaseGone("the connection to the database was lost") from error
+    if result.status != ExecStatus.COMMAND_OK:
+        raise DatabaseGone("the connection to the database was lost")
+
+
+def _plain_partner(partner_id: str) -> str:
+    if not PARTNER.match(partner_id):
+        raise ValueError("not the id of a partner")
+    return partner_id
 
 
 def is_gone(error: psycopg.Error) -> bool:

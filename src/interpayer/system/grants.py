@@ -8,6 +8,9 @@ from interpayer.system.cluster import LOGIN_ROLES, user_of
 from interpayer.system.database import Connection, identifier, sql
 
 FILE = Path(__file__).parent / "grants.toml"
+# The ledger's owner, nobody's login: may ask a function of another schema, and touch no table of it.
+AUDITOR = "auditor"
+GRANTEES = (*(role for role in LOGIN_ROLES if role != "migrator"), AUDITOR)
 PRIVILEGES = frozenset({"select", "insert", "update", "delete", "truncate", "references", "trigger", "maintain"})
 
 # Every right on things of our schemas that is not its owner's. The engine keeps its own rights in its own schema.
@@ -71,11 +74,11 @@ def declared_grants(conn: Connection, file: Path = FILE) -> set[Grant]:
 
 
 def _section(conn: Connection, schema: str, *, role: str, section: dict[str, Any]) -> set[Grant]:
-    if role not in LOGIN_ROLES or role == "migrator":
-        raise GrantsInvalid(f"[{schema}.{role}]: rights are given to door, worker and operator")
-    if unknown := set(section) - {"tables", "functions"}:
+    if role not in GRANTEES:
+        raise GrantsInvalid(f"[{schema}.{role}]: rights are given to {', '.join(GRANTEES)}")
+    if unknown := set(section) - ({"functions"} if role == AUDITOR else {"tables", "functions"}):
         raise GrantsInvalid(f"[{schema}.{role}]: unknown key {', '.join(sorted(unknown))}")
-    user = user_of(role)
+    user = "interpayer_auditor" if role == AUDITOR else user_of(role)
     grants = {Grant("schema", schema, user, "usage")}
     for table, privileges in section.get("tables", {}).items():
         if wrong := set(privileges) - PRIVILEGES:

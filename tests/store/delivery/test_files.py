@@ -20,10 +20,16 @@ from interpayer.model.record import Lines
 from interpayer.system.clock import now
 from interpayer.system.database import Connection
 from interpayer.system.objects import ObjectStore, StorageFailed
-from tests.support.databases import ScratchDatabase
+from tests.support.databases import ScratchDatabase, serves
 from tests.support.records import VAULT
 
 MEMBERS = ("m-1", "m-2", "m-3")
+
+
+@pytest.fixture(autouse=True)
+def _partner_served() -> Iterator[None]:
+    with serves("pa-1"):
+        yield
 
 
 def lines_of(member: str, count: int, *, kind: str = "Encounter", size: int = 40) -> Lines:

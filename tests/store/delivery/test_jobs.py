@@ -1,10 +1,20 @@
 """A job belongs to one partner and moves only along its states."""
 
+from collections.abc import Iterator
+
+import pytest
+
 from interpayer.delivery import store
 from interpayer.delivery.store import NewJob
 from interpayer.system.clock import now
-from tests.support.databases import ScratchDatabase
+from tests.support.databases import ScratchDatabase, serves
 from tests.support.records import VAULT
+
+
+@pytest.fixture(autouse=True)
+def _partner_served() -> Iterator[None]:
+    with serves("pa-1"):
+        yield
 
 
 def a_job(**more: object) -> NewJob:

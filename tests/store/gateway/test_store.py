@@ -1,14 +1,23 @@
 """The gateway's memory: used once, by one; so often and not more; forgotten when it is over."""
 
 import threading
+from collections.abc import Iterator
 from datetime import timedelta
 from hashlib import sha256
+
+import pytest
 
 from interpayer.gateway import store
 from interpayer.gateway.door import Rate
 from interpayer.gateway.store import Token
 from interpayer.system.clock import now
-from tests.support.databases import ScratchDatabase
+from tests.support.databases import ScratchDatabase, serves
+
+
+@pytest.fixture(autouse=True)
+def _partner_served() -> Iterator[None]:
+    with serves("p-1"):
+        yield
 
 
 def test_of_many_at_once_one_uses_a_jti(database: ScratchDatabase) -> None:

@@ -40,7 +40,11 @@ def test_a_right_that_is_not_declared_is_taken_back(database) -> None:
     with connect(database.url("owner"), autocommit=True) as conn:
         conn.execute("grant delete on operations.hold to interpayer_door")
         conn.execute("grant execute on all functions in schema operations to public")
-        assert migrate(conn) == ["revoke delete on table operations.hold from interpayer_door"]
+        assert migrate(conn) == [
+            "revoke execute on routine operations.is_held(text,text,text) from public",
+            "revoke execute on routine operations.refuse_if_held() from public",
+            "revoke delete on table operations.hold from interpayer_door",
+        ]
         assert migrate(conn) == []
 
 
