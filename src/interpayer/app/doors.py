@@ -15,6 +15,7 @@ from interpayer.gateway import server as gateway
 from interpayer.gateway.door import Door, Operation
 from interpayer.gateway.listen import UNIX, Doors, Listener, serve
 from interpayer.gateway.metadata import standing_statement
+from interpayer.gateway.subject import granted_member
 from interpayer.gateway.tls import RenewedTls
 from interpayer.identity.reading import organization_identifier
 from interpayer.model.event import Event
@@ -75,7 +76,7 @@ def door_of(application: Application) -> Door:
     def recheck(conn: Connection, partner: Partner, subject: str) -> str | None:
         """Whom a PDex-style subject names, with a live match grant of this partner (standards, trap 1)."""
         serve_partner(conn, partner.id)
-        return subject if export.may_read(tools, conn, partner.id, subject) else None
+        return granted_member(tools, conn, partner.id, subject)
 
     def jwks() -> Mapping[str, Any]:
         """Our public keys, as this role may see them; before the first one was made, they are made."""

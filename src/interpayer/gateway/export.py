@@ -24,7 +24,6 @@ from interpayer.exchange.responder import answer_everything
 from interpayer.exchange.steps.everything import Everything
 from interpayer.exchange.steps.exporting import WAITS_FOR
 from interpayer.exchange.steps.permission import wait_while_held
-from interpayer.exchange.steps.releasing import decide
 from interpayer.exchange.tools import Tools
 from interpayer.gateway.door import Answer, Body, Call, Operation
 from interpayer.gateway.member_match import accepted, request_of, require_async
@@ -32,6 +31,7 @@ from interpayer.gateway.metadata import standing_statement
 from interpayer.gateway.resource_types import read_types
 from interpayer.gateway.scopes import BULK_MATCH, EXPORT_ALIAS
 from interpayer.gateway.scopes import types as readable_types
+from interpayer.gateway.subject import check_job, check_member, check_unbound, narrowed
 from interpayer.model.reason import Refusal
 from interpayer.system.database import Connection
 
@@ -53,6 +53,7 @@ class Exports:
 
     def group_read(self, call: Call, conn: Connection) -> Answer:
         """One own Group."""
+        check_unbound(call)
         row = batch_store.group(conn, call.path_parameters["id"], call.caller.partner_id)
         if row is None:
             raise Refusal("request.not_found", "Group")
@@ -60,6 +61,7 @@ class Exports:
 
     def group_search(self, call: Call, conn: Connection) -> Answer:
         """All own Groups, or those of one code."""
+        check_unbound(call)
         rows = batch_store.groups_of(conn, call.caller.partner_id)
         wanted = {code.rpartition("|")[2] for code in call.query.get("code", ())}
         entries = [
@@ -82,10 +84,12 @@ class Exports:
 
     def status(self, call: Call, conn: Connection) -> Answer:
         """Where an own job stands: 202 with progress, or 200 with the manifest."""
+        check_job(call, conn, call.path_parameters["id"])
         return _status(self.tools, call, conn)
 
     def issues(self, call: Call, conn: Connection) -> Answer:
         """The error file of an own job: OperationOutcomes without member data."""
+        check_job(call, conn, call.path_parameters["id"])
         job = delivery_store.job(conn, call.path_parameters["id"], call.caller.partner_id)
         if job is None or job.state not in ("ready", "fetched"):
             raise Refusal("request.not_found", "job")
@@ -93,6 +97,7 @@ class Exports:
 
     def delete(self, call: Call, conn: Connection) -> Answer:
         """Cancel an own job, or let its files go."""
+        check_job(call, conn, call.path_parameters["id"])
         delete_job(self.tools, conn, job_id=call.path_parameters["id"], partner_id=call.caller.partner_id)
         return Answer(status=202)
 
@@ -135,12 +140,6 @@ def operations(tools: Tools) -> list[Operation]:
     ]
 
 
-def may_read(tools: Tools, conn: Connection, partner_id: str, member_id: str) -> bool:
-    """True when a live grant, consent and policy let this partner read this member now."""
-    decision = decide(tools, conn, partner_id, [member_id])[member_id]
-    return not decision.is_refused
-
-
 def _wish(call: Call) -> ExportWish:
     given = _parameters(call)
     unknown = sorted(set(given) - _KNOWN)
@@ -159,7 +158,7 @@ def _wish(call: Call) -> ExportWish:
     return ExportWish(
         group_id=call.path_parameters["id"],
         url=call.url,
-        members=tuple(value.rpartition("/")[2] for value in given.get("patient", [])),
+        members=narrowed(call, tuple(value.rpartition("/")[2] for value in given.get("patient", []))),
         types=asked or tuple(sorted(allowed or ())),
         since=_instant(given, "_since"),
         until=_instant(given, "_until"),
@@ -228,6 +227,7 @@ def _file(tools: Tools, call: Call, conn: Connection) -> Answer:
     found = open_file(conn, call.path_parameters["id"], call.caller.partner_id)
     if found is None:
         raise Refusal("request.not_found", "file")
+    check_job(call, conn, found.job_id)
     wait_while_held(tools, conn)
     may_fetch(tools, conn, found)
     plan = download.plan_download(conn, found.id)
@@ -270,6 +270,7 @@ def _everything(tools: Tools, call: Call, conn: Connection) -> Answer:
     query = {name: list(values) for name, values in call.query.items()}
     wanted = Everything(types=read_types(query.get("_type", [])), since=_instant(query, "_since"))
     member_id = call.path_parameters["id"]
+    check_member(call, member_id)
     wait_while_held(tools, conn)
     lines = answer_everything(tools, conn, call.caller, member_id=member_id, wanted=wanted)
     entries = [_entry(tools, line) for line in lines]

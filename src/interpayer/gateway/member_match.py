@@ -13,6 +13,7 @@ from interpayer.exchange.tools import Tools
 from interpayer.gateway import problems
 from interpayer.gateway.door import Answer, Body, Call, Operation
 from interpayer.gateway.scopes import BULK_MATCH, MEMBER_MATCH
+from interpayer.gateway.subject import check_unbound
 from interpayer.identity.reading import UMB_SYSTEM
 from interpayer.model.reason import Refusal
 from interpayer.system.database import Connection
@@ -27,6 +28,7 @@ def operations(tools: Tools) -> list[Operation]:
     """The match operations of the FHIR door."""
 
     def member_match(call: Call, conn: Connection) -> Answer:
+        check_unbound(call)
         wait_while_held(tools, conn)
         bundle = read_single(call.body)
         answer = answer_one_match(tools, conn, request_of(call), bundle)
@@ -36,6 +38,7 @@ def operations(tools: Tools) -> list[Operation]:
         return Answer(body=_matched(tools, answer))
 
     def bulk_member_match(call: Call, conn: Connection) -> Answer:
+        check_unbound(call)
         require_async(call)
         wait_while_held(tools, conn)
         turn_away(tools, conn, call.caller.partner_id, at=call.context.received_at)
