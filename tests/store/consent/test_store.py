@@ -137,7 +137,7 @@ def test_the_consent_that_allows_most_is_taken(database):
     ],
 )
 def test_a_grant_is_worth_what_its_consent_is_worth(database, change, at, is_live):
-    with database.door.transaction() as conn:
+    with database.operator.transaction() as conn:
         kept = store.save(conn, CONSENT)
         store.save_grants(conn, [a_grant(kept, **change)])
         found = store.grants_for(conn, partner_id="p-1", member_ids=["m-1"], at=at)

@@ -24,7 +24,7 @@ from interpayer.model.exchange import State
 from interpayer.records.store import records_of
 from interpayer.system.clock import now
 from interpayer.system.tls import create_authority, issue_server
-from tests.support.databases import ScratchDatabase
+from tests.support.databases import ScratchDatabase, serves
 from tests.support.fhir_source import HOST, FhirSource
 from tests.support.people import a_coverage, a_person, a_row
 from tests.support.released import a_bundle, an_answer
@@ -134,7 +134,7 @@ def _a_member(owner: Tools) -> tuple[str, str]:
 
 
 def _a_job(database: ScratchDatabase, owner: Tools, request: bytes) -> str:
-    with database.door.transaction() as conn:
+    with serves("p-c"), database.door.transaction() as conn:
         return delivery_store.create_job(
             conn, owner.vault, delivery_store.NewJob("export", "p-c", request, "https://x")
         )

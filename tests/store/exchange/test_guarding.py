@@ -21,6 +21,7 @@ from interpayer.model.reason import Fault, Refusal
 from interpayer.partners import directory
 from interpayer.system.clock import now
 from interpayer.system.ids import new_id
+from tests.support.databases import serves
 from tests.support.doors import a_partner
 from tests.support.people import PAYER, a_coverage, a_person, a_row
 from tests.support.tools import opened
@@ -72,7 +73,7 @@ def request_of(conn, *, partner_id=PARTNER.id, batch_id=None):
 def ask(door, asked, *, partner_id=PARTNER.id):
     """The kind of the answer to a single request, or how it was turned away."""
     try:
-        with door.database.transaction() as conn:
+        with serves(partner_id), door.database.transaction() as conn:
             return match_one(door, conn, request_of(conn, partner_id=partner_id), asked).kind
     except Fault as fault:
         assert fault.retry_after_s > 0
@@ -84,7 +85,7 @@ def ask(door, asked, *, partner_id=PARTNER.id):
 def ask_many(door, asked, *, partner_id=PARTNER.id):
     """The kinds of the answers to many in one call, and our own reasons."""
     incoming = [Incoming(new_id("x"), one) for one in asked]
-    with door.database.transaction() as conn:
+    with serves(partner_id), door.database.transaction() as conn:
         request = request_of(conn, partner_id=partner_id, batch_id=new_id("b"))
         outcomes = deciding.decide(door, conn, request, incoming)
     return [(outcomes.kind[i.exchange_id], outcomes.reason.get(i.exchange_id)) for i in incoming]
