@@ -44,6 +44,16 @@ def grants_for(
     return _live(conn, member_ids, at, partner_id=partner_id)
 
 
+def last_grants(conn: Connection, *, partner_id: str, member_ids: Collection[str]) -> dict[str, MatchGrant]:
+    """The newest grant of each member for this partner, live or not: what ended it tells why nothing goes now."""
+    rows = conn.execute(
+        "select distinct on (member_id) * from consent.match_grant where partner_id = %s and member_id = any(%s) "
+        "order by member_id, granted_at desc, grant_id",
+        [partner_id, list(member_ids)],
+    )
+    return {row["member_id"]: _grant(row) for row in rows}
+
+
 def grants_of(conn: Connection, *, exchange_id: str | None = None, member_id: str | None = None) -> list[MatchGrant]:
     """Every grant of an exchange or of a member, ended ones included, oldest first."""
     rows = conn.execute(

@@ -11,6 +11,7 @@ from interpayer.consent.grants import (
     grant_for,
     grants_for,
     grants_of,
+    last_grants,
     revoked_members,
     save_grant,
     save_grants,
@@ -32,7 +33,7 @@ from interpayer.system.ids import new_id
 
 # The grants and standings are part of this store; they have files of their own for its size.
 __all__ = [
-    "Withdrawal", "consents_of", "grant_for", "grants_for", "grants_of", "history", "lift_withdrawal", "live_for",
+    "Withdrawal", "consents_of", "grant_for", "grants_for", "grants_of", "history", "last_grants", "lift_withdrawal", "live_for",
     "load", "load_many", "remember", "revision", "revoke", "revoked_members", "save", "save_grant", "save_grants",
     "standings", "withdraw_grants", "withdraw_member", "withdraw_members", "withdrawn_at",
 ]  # fmt: skip

@@ -12,7 +12,7 @@ from interpayer.consent.reading import Unreadable, read_consent
 from interpayer.exchange.steps import permission
 from interpayer.exchange.tools import Tools
 from interpayer.exchange.transitions import move
-from interpayer.model.consent import Consent, LegalBasis, MatchGrant, Permission, Standing
+from interpayer.model.consent import NOTHING_WITHHELD, Consent, LegalBasis, MatchGrant, Permission, Standing
 from interpayer.model.exchange import State
 from interpayer.system.database import Connection
 from interpayer.system.ids import new_id
@@ -47,6 +47,30 @@ def permit(
     consent_store.save_grants(conn, grants)
     move(conn, tools.ledger, moves, trace_id=trace_id)
     return told
+
+
+def to_read(tools: Tools, conn: Connection, partner_id: str, member_ids: Sequence[str]) -> dict[str, Permission]:
+    """The permission of each member for this partner now: grant, consent, all else that was said, policy.
+
+    Without a live grant it is a no, with the reason that ended the last one where its consent tells it.
+    """
+    asking = permission.asker(tools, conn, partner_id)
+    grants = consent_store.grants_for(conn, partner_id=partner_id, member_ids=member_ids, at=asking.at)
+    ended = consent_store.last_grants(conn, partner_id=partner_id, member_ids=set(member_ids) - set(grants))
+    consents = consent_store.load_many(conn, [grant.consent_id for grant in (*grants.values(), *ended.values())])
+    standings = consent_store.standings(conn, member_ids)
+    decisions: dict[str, Permission] = {}
+    for member_id in member_ids:
+        grant = grants.get(member_id) or ended.get(member_id)
+        ground = permission.Ground(
+            consent=consents.get(grant.consent_id) if grant else None,
+            standing=standings[member_id],
+            limits=grant.limits if grant else NOTHING_WITHHELD,
+        )
+        decision = permission.to_answer(tools, conn, asking, action="export", ground=ground)
+        is_over = member_id not in grants and not decision.is_refused
+        decisions[member_id] = permission.refused(tools, "consent.missing") if is_over else decision
+    return decisions
 
 
 def _decided(

@@ -9,16 +9,16 @@ import orjson
 
 from interpayer.adapters.declaration import Declaration
 from interpayer.adapters.store import declared
-from interpayer.consent import store as consent_store
 from interpayer.delivery.provenance import OWN_FORM, Payer, SourceForm, source_form, transmitter_provenance
 from interpayer.exchange import source_store, store
 from interpayer.exchange.completeness import SourceAsked, gaps_of, rendered, stale
 from interpayer.exchange.steps import permission
+from interpayer.exchange.steps.permitting import to_read
 from interpayer.exchange.tools import Tools
 from interpayer.exchange.transitions import Move, move
 from interpayer.identity import store as identity_store
 from interpayer.identity.reading import write_patient
-from interpayer.model.consent import NOTHING_WITHHELD, Permission
+from interpayer.model.consent import Permission
 from interpayer.model.event import JSON, Event
 from interpayer.model.exchange import Exchange, Role, State
 from interpayer.model.partner import Caller
@@ -31,20 +31,7 @@ from interpayer.system.ids import new_id
 
 def decide(tools: Tools, conn: Connection, partner_id: str, member_ids: Sequence[str]) -> dict[str, Permission]:
     """The permission of each member for this partner now: grant, consent, withdrawal, policy."""
-    asking = permission.asker(tools, conn, partner_id)
-    grants = consent_store.grants_for(conn, partner_id=partner_id, member_ids=member_ids, at=asking.at)
-    standings = consent_store.standings(conn, member_ids)
-    consents = consent_store.load_many(conn, [grant.consent_id for grant in grants.values()])
-    decisions: dict[str, Permission] = {}
-    for member_id in member_ids:
-        grant = grants.get(member_id)
-        ground = permission.Ground(
-            consent=consents.get(grant.consent_id) if grant else None,
-            standing=standings[member_id],
-            limits=grant.limits if grant else NOTHING_WITHHELD,
-        )
-        decisions[member_id] = permission.to_answer(tools, conn, asking, action="export", ground=ground)
-    return decisions
+    return to_read(tools, conn, partner_id, member_ids)
 
 
 def selection_of(
