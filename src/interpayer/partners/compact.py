@@ -19,6 +19,7 @@ from joserfc.jwk import ECKey, RSAKey, import_key
 from interpayer.model.reason import Refusal
 
 _KIND: Mapping[str, Literal["RSA", "EC"]] = {"RS": "RSA", "ES": "EC"}
+LONGEST_HEADER = 64 * 1024
 SEGMENT = re.compile(r"[A-Za-z0-9_-]+")
 
 
@@ -46,7 +47,7 @@ def verify_compact(text: str, key: Mapping[str, Any], *, algorithm: str) -> byte
     """The payload of a compact JWS whose signature holds under this one key and algorithm, else `Refusal`."""
     segments(text)
     try:
-        signed = jws.deserialize_compact(text, import_key(dict(key)), algorithms=[algorithm])
+        signed = jws.deserialize_compact(text, import_key(dict(key)), registry=_registry(algorithm))
     except (JoseError, ValueError, TypeError, KeyError):
         raise _refused("the signature does not hold") from None
     return signed.payload or b""
@@ -66,6 +67,13 @@ def sign_compact(header: Mapping[str, Any], claims: Mapping[str, Any], *, key_pe
     return jws.serialize_compact(
         dict(header), payload, import_key(key_pem, _KIND[str(header["alg"])[:2]]), registry=registry
     )
+
+
+def _registry(algorithm: str) -> jws.JWSRegistry:
+    """One algorithm; a header may hold a certificate chain, whose size whoever reads the text has bounded already."""
+    registry = jws.JWSRegistry(algorithms=[algorithm])
+    registry.max_header_length = LONGEST_HEADER
+    return registry
 
 
 def time_of(claims: Mapping[str, Any], name: str) -> float | None:
