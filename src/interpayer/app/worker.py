@@ -18,7 +18,6 @@ from interpayer.model.event import Event
 from interpayer.model.exchange import State
 from interpayer.model.reason import REASONS
 from interpayer.operations.upkeep import Upkeep
-from interpayer.policy.store import publish
 from interpayer.routing.registry import registry_version
 from interpayer.system.database import Connection, DatabaseGone, role_url
 from interpayer.system.telemetry import get_logger
@@ -43,8 +42,7 @@ def run_worker(application: Application, slot: str, *, pace: Pace | None = None)
         watch=Watch(recovered=_recovered(tools), kept=_kept(tools)),
         pace=pace,
     )
-    with tools.database.transaction() as conn:
-        publish(conn, application.bundle, by="worker")
+    log.info("policy.in_force", version=tools.policy().version)
     engine.start()
     upkeep = threading.Thread(target=_upkeep, args=(application, tools, stop), name="upkeep", daemon=True)
     upkeep.start()
