@@ -21,6 +21,11 @@ def listed(visit: Visit) -> dict[str, Any]:
 @router.get("/{partner_id}", summary="One partner with its endpoints and breakers")
 @acting("partner.read")
 def shown(visit: Visit, partner_id: OneId) -> dict[str, Any]:
-    """Who it is, what it may, where it answers and whether calls rest."""
-    view = partners.shown(visit.conn, partner_id)
-    return {"partner": partners.told(view.partner), "endpoints": partners.endpoints_told(view)}
+    """Who it is, what was agreed, what the gate still asks for, where it answers and whether calls rest."""
+    view = partners.shown(visit.tools, visit.conn, partner_id)
+    return {
+        "partner": partners.told(view.partner),
+        "agreed": partners.agreed_told(view),
+        "gate": partners.gate_told(view),
+        "endpoints": partners.endpoints_told(view),
+    }

@@ -156,7 +156,7 @@ def _inside(tools: Tools, *, calls: bool) -> Iterator[Finding]:
     with tools.database.transaction() as conn:
         admins = [person for person in access.listed(conn) if person.revoked_at is None and "admin" in person.roles]
         held, dead = holds.listed(conn), len(letters.listed(conn, limit=1000))
-        endpoints = [e for p in partners.listed(conn) for e in partners.shown(conn, p.id).endpoints]
+        endpoints = [e for p in partners.listed(conn) for e in partners.shown(tools, conn, p.id).endpoints]
     yield _expect("people", bool(admins), f"{len(admins)} admins", 'interpayer access add "NAME" --role admin --login')
     yield _expect("workers", found.workers > 0, f"{found.workers} at work", "interpayer worker, or interpayer up")
     unsealed_s = found.unsealed_age_s or 0.0

@@ -1,60 +1,98 @@
 """`interpayer partner`: the payers we exchange with, where they answer, and how they come and rest."""
 
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
 import orjson
 import typer
-import yaml
 
-from interpayer.cli import output
+from interpayer.cli import output, partner_endpoint, partner_life, partner_sample
 from interpayer.cli.output import AsFormat, AsJson
+from interpayer.cli.partner_words import Who, Why, read_client_certificate, read_keys, read_object, scopes_of
 from interpayer.cli.session import session_of
-from interpayer.model.partner import PartnerStatus
-from interpayer.model.reason import Refusal
 from interpayer.operations import guessing, partners
-from interpayer.partners.onboarding import CAPABILITIES
+from interpayer.partners.scopes import REQUESTER
 
-HELP = """The payers we exchange with: registration, endpoints, status.
+HELP = """The payers we exchange with: registration, gate, endpoints, keys, life cycle.
 
-    interpayer partner add alder.yaml
+    interpayer partner add --client-id https://alder.example --jwks keys.json --organization 'urn:payers|alder'
+    interpayer partner invite --name "Alder Health" --organization 'urn:payers|alder'
+    interpayer partner test p-…                     (what its endpoint answers, and what the gate still asks for)
+    interpayer partner activate p-… --reason "passed the gate"
+    interpayer partner rotate p-… --jwks new-keys.json --reason "yearly"
     interpayer partner show payer-a                 (by id, client id or organization identifier)
-    interpayer partner endpoint add payer-a https://alder.example/fhir
     interpayer partner suspend payer-a --reason "contract ended"
 """
 app = typer.Typer(help=HELP, no_args_is_help=True)
-endpoint_app = typer.Typer(help="Where partners answer.", no_args_is_help=True)
-app.add_typer(endpoint_app, name="endpoint")
 
-Who = Annotated[str, typer.Argument(metavar="PARTNER", help="Id (p-…), client id or organization identifier.")]
-Why = Annotated[str, typer.Option("--reason", help="Why; it is kept in the partner's history.")]
-EndpointId = Annotated[str, typer.Argument(metavar="ENDPOINT", help="Endpoint id (n-…).")]
 COLUMNS = ("id", "name", "status", "environment", "client_id", "organizations", "attested_by_contract")
 
 ALARMS = ("raised_at", "partner_id", "pattern", "level", "tries", "exchange_id")
 
 
 @app.command()
-def add(
+def add(  # noqa: PLR0913 -- an option each
     context: typer.Context,
-    file: Annotated[Path, typer.Argument(help="Registration document, YAML or JSON; - reads it from input.")],
-    jwks: Annotated[Path | None, typer.Option(help="The partner's public keys, when not in the document.")] = None,
+    file: Annotated[
+        Path | None, typer.Argument(help="Registration document, YAML or JSON; - reads it from input.")
+    ] = None,
+    *,
+    client_id: Annotated[str | None, typer.Option(help="How the partner names itself at our token endpoint.")] = None,
+    jwks: Annotated[
+        str | None, typer.Option(metavar="FILE|URL", help="Its public keys: a file, or the https address it keeps.")
+    ] = None,
+    organization: Annotated[
+        list[str] | None, typer.Option(help="A payer that it acts for: identifier or system|identifier; repeat it.")
+    ] = None,
+    scopes: Annotated[
+        list[str] | None, typer.Option(help="The most that it may get, as OAuth writes scopes; those of the guides.")
+    ] = None,
+    certificate: Annotated[
+        list[str] | None, typer.Option(help="Its client certificate: a PEM file or x5t#S256 thumbprint; repeat it.")
+    ] = None,
+    endpoint: Annotated[list[str] | None, typer.Option(help="A FHIR base where it answers; repeat it.")] = None,
+    name: Annotated[str | None, typer.Option(help="What people call it; its client id when nothing is said.")] = None,
+    environment: Annotated[str | None, typer.Option(help="production or test; that of this installation.")] = None,
+    status: Annotated[str | None, typer.Option(help="active, testing or invited.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Register a partner from its document; prints the partner id.
+    """Register a partner from options, from a document, or from both (options win); prints the partner id.
 
-    The document names: name, client_id, organizations, scopes, jwks, environment, attested_by_contract, endpoints
-    (fhir_base, capabilities, version, requires_mtls, maximum_members), certificates, contact, our_client_id.
+    Registered as active (as when nothing is said), it can call at once: who adds it vouches for what the gate would
+    ask, which is told. Register it as testing to go through the gate: interpayer partner test, then activate.
+
+    The document names: name, client_id, organizations (with since, until, proof), scopes, jwks or jwks_url,
+    certificates, certificate_names, environment, status, contacts, contract, limits, pace, profile, endpoints
+    (fhir_base, capabilities, version, environment, requires_mtls, maximum_members), attested_by_contract,
+    our_client_id, assertion_style, algorithm.
     """
     with session_of(context).acting("partner.change") as act:
-        document = _read(file)
-        if jwks is not None:
-            document = {**document, "jwks": _read(jwks)}
-        partner, endpoints = partners.add(act.tools, act.conn, document, actor=act.actor)
-    output.say(f"{partner.name} is {partner.status.value}, with {len(endpoints)} endpoints.")
-    told = {"partner": partner.id, "endpoints": [endpoint.id for endpoint in endpoints]}
-    output.tell_result("partner-add/1", told if as_json else {"partner": partner.id}, as_json=as_json)
+        given: dict[str, Any] = {
+            "client_id": client_id,
+            "name": name,
+            "organizations": organization,
+            "scopes": scopes_of(scopes) if scopes else None,
+            "certificates": [_text_of(one) for one in certificate] if certificate else None,
+            "endpoints": [{"fhir_base": base} for base in endpoint] if endpoint else None,
+            "environment": environment,
+            "status": status,
+            **(read_keys(jwks) if jwks else {}),
+        }
+        document = {**(read_object(file) if file else {}), **{k: v for k, v in given.items() if v is not None}}
+        document.setdefault("name", document.get("client_id"))
+        document.setdefault("scopes", list(REQUESTER))
+        added = partners.add(act.tools, act.conn, document, actor=act.actor)
+    output.say(f"{added.partner.name} is {added.partner.status.value}, with {len(added.endpoints)} endpoints.")
+    if added.open_items:
+        items = ", ".join(one.item for one in added.open_items)
+        output.say(f"Not shown so far: {items}. Next: interpayer partner show {added.partner.id}")
+    more = {
+        "status": added.partner.status.value,
+        "endpoints": [one.id for one in added.endpoints],
+        "open": [one.item for one in added.open_items],
+    }
+    told = {"partner": added.partner.id}
+    output.tell_result("partner-add/1", told | more if as_json else told, as_json=as_json)
 
 
 @app.command("list")
@@ -67,19 +105,27 @@ def list_(context: typer.Context, form: AsFormat = "table", as_json: AsJson = Fa
 
 @app.command()
 def show(context: typer.Context, partner: Who, as_json: AsJson = False) -> None:
-    """Show a partner: what it may, where it answers, whether calls rest, its history."""
+    """Show a partner: what was agreed, what the gate still asks for, what runs out, where it answers, its history."""
     with session_of(context).acting("partner.read") as act:
-        view = partners.shown(act.conn, partner)
-    endpoints = partners.endpoints_told(view)
+        view = partners.shown(act.tools, act.conn, partner)
     history = [output.plain(change) for change in view.history]
+    whole: dict[str, Any] = {
+        "partner": partners.told(view.partner),
+        "agreed": partners.agreed_told(view),
+        "gate": partners.gate_told(view),
+        "endpoints": partners.endpoints_told(view),
+        "lessons": [output.plain(lesson) for lesson in view.lessons],
+        "history": history,
+    }
     if as_json:
-        output.tell_json(
-            "partner/1", {"partner": partners.told(view.partner), "endpoints": endpoints, "history": history}
-        )
+        output.tell_json("partner/2", whole)
         return
-    output.tell_fields(partners.told(view.partner))
-    for endpoint in endpoints:
+    output.tell_fields(whole["partner"])
+    output.tell_fields({name: value for name, value in whole["agreed"].items() if value})
+    for endpoint in whole["endpoints"]:
         output.tell_fields({"endpoint": endpoint})
+    for item in view.open_items:
+        output.tell_fields({f"open: {item.item}": f"{item.missing}. Next: {item.next_step}"})
     for change in view.history:
         words = f"{change.status_from} to {change.status_to}" if change.status_to and change.status_from else ""
         why = f": {change.reason}" if change.reason else ""
@@ -92,24 +138,6 @@ def keys(context: typer.Context, as_json: AsJson = False) -> None:
     with output.failures():
         jwks = session_of(context).application.signer.public_jwks()
     print(orjson.dumps(jwks, option=0 if as_json else orjson.OPT_INDENT_2).decode())
-
-
-@app.command()
-def activate(context: typer.Context, partner: Who, reason: Why, as_json: AsJson = False) -> None:
-    """Let a partner call and be called."""
-    _set_status(context, partner, status_=PartnerStatus.ACTIVE, reason=reason, as_json=as_json)
-
-
-@app.command()
-def suspend(context: typer.Context, partner: Who, reason: Why, as_json: AsJson = False) -> None:
-    """Refuse a partner's calls and call it no more, until it is activated again."""
-    _set_status(context, partner, status_=PartnerStatus.SUSPENDED, reason=reason, as_json=as_json)
-
-
-@app.command()
-def quarantine(context: typer.Context, partner: Who, reason: Why, as_json: AsJson = False) -> None:
-    """Set a partner apart while something about it is looked into."""
-    _set_status(context, partner, status_=PartnerStatus.QUARANTINED, reason=reason, as_json=as_json)
 
 
 @app.command("guessing")
@@ -130,75 +158,14 @@ def pardon(context: typer.Context, partner: Who, reason: Why, as_json: AsJson = 
         output.tell_json("partner-pardon/1", {"partner": found.id})
 
 
-@endpoint_app.command("add")
-def add_(  # noqa: PLR0913 -- an option each
-    context: typer.Context,
-    partner: Who,
-    fhir_base: Annotated[str, typer.Argument(help="Its FHIR base, https.")],
-    *,
-    capability: Annotated[
-        list[str] | None, typer.Option(help=f"{', '.join(CAPABILITIES)}; repeat it. All of them when none is named.")
-    ] = None,
-    version: Annotated[str, typer.Option(help="Version of the guide.")] = "2.2",
-    mtls: Annotated[bool, typer.Option(help="Whether it wants our client certificate.")] = True,
-    maximum_members: Annotated[int, typer.Option(min=1, help="At most so many members in one call.")] = 1000,
-    as_json: AsJson = False,
-) -> None:
-    """Add a place where a partner answers; prints the endpoint id."""
-    endpoint = {
-        "fhir_base": fhir_base,
-        "capabilities": capability or list(CAPABILITIES),
-        "version": version,
-        "requires_mtls": mtls,
-        "maximum_members": maximum_members,
-    }
-    with session_of(context).acting("partner.change") as act:
-        made = partners.add_endpoint(act.tools, act.conn, partner, endpoint=endpoint, actor=act.actor)
-    output.tell_result("endpoint-add/1", {"endpoint": made.id}, as_json=as_json)
+def _text_of(certificate: str) -> str:
+    """A certificate option as a document would hold it; read here, so that a bad one is told by its option."""
+    read_client_certificate(certificate)
+    path = Path(certificate)
+    return path.read_text("ascii") if path.exists() else certificate
 
 
-@endpoint_app.command()
-def status(
-    context: typer.Context,
-    endpoint: EndpointId,
-    to: Annotated[str, typer.Argument(help="active, quarantined or retired.")],
-) -> None:
-    """Take an endpoint out of use, or back."""
-    with session_of(context).acting("partner.change") as act:
-        made = partners.set_endpoint_status(act.tools, act.conn, endpoint, status=to, actor=act.actor)
-    output.say(f"{made.id} is {made.status}.")
-
-
-@endpoint_app.command()
-def maintenance(
-    context: typer.Context,
-    endpoint: EndpointId,
-    *,
-    start: Annotated[datetime, typer.Option("--from", help="Begin, UTC.")],
-    end: Annotated[datetime, typer.Option("--until", help="End, UTC.")],
-) -> None:
-    """Say when an endpoint will not answer; exchanges wait until it is over."""
-    window = (start.replace(tzinfo=UTC), end.replace(tzinfo=UTC))
-    with session_of(context).acting("partner.change") as act:
-        made = partners.add_maintenance(act.tools, act.conn, endpoint, window=window, actor=act.actor)
-    output.say(f"{made.id} rests from {window[0]:%Y-%m-%d %H:%M}Z to {window[1]:%Y-%m-%d %H:%M}Z.")
-
-
-def _set_status(context: typer.Context, name: str, *, status_: PartnerStatus, reason: str, as_json: bool) -> None:
-    with session_of(context).acting("partner.change") as act:
-        changed = partners.set_status(act.tools, act.conn, name, status=status_, reason=reason, actor=act.actor)
-    output.say(f"{changed.name} is {changed.status.value}.")
-    if as_json:
-        output.tell_json("partner-status/1", {"partner": changed.id, "status": changed.status.value})
-
-
-def _read(file: Path) -> dict[str, Any]:
-    """YAML or JSON as an object (JSON is read as such: it is faster and stricter)."""
-    raw = typer.get_binary_stream("stdin").read() if str(file) == "-" else file.read_bytes()
-    try:
-        content = orjson.loads(raw) if raw.lstrip()[:1] == b"{" else yaml.safe_load(raw)
-    except (ValueError, yaml.YAMLError) as error:
-        raise Refusal("request.malformed", f"{file} is neither JSON nor YAML: {type(error).__name__}") from None
-    if not isinstance(content, dict):
-        raise Refusal("request.malformed", f"{file} must hold an object")
-    return content
+app.registered_commands += partner_life.app.registered_commands
+app.add_typer(partner_endpoint.app, name="endpoint")
+app.add_typer(partner_sample.app, name="sample")
+app.add_typer(partner_sample.lesson_app, name="lesson")

@@ -1,4 +1,4 @@
-"""Partners join, change and rest: registration with endpoints, status, maintenance; each change on the ledger."""
+"""Partners join and are found; where they answer, and when they rest. Each change is on the ledger."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,44 +8,67 @@ from typing import Any
 from interpayer.exchange.tools import Tools
 from interpayer.exchange.transitions import Actor
 from interpayer.model.event import JSON, Event
-from interpayer.model.partner import Endpoint, Partner, PartnerStatus
+from interpayer.model.partner import Endpoint, Partner
 from interpayer.model.reason import Refusal
-from interpayer.partners import directory, onboarding
+from interpayer.operations.partner_views import PartnerView, agreed_told, endpoints_told, gate_told, told, view
+from interpayer.partners import directory, onboarding, store
+from interpayer.partners.gate import Open
 from interpayer.routing import registry
-from interpayer.routing.choose import Breaker
 from interpayer.system.clock import now
 from interpayer.system.database import Connection
 
+__all__ = [
+    "Added",
+    "PartnerView",
+    "add",
+    "add_endpoint",
+    "add_maintenance",
+    "agreed_told",
+    "endpoints_told",
+    "find",
+    "gate_told",
+    "listed",
+    "record",
+    "set_endpoint_status",
+    "shown",
+    "told",
+]
+
 
 @dataclass(frozen=True, slots=True)
-class PartnerView:
-    """A partner with where it answers, how its endpoints fare, and how it came here."""
+class Added:
+    """A partner that was registered, its endpoints, and what the gate would still ask for."""
 
     partner: Partner
-    agreed: directory.Agreed
     endpoints: tuple[Endpoint, ...]
-    breakers: Mapping[str, Breaker]
-    history: tuple[directory.Change, ...]
+    open_items: tuple[Open, ...]
 
 
-def add(tools: Tools, conn: Connection, document: object, *, actor: Actor) -> tuple[Partner, tuple[Endpoint, ...]]:
-    """Register a partner and its endpoints from one document; Refusal names the element that cannot be accepted."""
-    read = onboarding.read_document(document)
+def add(tools: Tools, conn: Connection, document: object, *, actor: Actor) -> Added:
+    """Register a partner and its endpoints from one document; Refusal names the element that cannot be accepted.
+
+    A person who registers a partner as active vouches for what the gate would ask: it is told, and on the ledger.
+    """
+    read = onboarding.read_document(document, environment=tools.environment)
     partner = onboarding.register(conn, read, by=actor.id)
     endpoints = onboarding.endpoints_of(read, partner)
     for endpoint in endpoints:
-        registry.add_endpoint(conn, endpoint, partner.organizations)
+        registry.add_endpoint(conn, endpoint, [one.identifier for one in read.acts_for])
+    open_items = view(tools, conn, partner).open_items
     facts: dict[str, JSON] = {
         "change": "added",
         "name": partner.name,
+        "status": partner.status.value,
+        "environment": partner.environment,
         "client_id": partner.client_id,
         "organizations": list(partner.organizations),
         "scopes": list(partner.scopes),
         "attested_by_contract": partner.attested_by_contract,
         "endpoints": [endpoint.fhir_base for endpoint in endpoints],
+        "open": [one.item for one in open_items],
     }
-    _record(tools, conn, partner.id, actor=actor, facts=facts)
-    return partner, endpoints
+    record(tools, conn, partner.id, actor=actor, facts=facts)
+    return Added(partner, endpoints, open_items)
 
 
 def find(conn: Connection, name: str) -> Partner:
@@ -61,78 +84,18 @@ def listed(conn: Connection) -> list[Partner]:
     return directory.list_partners(conn)
 
 
-def shown(conn: Connection, name: str) -> PartnerView:
+def shown(tools: Tools, conn: Connection, name: str) -> PartnerView:
     """One partner with everything about it."""
-    partner = find(conn, name)
-    endpoints = tuple(registry.endpoints_of_partner(conn, partner.id))
-    credentials = directory.credentials(conn, partner.client_id)
-    return PartnerView(
-        partner=partner,
-        agreed=credentials.agreed if credentials else directory.Agreed(),
-        endpoints=endpoints,
-        breakers=registry.breaker_states(conn, [endpoint.id for endpoint in endpoints]),
-        history=tuple(directory.history(conn, partner.id)),
-    )
-
-
-def told(partner: Partner) -> dict[str, Any]:
-    """A partner as people and systems of the plan see it; of its keys only the ids."""
-    keys = partner.jwks.get("keys")
-    return {
-        "id": partner.id,
-        "name": partner.name,
-        "status": partner.status.value,
-        "environment": partner.environment,
-        "client_id": partner.client_id,
-        "our_client_id": partner.our_client_id,
-        "organizations": list(partner.organizations),
-        "scopes": list(partner.scopes),
-        "attested_by_contract": partner.attested_by_contract,
-        "contact": partner.contact,
-        "key_ids": [key.get("kid") for key in keys if isinstance(key, Mapping)] if isinstance(keys, list) else [],
-    }
-
-
-def endpoints_told(view: PartnerView) -> list[dict[str, Any]]:
-    """Where a partner answers, and whether calls rest there now."""
-    at = now()
-    return [
-        {
-            "id": endpoint.id,
-            "fhir_base": endpoint.fhir_base,
-            "capabilities": list(endpoint.capabilities),
-            "version": endpoint.version,
-            "status": endpoint.status,
-            "requires_mtls": endpoint.requires_mtls,
-            "maximum_members": endpoint.maximum_members,
-            "breaker": view.breakers[endpoint.id].state if endpoint.id in view.breakers else "closed",
-            "maintenance": [list(window) for window in endpoint.maintenance],
-            "is_in_maintenance": any(start <= at < end for start, end in endpoint.maintenance),
-        }
-        for endpoint in view.endpoints
-    ]
-
-
-def set_status(
-    tools: Tools, conn: Connection, name: str, *, status: PartnerStatus, reason: str, actor: Actor
-) -> Partner:
-    """Activate, suspend or quarantine a partner; it counts from its next call on."""
-    if not reason.strip():
-        raise Refusal("request.malformed", "say why")
-    partner = find(conn, name)
-    before = directory.set_status(conn, partner.id, status, by=actor.id, reason=reason)
-    facts: dict[str, JSON] = {"change": "status", "from": before.value, "to": status.value, "why": reason}
-    _record(tools, conn, partner.id, actor=actor, facts=facts)
-    return find(conn, partner.id)
+    return view(tools, conn, find(conn, name))
 
 
 def add_endpoint(tools: Tools, conn: Connection, name: str, *, endpoint: Mapping[str, Any], actor: Actor) -> Endpoint:
     """Add a place where the partner answers; checked as in a registration document."""
     partner = find(conn, name)
     made = onboarding.read_endpoint(endpoint, partner)
-    registry.add_endpoint(conn, made, partner.organizations)
+    registry.add_endpoint(conn, made, [one.identifier for one in store.acts_for(conn, partner.id)])
     facts: dict[str, JSON] = {"change": "endpoint added", "endpoints": [made.fhir_base]}
-    _record(tools, conn, partner.id, actor=actor, facts=facts)
+    record(tools, conn, partner.id, actor=actor, facts=facts)
     return made
 
 
@@ -141,7 +104,7 @@ def set_endpoint_status(tools: Tools, conn: Connection, endpoint_id: str, *, sta
     endpoint = _endpoint(conn, endpoint_id)
     registry.set_status(conn, endpoint_id, status)
     facts: dict[str, JSON] = {"change": "endpoint status", "endpoint": endpoint_id, "to": status}
-    _record(tools, conn, endpoint.partner_id, actor=actor, facts=facts)
+    record(tools, conn, endpoint.partner_id, actor=actor, facts=facts)
     return _endpoint(conn, endpoint_id)
 
 
@@ -160,7 +123,7 @@ def add_maintenance(
         "starts_at": starts_at.isoformat(),
         "ends_at": ends_at.isoformat(),
     }
-    _record(tools, conn, endpoint.partner_id, actor=actor, facts=facts)
+    record(tools, conn, endpoint.partner_id, actor=actor, facts=facts)
     return _endpoint(conn, endpoint_id)
 
 
@@ -171,6 +134,7 @@ def _endpoint(conn: Connection, endpoint_id: str) -> Endpoint:
     return found
 
 
-def _record(tools: Tools, conn: Connection, partner_id: str, *, actor: Actor, facts: dict[str, JSON]) -> None:
+def record(tools: Tools, conn: Connection, partner_id: str, *, actor: Actor, facts: dict[str, JSON]) -> None:
+    """Write on the ledger, in the partner's own chain, what was changed by whom."""
     event = Event("partner.changed", f"partner:{partner_id}", actor.type, actor.id, partner_id=partner_id, facts=facts)
     tools.ledger.append(conn, event)

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from interpayer.model.agreement import (
@@ -39,6 +39,7 @@ __all__ = [
     "read_document",
     "read_endpoint",
     "register",
+    "with_origin",
 ]
 
 STYLES = ("client", "patient")
@@ -136,12 +137,17 @@ def register(conn: Connection, document: PartnerDocument, *, by: str) -> Partner
     return partner
 
 
-def partner_of(document: PartnerDocument, *, partner_id: str) -> Partner:
-    """The partner that a document describes."""
+def with_origin(document: PartnerDocument, agreed: directory.Agreed, *, origin: str) -> PartnerDocument:
+    """The document of a partner that is known already: how it came, and its name in a trust community, stay."""
+    return replace(document, origin=origin, udap_uri=agreed.udap_uri, udap_community=agreed.udap_community)
+
+
+def partner_of(document: PartnerDocument, *, partner_id: str, status: PartnerStatus | None = None) -> Partner:
+    """The partner that a document describes; `status` of one that is known already."""
     return Partner(
         id=partner_id,
         name=document.name,
-        status=document.status,
+        status=status or document.status,
         client_id=document.client_id,
         organizations=document.organizations,
         scopes=document.scopes,

@@ -1,12 +1,12 @@
 """The rows behind what was agreed with a partner: payers it acts for, contacts, certificates, keys that leave."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from interpayer.model.agreement import ActsFor, Certificate, Contact, ContactRole
 from interpayer.system.clock import now
-from interpayer.system.database import Connection
+from interpayer.system.database import Connection, as_json
 
 
 def acts_for(conn: Connection, partner_id: str) -> tuple[ActsFor, ...]:
@@ -123,6 +123,16 @@ def set_leaving_keys(conn: Connection, partner_id: str, kids: Sequence[str], *, 
         conn.execute(
             "insert into partners.leaving_key (partner_id, kid, leaves_at) values (%s, %s, %s)", [partner_id, kid, at]
         )
+
+
+def set_keys(conn: Connection, partner_id: str, jwks: Mapping[str, object]) -> None:
+    """Keep these public keys (checked by the caller, see `jwks.check_jwks`)."""
+    conn.execute("update partners.partner set jwks = %s, changed_at = now() where id = %s", [as_json(jwks), partner_id])
+
+
+def set_jwks_url(conn: Connection, partner_id: str, url: str) -> None:
+    """Where the partner publishes its keys (checked by the caller)."""
+    conn.execute("update partners.partner set jwks_url = %s, changed_at = now() where id = %s", [url, partner_id])
 
 
 def _certificate(row: dict[str, Any]) -> Certificate:

@@ -11,7 +11,7 @@ from interpayer.exchange.tools import Tools
 from interpayer.exchange.transitions import Actor
 from interpayer.model.partner import PartnerStatus
 from interpayer.model.reason import Refusal
-from interpayer.operations import partners
+from interpayer.operations import partner_life, partners
 from interpayer.routing import registry
 from interpayer.system.clock import now
 
@@ -35,7 +35,8 @@ def a_document(**changes: Any) -> dict[str, Any]:
 
 def test_a_partner_is_found_by_id_client_id_and_payer(tools: Tools, person: Actor) -> None:
     with tools.database.transaction() as conn:
-        made, endpoints = partners.add(tools, conn, a_document(), actor=person)
+        added = partners.add(tools, conn, a_document(), actor=person)
+        made, endpoints = added.partner, added.endpoints
         assert {partners.find(conn, name).id for name in (made.id, "alder-valley", "payer-a")} == {made.id}
         assert [e.id for e in registry.endpoints_of(conn, "payer-a")] == [e.id for e in endpoints]
         with pytest.raises(Refusal, match=r"request\.not_found"):
@@ -52,16 +53,16 @@ def test_a_broken_document_keeps_nothing(tools: Tools, person: Actor) -> None:
 
 def test_status_changes_with_a_reason_and_a_name(tools: Tools, person: Actor) -> None:
     with tools.database.transaction() as conn:
-        made, _ = partners.add(tools, conn, a_document(), actor=person)
-        changed = partners.set_status(
+        made = partners.add(tools, conn, a_document(), actor=person).partner
+        changed = partner_life.set_status(
             tools, conn, "payer-a", status=PartnerStatus.SUSPENDED, reason="contract ended", actor=person
         )
         assert changed.status is PartnerStatus.SUSPENDED
         with pytest.raises(Refusal):
-            partners.set_status(tools, conn, "payer-a", status=PartnerStatus.ACTIVE, reason=" ", actor=person)
+            partner_life.set_status(tools, conn, "payer-a", status=PartnerStatus.ACTIVE, reason=" ", actor=person)
     with tools.database.transaction() as conn:
         told = [e["facts"]["change"] for e in search(conn, partner=made.id)]
-        view = partners.shown(conn, made.id)
+        view = partners.shown(tools, conn, made.id)
     assert told == ["added", "status"]
     assert [(c.change, c.by, c.reason) for c in view.history][-1] == ("status", "Ana Ruiz", "contract ended")
 
