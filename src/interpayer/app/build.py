@@ -19,6 +19,7 @@ from interpayer.identity.learning.adopting import TablesInForce
 from interpayer.identity.resolve import Resolver, default_tables
 from interpayer.model.partner import Endpoint, LegalEntity, Partner
 from interpayer.model.reason import Refusal
+from interpayer.normalization.labeling.sets import Sets, load_sets
 from interpayer.operations import signing
 from interpayer.operations.store import releases_held
 from interpayer.partners import directory
@@ -27,7 +28,8 @@ from interpayer.partners.jwks_fetch import Fetched, fetch_jwks
 from interpayer.partners.own_keys import OwnKeys
 from interpayer.partners.signer import Claims, Signer
 from interpayer.policy.bundle import Bundle
-from interpayer.policy.composing import load_bundle
+from interpayer.policy.composing import shipped
+from interpayer.policy.in_force import PolicyInForce
 from interpayer.records.codec import Codec
 from interpayer.system.clock import now
 from interpayer.system.database import Database, role_url
@@ -51,12 +53,14 @@ class Application:
     objects: ObjectStore
     bundle: Bundle
     workshop: Workshop
+    sets: Sets
     _tools: dict[str, Tools] = field(default_factory=dict)
     _tables: TablesInForce = field(default_factory=TablesInForce)
     _clients: list[PartnerClients] = field(default_factory=list)
     _own_clients: list[httpx2.Client] = field(default_factory=list)
     _key_clients: list[httpx2.Client] = field(default_factory=list)
     _signers: list[Signer] = field(default_factory=list)
+    _policies: list[PolicyInForce] = field(default_factory=list)
 
     def tools(self, role: str) -> Tools:
         """The tools of a login role: door, worker or operator."""
@@ -69,7 +73,7 @@ class Application:
                 resolver=Resolver(self.vault, default_tables(), in_force=self._tables.at),
                 codec=Codec(self.vault),
                 objects=self.objects,
-                policy=lambda: self.bundle,
+                policy=self._policy(role),
                 entity=self.entity,
                 fhir_base=f"{self.settings.base_url}/fhir",
                 environment=self.settings.environment,
@@ -77,8 +81,15 @@ class Application:
                 releases_held=releases_held,
                 workshop=self.workshop,
                 own_systems=OwnSystems(self.settings.handoff, self._to_own_systems),
+                sets=self.sets,
             )
         return self._tools[role]
+
+    def _policy(self, role: str) -> PolicyInForce:
+        """The policy in force, with a connection of its own that opens when it is first asked for."""
+        address = role_url(self.settings, role)
+        self._policies.append(PolicyInForce(Database(address, role=f"interpayer_{role}", size=1, wait_s=2)))
+        return self._policies[-1]
 
     @property
     def signer(self) -> Signer:
@@ -120,6 +131,8 @@ class Application:
         for clients in (self._own_clients, self._key_clients):
             while clients:
                 clients.pop().close()
+        while self._policies:
+            self._policies.pop().close()
         for tools in self._tools.values():
             tools.database.close()
         self._tools.clear()
@@ -139,11 +152,20 @@ def build(settings: Settings) -> Application:
         vault=vault,
         ledger=Ledger(vault),
         objects=ObjectStore(settings.object_store),
-        bundle=load_bundle(),
+        bundle=shipped(),
         workshop=workshop_of(settings, sign=sign),
+        sets=sets_of(settings),
     )
     made.append(application)
     return application
+
+
+def sets_of(settings: Settings) -> Sets:
+    """By which records are found to be sensitive: the built-in value sets, and the plan's own over them."""
+    try:
+        return load_sets(settings.labels)
+    except ValueError as error:
+        raise SettingsInvalid(f"labels: {error}") from error
 
 
 def workshop_of(settings: Settings, *, packages: Path | None = None, sign: Sign | None = None) -> Workshop:

@@ -69,7 +69,7 @@ def _case(name: str, row: Any, bases: Mapping[str, Any]) -> Case:
             raise ValueError("allow is true or false")
         if "base" in row and row["base"] not in bases:
             raise ValueError(f"base {row['base']} is unknown")
-        given = {**bases.get(row.get("base"), {}), **row.get("facts", {})}
+        given = {**bases.get(row.get("base", ""), {}), **row.get("facts", {})}
         return Case(
             name=name,
             facts=facts_from_json(given),
