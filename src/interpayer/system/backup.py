@@ -16,6 +16,7 @@ from typing import IO
 
 from interpayer.system.clock import now
 from interpayer.system.database import connect, literal, role_url, split_password
+from interpayer.system.keyring import versions
 from interpayer.system.keys import load_or_create_kek
 from interpayer.system.programs import environment_for, find_client_programs
 from interpayer.system.roles import make_roles
@@ -85,7 +86,7 @@ def restore(settings: Settings, folder: Path, *, say: Callable[[str], None] = la
     say("checking the backup")
     if _sha256(folder / DUMP) != manifest.dump_sha256:
         raise BackupUnusable(f"{folder / DUMP} is damaged: its checksum is not that of the manifest")
-    if not settings.kek.exists() or _kek_id(settings) != manifest.kek_id:
+    if manifest.kek_id not in (one.id for one in versions(settings.kek)):
         raise BackupUnusable(f"{settings.kek} must hold the KEK of this backup, the one with the id {manifest.kek_id}")
     url = role_url(settings, "owner")
     with connect(url, autocommit=True) as conn:

@@ -1,72 +1,111 @@
 """Keys: one key (the KEK) wraps all data keys; AES-256-GCM seals; HMAC makes pseudonyms; Ed25519 signs checkpoints.
 
-The KEK is a file (or comes from a key service later) and never in the database; wrapped data keys may be.
+The KEK is a file in versions (or comes from a key service later) and never in the database; wrapped data keys may be.
 """
 
-import hashlib
 import hmac
-import os
 import secrets
-import stat
 import struct
-from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Protocol, Self
 
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from interpayer.system.ids import base32_text
+from interpayer.system.keyring import (
+    FIRST,
+    FileKey,
+    KeyFileUnsafe,
+    KeyRing,
+    Lasting,
+    OneKey,
+    WrappingKey,
+    load_or_create_key_file,
+    ring_file,
+    version_of,
+)
+from interpayer.system.sealing import (
+    FRAME_HEADER,
+    FRAME_VERSION,
+    KEY_LENGTH,
+    NONCE_LENGTH,
+    TAG_LENGTH,
+    FrameHeader,
+    SealBroken,
+    decrypt,
+    encrypt,
+    read_header,
+    seal,
+    unseal,
+)
 
-KEY_LENGTH = 32
-NONCE_LENGTH = 12
-TAG_LENGTH = 16
-FRAME_VERSION = 1
-# Version, dictionary id (0: none), key id (0: the only one); then nonce and ciphertext.
-FRAME_HEADER = struct.Struct(">BHI")
+__all__ = [
+    "FRAME_HEADER", "FRAME_VERSION", "KEY_LENGTH", "NONCE_LENGTH", "TAG_LENGTH", "FrameHeader", "KeyFileUnsafe",
+    "Ring", "SealBroken", "SigningKey", "Vault", "decrypt", "encrypt", "load_or_create_kek", "read_header", "seal",
+    "unseal",
+]  # fmt: skip
+_DATA_KEY = b"data key"
 
 
-class SealBroken(Exception):
-    """A sealed value was changed, belongs elsewhere, or was sealed with another key."""
+class Ring(Protocol):
+    """The versions of the KEK as the vault needs them."""
 
+    lasting: Lasting
 
-class KeyFileUnsafe(Exception):
-    """A key file can be read by others, or is not a key."""
+    @property
+    def active(self) -> WrappingKey:
+        """The version that wraps now."""
 
-
-@dataclass(frozen=True, slots=True)
-class FrameHeader:
-    """What a frame says about itself; authenticated with its content."""
-
-    version: int
-    dictionary_id: int
-    key_id: int
+    def version(self, number: int) -> WrappingKey:
+        """A version by its number; ``SealBroken`` when it is not here."""
 
 
 class Vault:
-    """Envelope encryption under one KEK, and the keyed hashes that belong to this installation."""
+    """Envelope encryption under the KEK, and the keyed hashes that belong to this installation."""
+
+    _ring: Ring
 
     def __init__(self, kek: bytes, kek_id: str) -> None:
-        if len(kek) != KEY_LENGTH:
-            raise KeyFileUnsafe("a KEK has 32 bytes")
-        self.kek_id = kek_id
-        self._wrapping = _derive(kek, "wrap")
-        self._pseudonyms = _derive(kek, "pseudonym")
-        self._records = _derive(kek, "record")
-        self._zones = _derive(kek, "zone")
+        self._hold(OneKey(FileKey(FIRST, kek, kek_id)))
+
+    @classmethod
+    def of_ring(cls, ring: Ring) -> Self:
+        """The vault over several versions of the KEK."""
+        vault = cls.__new__(cls)
+        vault._hold(ring)
+        return vault
+
+    def _hold(self, ring: Ring) -> None:
+        self._ring = ring
+        lasting = ring.lasting
+        self._pseudonyms, self._records, self._zones = lasting.pseudonym, lasting.record, lasting.zone
+
+    @property
+    def kek_id(self) -> str:
+        """What the version that wraps now is recognized by."""
+        return self._ring.active.id
+
+    @property
+    def kek_version(self) -> int:
+        """The number of the version that wraps now."""
+        return self._ring.active.version
 
     def new_data_key(self) -> tuple[bytes, bytes]:
         """A fresh data key: plain (keep it in memory only) and wrapped (may be stored)."""
         plain = secrets.token_bytes(KEY_LENGTH)
-        return plain, seal(self._wrapping, plain, context=b"data key")
+        return plain, self._ring.active.wrap(plain, context=_DATA_KEY)
 
     def unwrap(self, wrapped: bytes) -> bytes:
-        """The data key; ``SealBroken`` when it was wrapped elsewhere."""
-        return unseal(self._wrapping, wrapped, context=b"data key")
+        """The data key; ``SealBroken`` when it was wrapped elsewhere, or by a version that is gone."""
+        return self._ring.version(version_of(wrapped)).unwrap(wrapped, context=_DATA_KEY)
+
+    def rewrap(self, wrapped: bytes) -> bytes | None:
+        """The same data key wrapped by the version that wraps now; None when it is already."""
+        active = self._ring.active
+        if version_of(wrapped) == active.version:
+            return None
+        return active.wrap(self.unwrap(wrapped), context=_DATA_KEY)
 
     def zone_key(self, zone: str) -> bytes:
         """The key of a zone's own columns, always the same for this installation."""
@@ -82,9 +121,10 @@ class Vault:
 
 
 def load_or_create_kek(path: Path) -> Vault:
-    """The vault of the KEK in this file; the file (0600) is made at the first start."""
-    kek = _load_or_create(path)
-    return Vault(kek, hashlib.sha256(b"interpayer kek id" + kek).hexdigest()[:16])
+    """The vault of the KEK in this file and the versions beside it; the first (0600) is made at the first start."""
+    if not ring_file(path).exists():
+        load_or_create_key_file(path)
+    return Vault.of_ring(KeyRing(path))
 
 
 class SigningKey:
@@ -96,7 +136,7 @@ class SigningKey:
     @classmethod
     def load_or_create(cls, path: Path) -> Self:
         """The key in this file (0600, hexadecimal); the file is made at the first start."""
-        return cls(Ed25519PrivateKey.from_private_bytes(_load_or_create(path)))
+        return cls(Ed25519PrivateKey.from_private_bytes(load_or_create_key_file(path)))
 
     def sign(self, message: bytes) -> bytes:
         """The signature, 64 bytes."""
@@ -109,81 +149,8 @@ class SigningKey:
         return self._private.public_key().public_bytes(encoding, form)
 
 
-def seal(key: bytes, plain: bytes, *, context: bytes = b"", dictionary_id: int = 0, key_id: int = 0) -> bytes:
-    """The plain bytes as a frame that only the same key and context open again."""
-    header = FRAME_HEADER.pack(FRAME_VERSION, dictionary_id, key_id)
-    nonce = os.urandom(NONCE_LENGTH)
-    return header + nonce + encrypt(key, nonce, plain, authenticated=header + context)
-
-
-def unseal(key: bytes, frame: bytes, *, context: bytes = b"") -> bytes:
-    """The plain bytes of a frame; ``SealBroken`` when anything about it is not as it was sealed."""
-    read_header(frame)
-    start = FRAME_HEADER.size
-    header, nonce, ciphertext = frame[:start], frame[start : start + NONCE_LENGTH], frame[start + NONCE_LENGTH :]
-    return decrypt(key, nonce, ciphertext, authenticated=header + context)
-
-
-def read_header(frame: bytes) -> FrameHeader:
-    """What the frame says about itself; ``SealBroken`` when it is no frame of a known version."""
-    if len(frame) < FRAME_HEADER.size + NONCE_LENGTH + TAG_LENGTH:
-        raise SealBroken("too short for a sealed frame")
-    header = FrameHeader(*FRAME_HEADER.unpack_from(frame))
-    if header.version != FRAME_VERSION:
-        raise SealBroken(f"unknown frame version {header.version}")
-    return header
-
-
-def encrypt(key: bytes, nonce: bytes, plain: bytes, *, authenticated: bytes) -> bytes:
-    """AES-256-GCM with a nonce of 96 bits that this key never saw before; the tag is at the end."""
-    _check_lengths(key, nonce)
-    return AESGCM(key).encrypt(nonce, plain, authenticated)
-
-
-def decrypt(key: bytes, nonce: bytes, ciphertext: bytes, *, authenticated: bytes) -> bytes:
-    """The reverse of ``encrypt``; ``SealBroken`` when the tag does not fit."""
-    _check_lengths(key, nonce)
-    try:
-        return AESGCM(key).decrypt(nonce, ciphertext, authenticated)
-    except InvalidTag:
-        raise SealBroken("the sealed value does not fit this key and place") from None
-
-
-def _check_lengths(key: bytes, nonce: bytes) -> None:
-    if len(key) != KEY_LENGTH or len(nonce) != NONCE_LENGTH:
-        raise SealBroken("a key has 32 bytes and a nonce 12")
-
-
-def _derive(kek: bytes, purpose: str) -> bytes:
-    use = f"interpayer {purpose} 1".encode()
-    return HKDF(algorithm=hashes.SHA256(), length=KEY_LENGTH, salt=None, info=use).derive(kek)
-
-
 def _keyed_text(key: bytes, *parts: str) -> str:
     """26 base32 characters of an HMAC; each part carries its length, so that ("ab", "c") is not ("a", "bc")."""
     encoded = [part.encode() for part in parts]
     message = b"".join(struct.pack(">I", len(part)) + part for part in encoded)
     return base32_text(hmac.digest(key, message, "sha256")[:16])
-
-
-def _load_or_create(path: Path) -> bytes:
-    """The 32 bytes in the file, made when missing; two processes at once end up with the same."""
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        mine = path.with_name(f".{path.name}-{secrets.token_hex(8)}")
-        with os.fdopen(os.open(mine, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            file.write(secrets.token_hex(KEY_LENGTH) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        with suppress(FileExistsError):
-            os.link(mine, path)
-        mine.unlink()
-    if stat.S_IMODE(path.stat().st_mode) & 0o077:
-        raise KeyFileUnsafe(f"{path} can be read by others; it must have mode 0600")
-    try:
-        key = bytes.fromhex(path.read_text(encoding="ascii").strip())
-    except ValueError:
-        key = b""
-    if len(key) != KEY_LENGTH:
-        raise KeyFileUnsafe(f"{path} does not hold a key (64 hexadecimal digits)")
-    return key
