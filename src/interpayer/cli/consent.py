@@ -12,6 +12,7 @@ from interpayer.identity.graph import person_members
 from interpayer.model.consent import Consent, Scope
 from interpayer.model.reason import Refusal
 from interpayer.operations import consents, holds
+from interpayer.operations.stopping import Stopped
 from interpayer.system.clock import now
 from interpayer.system.ids import new_id
 
@@ -142,7 +143,7 @@ def resync(
         output.tell_json("resync/1", {"cleared": cleared})
 
 
-def _tell(stopped: consents.Stopped, *, as_json: bool) -> None:
+def _tell(stopped: Stopped, *, as_json: bool) -> None:
     output.say(
         f"Stopped: {len(stopped.exchanges)} exchanges, {len(stopped.grants)} match grants, {len(stopped.files)} files, "
         f"{len(stopped.standing)} standing requests."

@@ -33,9 +33,9 @@ from interpayer.system.ids import new_id
 
 # The grants and standings are part of this store; they have files of their own for its size.
 __all__ = [
-    "Withdrawal", "consents_of", "grant_for", "grants_for", "grants_of", "history", "last_grants", "lift_withdrawal", "live_for",
-    "load", "load_many", "remember", "revision", "revoke", "revoked_members", "save", "save_grant", "save_grants",
-    "standings", "withdraw_grants", "withdraw_member", "withdraw_members", "withdrawn_at",
+    "Withdrawal", "consents_of", "grant_for", "grants_for", "grants_of", "history", "last_grants", "lift_withdrawal",
+    "live_for", "load", "load_many", "remember", "revision", "revoke", "revoked_members", "save", "save_grant",
+    "save_grants", "standings", "withdraw_grants", "withdraw_member", "withdraw_members", "withdrawn_at",
 ]  # fmt: skip
 
 _RANK = {Verdict.GRANTED: 0, Verdict.NARROWED: 1, Verdict.REFUSED: 2}

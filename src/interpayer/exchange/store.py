@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from interpayer.model.exchange import Answer, Exchange, Role, State
+from interpayer.model.exchange import WITHDRAWABLE, Answer, Exchange, Role, State
 from interpayer.system.database import Connection, as_json
 
 
@@ -193,6 +193,12 @@ def of_members(conn: Connection, member_ids: Sequence[str], states: Iterable[Sta
         "select * from exchange.exchange where member_id = any(%s) and state = any(%s) order by id",
         (list(member_ids), [state.value for state in states]),
     ).fetchall()
+
+
+def resting_on(conn: Connection, consent_id: str) -> list[str]:
+    """The exchanges under way that rest on this consent, contract or law."""
+    query = "select id from exchange.exchange where consent_id = %s and state = any(%s) order by id"
+    return [row["id"] for row in conn.execute(query, (consent_id, [state.value for state in WITHDRAWABLE]))]
 
 
 def of_case(conn: Connection, case_id: str) -> list[dict[str, Any]]:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
+from typing import Any
 
 from interpayer.model.sensitivity import EVERY_LABEL
 
@@ -113,9 +114,9 @@ class Limits:
 NOTHING_WITHHELD = Limits()
 
 
-def limits_as_json(limits: Limits) -> dict[str, list[str] | str]:
+def limits_as_json(limits: Limits) -> dict[str, Any]:
     """The limits as plain JSON, sorted, only what is not open: `{}` leaves nothing out."""
-    told: dict[str, list[str] | str] = {}
+    told: dict[str, Any] = {}
     for name in ("labels_withheld", "types_withheld", "fields_withheld"):
         if values := getattr(limits, name):
             told[name] = sorted(values)

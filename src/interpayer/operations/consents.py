@@ -1,40 +1,24 @@
 """What members allow and take back: recorded, revoked, withdrawn; a no stops work and files in the same transaction."""
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
 from interpayer.consent import store as consent_store
-from interpayer.delivery import store as delivery_store
-from interpayer.delivery.withdrawal import Dropped, drop_member
-from interpayer.exchange import batch_store
+from interpayer.consent.rows import digest_of
 from interpayer.exchange import store as exchange_store
-from interpayer.exchange.durability import store as durable
 from interpayer.exchange.tools import Tools
-from interpayer.exchange.transitions import Actor, Move, move
+from interpayer.exchange.transitions import Actor
 from interpayer.identity import graph
-from interpayer.model.consent import Consent
+from interpayer.model.consent import ANYONE, Basis, Consent, Effect, limits_as_json
 from interpayer.model.event import Event
-from interpayer.model.exchange import WITHDRAWABLE, State
+from interpayer.model.exchange import WITHDRAWABLE
 from interpayer.model.reason import Refusal
 from interpayer.operations import standing
+from interpayer.operations.stopping import REVOKED, Stopped, stop, stop_under
 from interpayer.system.clock import now
 from interpayer.system.database import Connection
-
-REVOKED = "consent.revoked"
-# Jobs that hold or will hold files.
-_LIVE_JOBS = ("kicked_off", "running", "ready", "fetched")
-_ALL = 100_000
-
-
-@dataclass(frozen=True, slots=True)
-class Stopped:
-    """What a no stopped: exchanges, match grants, and files that lost the member."""
-
-    exchanges: tuple[str, ...] = ()
-    grants: tuple[str, ...] = ()
-    files: tuple[str, ...] = ()
-    standing: tuple[str, ...] = ()
 
 
 def record(tools: Tools, conn: Connection, consent: Consent, *, actor: Actor) -> Consent:
@@ -44,8 +28,11 @@ def record(tools: Tools, conn: Connection, consent: Consent, *, actor: Actor) ->
 
 def record_many(tools: Tools, conn: Connection, consents: Sequence[Consent], *, actor: Actor) -> list[Consent]:
     """Keep consents, each as kept; only new ones are events."""
+    for consent in consents:
+        _check(consent)
     known = _known(conn, consents)
-    kept = [known.get(_content(consent)) or consent_store.save(conn, consent) for consent in consents]
+    vouched = [replace(c, attested_by=c.attested_by or actor.id, attested_at=c.attested_at or now()) for c in consents]
+    kept = [known.get(digest_of(consent)) or consent_store.save(conn, consent) for consent in vouched]
     tools.ledger.append_many(
         conn,
         [
@@ -60,6 +47,11 @@ def record_many(tools: Tools, conn: Connection, consents: Sequence[Consent], *, 
                     "starts_at": k.starts_at.isoformat(),
                     "ends_at": k.ends_at.isoformat(),
                     "basis": k.basis.value,
+                    "effect": k.effect.value,
+                    "limits": limits_as_json(k.limits),
+                    "contract": k.contract,
+                    "attested_by": k.attested_by,
+                    "signed": k.signature is not None,
                 },
             )
             for given, k in zip(consents, kept, strict=True)
@@ -70,23 +62,15 @@ def record_many(tools: Tools, conn: Connection, consents: Sequence[Consent], *, 
 
 
 def revoke(tools: Tools, conn: Connection, consent_id: str, *, reason: str, actor: Actor) -> Stopped:
-    """Take one consent back; what rests on it stops at once. Twice is once."""
+    """Take one consent back; what rests on it stops at once. Twice is once. A restriction taken back ends nothing."""
     consent = consent_store.load(conn, consent_id)
     if consent is None:
         raise Refusal("request.not_found", "no such consent")
     if consent.revoked_at is not None:
         return Stopped()
     ended = consent_store.revoke(conn, consent_id, at=now(), by=actor.id, reason=reason)
-    exchanges = {grant.exchange_id for grant in ended}
     members = [consent.member_id] if consent.member_id else []
-    rows = exchange_store.of_members(conn, members, WITHDRAWABLE)
-    stopping = [row["id"] for row in rows if row["consent_id"] == consent_id or row["id"] in exchanges]
-    jobs = [
-        job.id
-        for partner_id in {grant.partner_id for grant in ended}
-        for job in delivery_store.list_jobs(conn, partner_id=partner_id, states=_LIVE_JOBS, limit=_ALL)
-    ]
-    stopped = _stop(tools, conn, stopping, dropping=[(m, job_id) for m in members for job_id in jobs], actor=actor)
+    stopped = stop_under(tools, conn, ended, members=members, consents=[consent_id], actor=actor)
     tools.ledger.append(
         conn,
         Event(
@@ -95,11 +79,11 @@ def revoke(tools: Tools, conn: Connection, consent_id: str, *, reason: str, acto
             facts={"consent": consent_id, "why": reason, "exchanges": len(stopped.exchanges)},
         ),
     )
-    return Stopped(stopped.exchanges, tuple(grant.id for grant in ended), stopped.files)
+    return stopped
 
 
 def withdraw(tools: Tools, conn: Connection, member_id: str, *, proof: str, actor: Actor) -> Stopped:
-    """The member says no to this plan: it beats every consent, for every membership of the person, until lifted."""
+    """The member says no to this plan: it beats every opt-in, for every membership of the person, until lifted."""
     people = graph.person_members(conn, [member_id])
     if member_id not in people:
         raise Refusal("request.not_found", "no such member")
@@ -117,8 +101,11 @@ def withdraw_many(tools: Tools, conn: Connection, rows: Sequence[consent_store.W
     ended = consent_store.withdraw_members(conn, fresh)
     members = [row.member_id for row in fresh]
     ended_standing = standing.stop(tools, conn, member_ids=members, reason="opted out", actor=actor)
-    under_way = [row["id"] for row in exchange_store.of_members(conn, members, WITHDRAWABLE)]
-    stopped = _stop(tools, conn, under_way, dropping=[(m, None) for m in members], actor=actor)
+    stopping, continuing = _by_opt_in(conn, exchange_store.of_members(conn, members, WITHDRAWABLE))
+    gone = consent_store.revoked_members(conn, members, now())
+    stopped = stop(tools, conn, stopping, dropping=[(m, None) for m in members if m in gone], actor=actor)
+    # of who is still exchanged by law, only the files of the partners that lost their grant
+    kept = stop_under(tools, conn, [grant for grant in ended if grant.member_id not in gone], actor=actor)
     tools.ledger.append_many(
         conn,
         [
@@ -130,8 +117,22 @@ def withdraw_many(tools: Tools, conn: Connection, rows: Sequence[consent_store.W
             for row in fresh
         ],
     )
-    grants = tuple(grant.id for grant in ended)
-    return Stopped(stopped.exchanges, grants, stopped.files, tuple(ended_standing))
+    return Stopped(
+        exchanges=(*stopped.exchanges, *kept.exchanges),
+        grants=tuple(grant.id for grant in ended),
+        files=(*stopped.files, *kept.files),
+        standing=tuple(ended_standing),
+        continuing=tuple(continuing),
+    )
+
+
+def _by_opt_in(conn: Connection, rows: Sequence[Mapping[str, Any]]) -> tuple[list[str], list[str]]:
+    """Exchanges that rest on an opt-in, and those that rest on a contract or a law: an opt-out takes back no law."""
+    consents = consent_store.load_many(conn, [row["consent_id"] for row in rows if row["consent_id"]])
+    by_law = {c.id for c in consents.values() if c.basis is not Basis.OPT_IN}
+    lawful = {b.value for b in Basis} - {Basis.OPT_IN.value}
+    is_lawful = {row["id"]: row["consent_id"] in by_law or row["basis"] in lawful for row in rows}
+    return [x for x in is_lawful if not is_lawful[x]], [x for x in is_lawful if is_lawful[x]]
 
 
 def revoke_own(tools: Tools, conn: Connection, member_ids: Sequence[str], *, actor: Actor) -> int:
@@ -168,54 +169,20 @@ def listed(conn: Connection, member_id: str) -> tuple[list[Consent], datetime | 
     return consents, consent_store.withdrawn_at(conn, [member_id]).get(member_id)
 
 
-def _known(conn: Connection, consents: Sequence[Consent]) -> dict[tuple[object, ...], Consent]:
+def _check(consent: Consent) -> None:
+    """Refuse what says nothing, or too much, before it is kept."""
+    if consent.starts_at >= consent.ends_at:
+        raise Refusal("request.malformed", "the end is before the start")
+    if consent.effect is Effect.PERMIT and ANYONE in (*consent.sources, *consent.recipients):
+        raise Refusal("request.malformed", "a consent names its parties")
+    if consent.effect is Effect.NARROW and consent.limits.is_open:
+        raise Refusal("request.malformed", "a restriction names what stays out")
+    if consent.basis is not Basis.OPT_IN:
+        raise Refusal("request.malformed", "a contract or a law is recorded as a basis, not as a consent")
+
+
+def _known(conn: Connection, consents: Sequence[Consent]) -> dict[str, Consent]:
     """What is kept already of these members, by content: a feed says the same every day."""
     members = {consent.member_id for consent in consents if consent.member_id}
     kept = consent_store.consents_of(conn, members) if members else {}
-    return {_content(consent): consent for of_member in kept.values() for consent in of_member}
-
-
-def _content(consent: Consent) -> tuple[object, ...]:
-    """What makes two consents the same one, whatever their ids."""
-    scope = (consent.scope, frozenset(consent.sources), frozenset(consent.recipients), consent.basis)
-    return (
-        *(consent.member_id, *scope, consent.starts_at, consent.ends_at),
-        *(consent.performer, consent.proof, consent.received_from),
-    )
-
-
-def _stop(
-    tools: Tools,
-    conn: Connection,
-    exchange_ids: Collection[str],
-    *,
-    dropping: Sequence[tuple[str, str | None]],
-    actor: Actor,
-) -> Stopped:
-    """Exchanges end as revoked, their waiting work goes, files lose the members at once (exchange.md, section 6).
-
-    `dropping` names members with the one job to take them out of, or None for every job.
-    """
-    moved = move(
-        conn,
-        tools.ledger,
-        [Move(exchange_id, State.REVOKED, REVOKED, outcome="refused") for exchange_id in exchange_ids],
-        actor=actor,
-    )
-    for exchange_id in moved:
-        durable.cancel(conn, exchange_id)
-    dropped = [(m, drop) for m, job_id in dropping for drop in drop_member(conn, m, job_id=job_id)]
-    tools.ledger.append_many(conn, [_withdrawn(conn, member_id, drop, actor) for member_id, drop in dropped])
-    return Stopped(exchanges=tuple(moved), files=tuple(drop.file_id for _, drop in dropped))
-
-
-def _withdrawn(conn: Connection, member_id: str, drop: Dropped, actor: Actor) -> Event:
-    exchange_id = drop.exchange_id or batch_store.job_members(conn, drop.job_id).get(member_id)
-    return Event(
-        *("answer.withdrawn", exchange_id or f"job:{drop.job_id}", actor.type, actor.id),
-        reason="delivery.member_withdrawn",
-        exchange_id=exchange_id,
-        partner_id=drop.partner_id,
-        member_id=member_id,
-        facts={"job": drop.job_id, "file": drop.file_id, "fetched_before": drop.was_fetched},
-    )
+    return {digest_of(consent): consent for of_member in kept.values() for consent in of_member}

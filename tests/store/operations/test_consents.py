@@ -16,6 +16,7 @@ from interpayer.model.exchange import Role, State
 from interpayer.model.member import Coverage, Demographics, Enrollment, Identifier, IdKind, Name
 from interpayer.model.reason import Refusal
 from interpayer.operations import consents
+from interpayer.operations.stopping import Stopped
 from interpayer.system.clock import now
 from interpayer.system.ids import new_id
 
@@ -102,7 +103,7 @@ def test_revoking_twice_is_once(tools: Tools, person: Actor, member_id: str) -> 
     an_exchange(tools, member_id, consent)
     with tools.database.transaction() as conn:
         consents.revoke(tools, conn, consent.id, reason="letter", actor=person)
-        assert consents.revoke(tools, conn, consent.id, reason="letter", actor=person) == consents.Stopped()
+        assert consents.revoke(tools, conn, consent.id, reason="letter", actor=person) == Stopped()
 
 
 def test_a_withdrawal_stops_everything_of_the_member(tools: Tools, person: Actor, member_id: str) -> None:
