@@ -4,8 +4,9 @@ import json
 import secrets
 import ssl
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -16,14 +17,20 @@ from joserfc.jwk import ECKey, RSAKey
 
 from interpayer.audit.ledger import Ledger
 from interpayer.gateway import server
-from interpayer.gateway.door import RATES, Answer, Body, Call, Door, Operation, Rate, Recheck
+from interpayer.gateway.door import Answer, Body, Call, Door, Operation, Rate, Recheck
 from interpayer.gateway.listen import Doors, Listener
+from interpayer.gateway.peers import Peers
 from interpayer.gateway.tls import tls_context
 from interpayer.gateway.tokens import ASSERTION_TYPE
 from interpayer.model.event import Event
 from interpayer.model.partner import Partner, PartnerStatus
 from interpayer.partners import directory
 from interpayer.partners.scopes import BULK_MATCH, MEMBER_MATCH
+from interpayer.policy.bundle import Bundle
+from interpayer.policy.composing import shipped
+from interpayer.policy.figures import RateNumbers
+from interpayer.system.certificates.anchors import read_anchors
+from interpayer.system.certificates.watched import Watched
 from interpayer.system.database import Connection
 from interpayer.system.keys import Vault
 from interpayer.system.tls import KeyPair, create_authority, issue_client, issue_server
@@ -156,6 +163,20 @@ class Grounds:
         return context
 
 
+@cache
+def policy_of(rates: tuple[tuple[str, Rate], ...], numbers: tuple[tuple[str, Any], ...]) -> Bundle:
+    """The policy that ships, with some rates and some of its other numbers changed."""
+    bundle = shipped()
+    usual = {name: rate for name, rate in bundle.rates.items() if not rates}
+    changed = {name: RateNumbers(rate.per_minute, rate.burst, rate.cost) for name, rate in rates}
+    return replace(bundle, numbers=replace(bundle.numbers, rates={**usual, **changed}, **dict(numbers)))
+
+
+def policy_with(rates: Mapping[str, Rate], numbers: Mapping[str, Any] = {}) -> Bundle:
+    """The same, by name."""
+    return policy_of(tuple(rates.items()), tuple(numbers.items()))
+
+
 class DoorUnderTest:
     """The door of one payer, open on a free port of loopback, with everything it records."""
 
@@ -166,7 +187,9 @@ class DoorUnderTest:
         *,
         extra: Sequence[Operation] = (),
         recheck: Recheck | None = None,
-        rates: Mapping[str, Rate] = RATES,
+        rates: Mapping[str, Rate] = {},
+        peers: Peers | None = None,
+        numbers: Mapping[str, Any] = {},
     ) -> None:
         self.database, self.grounds = database, grounds
         self.events: list[Event] = []
@@ -187,7 +210,8 @@ class DoorUnderTest:
             record=self._record,
             jwks=lambda: public(CURVE_KEY),
             recheck=recheck,
-            rates=rates,
+            policy=lambda: policy_with(rates, numbers),
+            peers=peers or Peers(Watched(lambda: read_anchors(grounds.ca.certificate), [], kind="test")),
         )
         self.app = server.build(self.door, [*operations(), *extra])
         for listener in self.doors._servers:

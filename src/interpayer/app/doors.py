@@ -8,6 +8,7 @@ from starlette.applications import Starlette
 
 from interpayer.api import server as api
 from interpayer.app.build import Application
+from interpayer.app.peers import peers_of
 from interpayer.console import server as console
 from interpayer.exchange.tools import Tools
 from interpayer.gateway import export, member_match
@@ -95,6 +96,8 @@ def door_of(application: Application) -> Door:
         record=record,
         jwks=jwks,
         recheck=recheck,
+        policy=tools.policy,
+        peers=peers_of(application.settings, tools.policy),
         keys_of=PublishedKeys(tools.database, application.fetch_keys, record).keys_of,
         statement=standing_statement(application.bundle.exchange.payload_years),
         identity_policy=PolicyForPartners(tools),

@@ -1,10 +1,13 @@
 """Who is calling, and may they call? Bearer token, bound certificate, living partner (tour stop 1)."""
 
 import hmac
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
 from interpayer.gateway import store
+from interpayer.gateway.peers import Peer
+from interpayer.model.agreement import CallLimits
 from interpayer.model.partner import Caller, Partner, PartnerStatus
 from interpayer.partners import directory
 from interpayer.partners.directory import Credentials
@@ -15,18 +18,19 @@ LONGEST_TOKEN = 200
 
 @dataclass(frozen=True, slots=True)
 class Presented:
-    """What came with the call: the Authorization header as it stands, and the thumbprint of the TLS certificate."""
+    """What came with the call: the Authorization header as it stands, and whose certificate."""
 
     authorization: str | None
-    thumbprint: str | None
+    peer: Peer
 
 
 @dataclass(frozen=True, slots=True)
 class Admitted:
-    """The caller, proved."""
+    """The caller, proved, with what was agreed about how often it may call."""
 
     caller: Caller
     partner: Partner
+    limits: CallLimits
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +44,8 @@ class Denied:
 
 def authenticate(conn: Connection, presented: Presented, *, environment: str, at: datetime) -> Admitted | Denied:
     """The caller behind a token, or why it is refused. Without a client certificate nobody is known (RFC 8705)."""
-    if presented.thumbprint is None:
+    thumbprint = presented.peer.thumbprint
+    if thumbprint is None:
         return Denied("caller.unknown", "a client certificate is needed")
     secret = _bearer(presented.authorization)
     token = store.find_token(conn, secret, at=at) if secret else None
@@ -49,9 +54,9 @@ def authenticate(conn: Connection, presented: Presented, *, environment: str, at
     known = directory.credentials_of(conn, token.partner_id)
     if known is None:
         return Denied("caller.unknown", "a valid access token is needed")
-    if not hmac.compare_digest(token.thumbprint.encode(), presented.thumbprint.encode()):
+    if not hmac.compare_digest(token.thumbprint.encode(), thumbprint.encode()):
         return Denied("caller.certificate_mismatch", "", token.partner_id)
-    if denied := check_partner(known, presented.thumbprint, environment=environment):
+    if denied := check_partner(known, presented.peer, environment=environment):
         return denied
     partner = known.partner
     caller = Caller(
@@ -65,10 +70,10 @@ def authenticate(conn: Connection, presented: Presented, *, environment: str, at
         subject=token.subject,
         asserted=token.asserted,
     )
-    return Admitted(caller, partner)
+    return Admitted(caller, partner, known.agreed.limits)
 
 
-def check_partner(known: Credentials, thumbprint: str, *, environment: str) -> Denied | None:
+def check_partner(known: Credentials, peer: Peer, *, environment: str) -> Denied | None:
     """Whether this partner may call here now with this certificate (None: yes). Asked at token and at each call."""
     partner = known.partner
     living = {PartnerStatus.ACTIVE} | ({PartnerStatus.TESTING} if environment == "test" else set())
@@ -79,10 +84,18 @@ def check_partner(known: Credentials, thumbprint: str, *, environment: str) -> D
     agreed = known.agreed.certificates
     # A list whose certificates have all run out stays a list: it lets nobody in, rather than everybody.
     if (agreed or known.agreed.is_pinned) and not any(
-        hmac.compare_digest(one.encode(), thumbprint.encode()) for one in agreed
+        hmac.compare_digest(one.encode(), (peer.thumbprint or "").encode()) for one in agreed
     ):
         return Denied("caller.certificate_mismatch", "", partner.id)
+    names = known.agreed.certificate_names
+    if names and not same_names(names) & same_names(peer.names):
+        return Denied("caller.certificate_mismatch", "the certificate has none of the names agreed", partner.id)
     return None
+
+
+def same_names(names: Iterable[str]) -> frozenset[str]:
+    """Names as they compare: host names without regard to case, addresses with a scheme as they stand."""
+    return frozenset(name if "://" in name else name.lower() for name in names)
 
 
 def _bearer(authorization: str | None) -> str | None:

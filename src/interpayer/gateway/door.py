@@ -11,10 +11,13 @@ from enum import StrEnum
 from typing import Any, TypeAlias
 
 from interpayer.audit.ledger import Ledger
+from interpayer.gateway.peers import Peers
 from interpayer.model.event import JSON, Event
 from interpayer.model.partner import Caller, Partner
 from interpayer.partners.assertions import Assertion
 from interpayer.partners.directory import Credentials
+from interpayer.policy.bundle import Bundle
+from interpayer.policy.composing import shipped
 from interpayer.system.database import Connection, Database
 from interpayer.system.keys import Vault
 
@@ -91,21 +94,12 @@ class Operation:
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """So many calls a minute, and so many at once after a rest."""
+    """So many calls a minute, and so many at once after a rest; a call counts as many as it costs."""
 
     per_minute: float
     burst: int
+    cost: int = 1
 
-
-RATES: Mapping[str, Rate] = {
-    "token": Rate(120, 60),
-    "register": Rate(10, 10),
-    "match": Rate(600, 200),
-    "bulk": Rate(120, 60),
-    "status": Rate(1200, 300),
-    "file": Rate(2400, 600),
-    "read": Rate(1200, 300),
-}
 
 Record: TypeAlias = Callable[[Event], None]
 # The member whom a PDex-style `sub` names (Patient id or UMB), if this partner may read them now; else None.
@@ -133,9 +127,15 @@ class Door:
     recheck: Recheck | None = None
     keys_of: KeysOf | None = None
     udap: UdapGate | None = None
-    rates: Mapping[str, Rate] = field(default_factory=lambda: RATES)
+    policy: Callable[[], Bundle] = shipped
+    peers: Peers = field(default_factory=Peers)
     statement: str | None = None
     identity_policy: Callable[[], Mapping[str, Any]] | None = None
+
+    @property
+    def rates(self) -> Mapping[str, Rate]:
+        """How often a partner may call, by class of route, where nothing else is agreed with it."""
+        return {name: Rate(usual.per_minute, usual.burst, usual.cost) for name, usual in self.policy().rates.items()}
 
     @property
     def fhir_base(self) -> str:

@@ -38,6 +38,8 @@ TABLE: Mapping[str, tuple[int, str]] = {
     "caller.certificate_untrusted": (401, "login"),
     "caller.certificate_revoked": (401, "login"),
     "caller.not_activated": (403, "forbidden"),
+    "caller.certificate_unexpected": (401, "login"),
+    "caller.certificate_unchecked": (503, "transient"),
     "caller.replayed": (401, "login"),
     "caller.purpose_missing": (403, "forbidden"),
     "caller.keys_unreachable": (401, "login"),
@@ -48,6 +50,7 @@ TABLE: Mapping[str, tuple[int, str]] = {
     "caller.too_many": (429, "throttled"),
     "caller.slowed": (429, "throttled"),
     "caller.guessing": (403, "forbidden"),
+    "caller.scraping": (403, "forbidden"),
     # HRex 1.2 prescribes 422 for all three ways of not matching, and no code.
     "identity.not_enrolled": (422, "not-found"),
     "identity.ambiguous": (422, "multiple-matches"),
@@ -138,10 +141,19 @@ def oauth(error: str, description: str, *, status: int = 400, retry_after_s: flo
 
 def as_oauth(answer: Answer, error: str = "invalid_request") -> Answer:
     """A refusal of the token or the registration endpoint in its own shape (RFC 6749, 5.2; RFC 7591, 3.2.2)."""
-    is_ours = answer.status >= 500
-    words = "the request could not be served now" if is_ours else "the body cannot be read, or is too large"
-    shown = oauth("temporarily_unavailable" if is_ours else error, words, status=answer.status)
+    words = "the body cannot be read, or is too large"
+    if answer.status >= 500:
+        error, words = "temporarily_unavailable", "the request could not be served now"
+    elif answer.status == 401:
+        # the certificate, which is all that is judged before the body is read
+        error, words = "invalid_client", _diagnostics(answer)
+    shown = oauth(error, words, status=answer.status)
     return Answer(shown.status, shown.body, {**answer.headers, **shown.headers}, shown.media_type)
+
+
+def _diagnostics(answer: Answer) -> str:
+    issues = answer.body.get("issue") if isinstance(answer.body, Mapping) else None
+    return str(issues[0]["diagnostics"]) if issues else "this client may not have a token now"
 
 
 def _issue(severity: str, reason: str, detail: str) -> dict[str, Any]:

@@ -81,12 +81,12 @@ def revoke_tokens(conn: Connection, partner_id: str) -> int:
 
 
 def take(conn: Connection, bucket: str, rate: Rate) -> float | None:
-    """Count a call (GCRA, one statement). None when it is within the rate, else seconds until the next may come."""
+    """Count a call by its cost (GCRA, one statement). None when it is within the rate, else seconds to wait."""
+    interval_s = 60.0 / rate.per_minute
     row = conn.execute(
         """
         with moment as materialized (select clock_timestamp() as at),
-        pace as (select make_interval(secs => %(interval_s)s) as step,
-                        make_interval(secs => %(interval_s)s * (%(burst)s - 1)) as ahead),
+        pace as (select make_interval(secs => %(step_s)s) as step, make_interval(secs => %(ahead_s)s) as ahead),
         taken as (
             insert into gateway.rate as r (bucket, arrival)
             select %(bucket)s, moment.at + pace.step from moment, pace
@@ -99,10 +99,10 @@ def take(conn: Connection, bucket: str, rate: Rate) -> float | None:
                (select extract(epoch from r.arrival - moment.at - pace.ahead)
                 from gateway.rate r, moment, pace where r.bucket = %(bucket)s) as wait_s
         """,
-        {"bucket": bucket, "interval_s": 60.0 / rate.per_minute, "burst": rate.burst},
+        {"bucket": bucket, "step_s": interval_s * rate.cost, "ahead_s": interval_s * max(rate.burst - rate.cost, 0)},
     ).fetchone()
     assert row is not None
-    return None if row["is_within"] else max(float(row["wait_s"] or 0), 60.0 / rate.per_minute)
+    return None if row["is_within"] else max(float(row["wait_s"] or 0), interval_s)
 
 
 def lock_key(conn: Connection, *, partner_id: str, key: str) -> bool:

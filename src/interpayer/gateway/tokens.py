@@ -11,6 +11,7 @@ from interpayer.gateway import limits, problems, scopes, store
 from interpayer.gateway.assertion import SKEW_S, check_claims
 from interpayer.gateway.authenticate import Denied, check_partner
 from interpayer.gateway.door import Answer, Door
+from interpayer.gateway.peers import Peer
 from interpayer.model.event import JSON, Event
 from interpayer.model.partner import Partner
 from interpayer.model.reason import Refusal
@@ -56,7 +57,7 @@ class Asked:
     """One request for a token; `is_doubled` when a header or the address brings credentials too (RFC 6749, 2.3)."""
 
     form: bytes
-    thumbprint: str | None
+    peer: Peer
     at: datetime
     trace_id: str | None = None
     is_doubled: bool = False
@@ -72,10 +73,11 @@ class Issued:
 
 def issue(door: Door, asked: Asked) -> Issued:
     """A token for the scopes that are both asked for and agreed, or an OAuth error."""
-    if asked.thumbprint is None:
+    thumbprint = asked.peer.thumbprint
+    if thumbprint is None:
         return _denied(Denied("caller.unknown", "a client certificate is needed"))
     with door.database.transaction() as conn:
-        wait_s = limits.too_many(conn, asked.thumbprint, route_class="token", rates=door.rates)
+        wait_s = limits.too_many(conn, thumbprint, route_class="token", rates=door.rates)
     if wait_s is not None:
         answer = problems.oauth("temporarily_unavailable", "too many requests", status=429, retry_after_s=wait_s)
         return Issued(answer, Denied("caller.too_many", ""))
@@ -119,12 +121,11 @@ def _prove(door: Door, form: Mapping[str, str], asked: Asked) -> Proved | Denied
         )
     except Refusal as refusal:
         return Denied(refusal.reason, refusal.detail, partner_id)
-    assert asked.thumbprint is not None
     # The claim of the jti is committed before anything else can go wrong: no assertion is good twice.
     with door.database.transaction() as conn:
         if not _claim(conn, assertion, known.partner):  # (9)
             return Denied("caller.replayed", "this jti was used before", partner_id)
-    denied = check_partner(known, asked.thumbprint, environment=door.environment)
+    denied = check_partner(known, asked.peer, environment=door.environment)
     return denied or Proved(known, subject, asserted)
 
 
@@ -163,7 +164,7 @@ def _grant(
         partner_id=partner.id,
         client_id=partner.client_id,
         scopes=granted,
-        thumbprint=asked.thumbprint or "",
+        thumbprint=asked.peer.thumbprint or "",
         expires_at=asked.at + timedelta(seconds=LIFETIME_S),
         subject=member_id,
         asserted=proved.asserted or None,

@@ -93,6 +93,8 @@ caller.certificate_mismatch | The client certificate is not the one that the tok
 caller.certificate_untrusted | The certificate does not lead to an authority that is trusted here, or is out of date. | Use a certificate of an agreed authority or community. | after_change | caller
 caller.certificate_revoked | The certificate was taken back, or nobody who should know says that it was not. | Use a certificate that is good; publish its revocation lists. | after_change | caller
 caller.not_activated | The registration waits for a person of this payer. | Wait, or talk to the contact of this payer. | later | operator
+caller.certificate_unexpected | A client certificate came in a way that is not agreed here. | Send it by TLS alone; only agreed proxies may hand one on. | after_change | caller
+caller.certificate_unchecked | Nobody could say whether the client certificate was taken back. | Wait; its authority's list or responder has to answer. | later | caller
 caller.not_acting_for | The caller does not act for the payer that the consent names. | Register who acts for whom, or correct the consent. | after_change | caller
 caller.keys_unreachable | The caller's public keys cannot be read at the address that was registered. | Let the jwks_url answer with a JWKS: https, no redirect, within 3 seconds, at most 64 KiB. | later | caller
 caller.purpose_missing | The assertion does not say for which organization and purpose it asks. | Send extensions.hl7-b2b with version, organization_id and purpose_of_use as registered. | after_change | caller
@@ -100,6 +102,7 @@ caller.replayed | This assertion was used before. | Make a new assertion with a 
 caller.too_many | More calls than agreed. | Wait as told by Retry-After. | later | caller
 caller.slowed | Too many different requests of one kind were made; answers come more slowly. | Wait as told by Retry-After; send what the member's card says. | later | caller
 caller.guessing | The pattern of requests looks like guessing. | Talk to the contact of this payer. | after_change | caller
+caller.scraping | Calls look like a search through what others have. | Talk to the contact of this payer. | after_change | caller
 caller.not_permitted | This person's role does not allow this. | Ask somebody who has the role. | after_change | operator
 identity.certain | Exactly one person fits, by a rule or by the weight of the evidence. | Nothing to do. | no | plan
 identity.ambiguous | More than one person fits. | Send more identifying data. | after_change | caller

@@ -34,11 +34,12 @@ class _Source:
 
 
 class KeptAnswers:
-    """What sources gave, asked for anew when it is older than `refresh_s` or over."""
+    """What sources gave, asked for anew when it is too old or over. `pace`: how old that is, and the pause after a
+    failure (seconds), asked each time.
+    """
 
-    def __init__(self, fetch: Fetch, folder: Path | None, *, refresh_s: float, retry_s: float) -> None:
-        self._fetch, self._folder = fetch, folder
-        self._refresh, self._retry = timedelta(seconds=refresh_s), timedelta(seconds=retry_s)
+    def __init__(self, fetch: Fetch, folder: Path | None, pace: Callable[[], tuple[float, float]]) -> None:
+        self._fetch, self._folder, self._pace = fetch, folder, pace
         self._sources: dict[str, _Source] = {}
         self._finding = threading.Lock()
 
@@ -81,6 +82,14 @@ class KeptAnswers:
         source.content, source.at, source.failed_at = content, at, None
         self._to_disk(name, content)
         return answer
+
+    @property
+    def _refresh(self) -> timedelta:
+        return timedelta(seconds=self._pace()[0])
+
+    @property
+    def _retry(self) -> timedelta:
+        return timedelta(seconds=self._pace()[1])
 
     def _from_disk(self, name: str) -> _Source:
         if self._folder is None:

@@ -9,11 +9,11 @@ from datetime import datetime, timedelta
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, padding, rsa
 from cryptography.x509 import ocsp
 from cryptography.x509.oid import AuthorityInformationAccessOID, ExtendedKeyUsageOID
 
 from interpayer.system.certificates.lists import SKEW, Answer, Unusable, web_addresses
+from interpayer.system.signatures import holds
 
 # An answer that does not say when the next one comes is good for so long.
 WITHOUT_END = timedelta(hours=1)
@@ -106,16 +106,4 @@ def _is_delegate(signer: x509.Certificate, issuer: x509.Certificate, *, at: date
 def _verifies(
     signer: x509.Certificate, signature: bytes, content: bytes, algorithm: hashes.HashAlgorithm | None
 ) -> bool:
-    key = signer.public_key()
-    try:
-        if isinstance(key, rsa.RSAPublicKey) and algorithm is not None:
-            key.verify(signature, content, padding.PKCS1v15(), algorithm)
-        elif isinstance(key, ec.EllipticCurvePublicKey) and algorithm is not None:
-            key.verify(signature, content, ec.ECDSA(algorithm))
-        elif isinstance(key, ed25519.Ed25519PublicKey | ed448.Ed448PublicKey):
-            key.verify(signature, content)
-        else:
-            return False
-    except InvalidSignature:
-        return False
-    return True
+    return holds(signer.public_key(), signature, content, algorithm=algorithm)

@@ -80,10 +80,15 @@ class Revocations:
     """The standing of certificates, remembered between calls and, when a folder is given, over restarts."""
 
     def __init__(
-        self, fetch: Fetch, *, files: Path | None = None, kept: Path | None = None, patience: Patience | None = None
+        self,
+        fetch: Fetch,
+        *,
+        files: Path | None = None,
+        kept: Path | None = None,
+        patience: Callable[[], Patience] | Patience | None = None,
     ) -> None:
-        self._patience = patience or Patience()
-        self._answers = KeptAnswers(fetch, kept, refresh_s=self._patience.refresh_s, retry_s=self._patience.retry_s)
+        self._pace = patience if callable(patience) else lambda: patience or Patience()
+        self._answers = KeptAnswers(fetch, kept, lambda: (self._pace().refresh_s, self._pace().retry_s))
         self._lists = ListFolder(files, look_s=LOOK_S)
         self._remembered: dict[str, _Remembered] = {}
         self._writing = threading.Lock()
@@ -102,7 +107,8 @@ class Revocations:
             return known.status
         status = self._asked(certificate, issuer, at)
         is_settled = status.standing is not Standing.UNKNOWN and not status.is_stale
-        until = at + timedelta(seconds=self._patience.refresh_s if is_settled else self._patience.retry_s)
+        patience = self._pace()
+        until = at + timedelta(seconds=patience.refresh_s if is_settled else patience.retry_s)
         if status.good_until is not None and at < status.good_until < until:
             until = status.good_until
         with self._writing:
@@ -124,7 +130,7 @@ class Revocations:
                 return Status(Standing.GOOD, source, answer.until)
             if stale is None or answer.until > stale[1].until:
                 stale = source, answer
-        if stale is not None and at <= stale[1].until + timedelta(seconds=self._patience.grace_s):
+        if stale is not None and at <= stale[1].until + timedelta(seconds=self._pace().grace_s):
             log.warning("revocation", state="stale", kind=stale[0])
             return Status(Standing.GOOD, stale[0], stale[1].until, is_stale=True)
         if is_sourced:
