@@ -49,7 +49,7 @@ def rotate(tools: Tools, conn: Connection, name: str, *, new: NewCredentials, re
         onboarding.check_address(new.jwks_url, what="jwks_url")
         if new.jwks is None:
             # keys that move to an address: the registered ones leave like any others that are replaced
-            store.set_leaving_keys(conn, partner.id, list(_keys(partner.jwks)), at=ends_at)
+            _leave(conn, partner, at=ends_at)
         store.set_jwks_url(conn, partner.id, new.jwks_url)
         facts["jwks_url"] = new.jwks_url
     if new.certificates:
@@ -75,6 +75,12 @@ def _new_keys(conn: Connection, partner: Partner, jwks: object, *, at: datetime)
     store.set_keys(conn, partner.id, both)
     store.set_leaving_keys(conn, partner.id, list(leaving), at=at)
     return [*sorted(fresh)]
+
+
+def _leave(conn: Connection, partner: Partner, *, at: datetime) -> None:
+    if at <= now():
+        store.set_keys(conn, partner.id, onboarding.NO_KEYS)
+    store.set_leaving_keys(conn, partner.id, list(_keys(partner.jwks)), at=at)
 
 
 def _keys(jwks: Mapping[str, Any]) -> dict[str, Any]:

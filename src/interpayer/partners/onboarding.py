@@ -30,6 +30,7 @@ from interpayer.system.ids import new_id
 
 __all__ = [
     "CAPABILITIES",
+    "NO_KEYS",
     "PartnerDocument",
     "agreed_of",
     "check_address",
