@@ -11,7 +11,7 @@ from typing import Any
 import httpx2
 import orjson
 
-from interpayer.model.reason import Fault
+from interpayer.model.reason import Fault, Refusal
 from interpayer.partners.answers import (
     TOKEN_REFUSED,
     Asked,
@@ -30,6 +30,7 @@ from interpayer.partners.scopes import REQUESTER
 from interpayer.partners.signer import Signer
 from interpayer.partners.token_source import Target, TokenSource
 from interpayer.partners.transport import Ask, Reply, Trail, headers_of, same_origin, send
+from interpayer.partners.udap.tokens import UdapTokenSource, UdapWay
 from interpayer.system.clock import now
 
 __all__ = [
@@ -65,9 +66,10 @@ class ExportWanted:
 class PartnerClients:
     """One client per partner endpoint, kept for its connections and tokens. Safe between threads."""
 
-    def __init__(self, http: httpx2.Client, signer: Signer) -> None:
+    def __init__(self, http: httpx2.Client, signer: Signer, *, udap: UdapWay | None = None) -> None:
         self._http = http
         self._signer = signer
+        self._udap = udap
         self._clients: dict[Target, PartnerClient] = {}
         self._making = threading.Lock()
 
@@ -75,8 +77,15 @@ class PartnerClients:
         """The client of this endpoint."""
         with self._making:
             if target not in self._clients:
-                self._clients[target] = PartnerClient(self._http, TokenSource(self._http, self._signer, target))
+                self._clients[target] = PartnerClient(self._http, self._tokens_for(target))
             return self._clients[target]
+
+    def _tokens_for(self, target: Target) -> TokenSource:
+        if target.udap_community is None:
+            return TokenSource(self._http, self._signer, target)
+        if self._udap is None:
+            raise Refusal("route.no_capability", "we take part in no UDAP community")
+        return UdapTokenSource(self._http, self._signer, target, way=self._udap)
 
 
 class PartnerClient:
@@ -166,6 +175,10 @@ class PartnerClient:
                 raise bad_answer("the answer is no Bundle")
             yield reply.content
             url = _next_page(reply.body)
+
+    def notify(self, notice: Mapping[str, Any], *, trail: Trail) -> None:
+        """`POST Communication`: a notice of a recall, or the answer to one. `Fault` when the partner takes none."""
+        self._post("/Communication", notice, trail=trail)
 
     def delete(self, url: str, *, trail: Trail) -> None:
         """Cancel a job or give its files free; a job that is gone already is fine."""

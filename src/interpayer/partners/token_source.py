@@ -27,12 +27,16 @@ OAUTH_ERRORS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where we call and how we are known there; `sub_style` "patient" names the member in `sub` (PDex 2.2)."""
+    """Where we call and how we are known there; `sub_style` "patient" names the member in `sub` (PDex 2.2).
+
+    With `udap_community` we are registered there over UDAP, and our certificate of that community proves who we are.
+    """
 
     fhir_base: str
     client_id: str
     algorithm: str = "ES384"
     sub_style: str = "client"
+    udap_community: str | None = None
 
 
 class TokenSource:
@@ -76,12 +80,11 @@ class TokenSource:
         return token, asked_at + max(lifetime - MARGIN_S, lifetime / 2)
 
     def _request(self, endpoint: str, *, scopes: tuple[str, ...], subject: str | None) -> Mapping[str, Any]:
-        claims = Claims(self.target.client_id, endpoint, now(), subject)
         form = {
             "grant_type": "client_credentials",
             "scope": " ".join(scopes),
             "client_assertion_type": ASSERTION_TYPE,
-            "client_assertion": self._signer.assertion(claims, algorithm=self.target.algorithm),
+            **self._proof(endpoint, subject),
         }
         headers = {"Accept": "application/json", "Content-Type": "application/x-www-form-urlencoded"}
         # A new assertion has a new jti, so asking again is always harmless.
@@ -93,18 +96,27 @@ class TokenSource:
             raise Fault(FaultKind.TERMINAL, "partner.refused", detail=f"token refused: {_oauth_error(reply.body)}")
         raise failure(reply.status, reply.headers, reply.body, asked=asked, at=now())
 
+    def _proof(self, endpoint: str, subject: str | None) -> dict[str, str]:
+        """The part of the form that proves who we are."""
+        claims = Claims(self.target.client_id, endpoint, now(), subject)
+        return {"client_assertion": self._signer.assertion(claims, algorithm=self.target.algorithm)}
+
     def _token_endpoint(self) -> str:
         if self._endpoint is None or self._endpoint[1] <= self._clock():
-            url = f"{self.target.fhir_base.rstrip('/')}/.well-known/smart-configuration"
-            asked = Asked(is_repeatable=True)
-            reply = send(self._http, Ask("GET", url, {"Accept": "application/json"}, asked))
-            if reply.status != 200:
-                raise failure(reply.status, reply.headers, reply.body, asked=asked, at=now())
-            endpoint = reply.body.get("token_endpoint") if isinstance(reply.body, dict) else None
-            if not isinstance(endpoint, str) or not endpoint.startswith("https://"):
-                raise bad_answer("the smart-configuration names no https token_endpoint")
-            self._endpoint = (endpoint, self._clock() + DISCOVERY_S)
+            self._endpoint = (self._discovered(), self._clock() + DISCOVERY_S)
         return self._endpoint[0]
+
+    def _discovered(self) -> str:
+        """Where the partner gives tokens, as it says itself."""
+        url = f"{self.target.fhir_base.rstrip('/')}/.well-known/smart-configuration"
+        asked = Asked(is_repeatable=True)
+        reply = send(self._http, Ask("GET", url, {"Accept": "application/json"}, asked))
+        if reply.status != 200:
+            raise failure(reply.status, reply.headers, reply.body, asked=asked, at=now())
+        endpoint = reply.body.get("token_endpoint") if isinstance(reply.body, dict) else None
+        if not isinstance(endpoint, str) or not endpoint.startswith("https://"):
+            raise bad_answer("the smart-configuration names no https token_endpoint")
+        return endpoint
 
 
 def _oauth_error(body: object) -> str:
