@@ -97,8 +97,9 @@ class Communities:
     def current(self) -> tuple[Community, ...]:
         """Every community that can be used now, by name; the default one first."""
         with self._looking:
-            if self._folder is not None and self._clock() - self._looked_at >= LOOK_S:
-                self._looked_at = self._clock()
+            moment = self._clock()
+            if self._folder is not None and moment - self._looked_at >= LOOK_S:
+                self._looked_at = moment
                 self._look(self._folder)
             return self._current
 
