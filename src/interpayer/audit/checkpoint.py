@@ -6,8 +6,9 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from interpayer.system.signatures import holds
 
 _LOG, _COSIGNATURE = b"\x01", b"\x04"
 _SIZE = re.compile(r"[1-9][0-9]{0,17}")
@@ -78,11 +79,8 @@ def read_note(note: str, key: VerifierKey) -> Head:
     at_s = int.from_bytes(timed[:_TIME], "big")
     head = Head(int(lines[1]), root, at_s)
     public = Ed25519PublicKey.from_public_bytes(key.public)
-    try:
-        public.verify(log, text.encode())
-        public.verify(timed[_TIME:], _timed(text, at_s))
-    except InvalidSignature:
-        raise BadNote("the signature does not hold") from None
+    if not (holds(public, log, text.encode()) and holds(public, timed[_TIME:], _timed(text, at_s))):
+        raise BadNote("the signature does not hold")
     if note != _rebuilt(key, head, log=log, timed=timed):
         raise BadNote("the note has more than the two signatures of this ledger")
     return head

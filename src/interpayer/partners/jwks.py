@@ -17,6 +17,8 @@ PRIVATE = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
 KEPT = ("kty", "kid", "use", "alg", "key_ops", "n", "e", "crv", "x", "y")
 # SMART Backend Services: RS384 and ES384. Other curves may stand in a JWKS; nothing of ours accepts them.
 ALGORITHM = {("RSA", None): "RS384", ("EC", "P-384"): "ES384"}
+ROCA_PRIMES = (11, 13, 17, 19, 37, 53, 61, 71, 73, 79, 97, 103, 107, 109, 127, 151, 157)
+ROCA = {prime: frozenset(pow(65537, power, prime) for power in range(prime)) for prime in ROCA_PRIMES}
 
 
 def check_jwks(jwks: object) -> dict[str, object]:
@@ -85,7 +87,7 @@ def _check_material(key: dict[str, Any]) -> None:
     if key.get("kty") == "RSA":
         modulus, exponent = _number(key["n"]), _number(key["e"])
         fits = SMALLEST_RSA_BITS <= modulus.bit_length() <= LARGEST_RSA_BITS
-        if not (fits and modulus % 2 == 1 and 65537 <= exponent < 2**33 and exponent % 2 == 1):
+        if not (fits and modulus % 2 == 1 and 65537 <= exponent < 2**33 and exponent % 2 == 1) or _is_roca(modulus):
             raise ValueError("weak key")
         RSAKey.import_key(key)
     elif key.get("kty") == "EC" and key.get("crv") in {"P-256", "P-384", "P-521"}:
@@ -93,6 +95,14 @@ def _check_material(key: dict[str, Any]) -> None:
         _ = ECKey.import_key(key).public_key.public_numbers()
     else:
         raise ValueError("unsupported kind of key")
+
+
+def _is_roca(modulus: int) -> bool:
+    """Whether the key looks as if made by the library of CVE-2017-15361, and so can be taken apart.
+
+    Modulo each of these primes such a modulus is a power of 65537; another is so once in 240 million keys.
+    """
+    return all(modulus % prime in powers for prime, powers in ROCA.items())
 
 
 def _number(text: str) -> int:

@@ -109,7 +109,7 @@ class Vault:
 
     def zone_key(self, zone: str) -> bytes:
         """The key of a zone's own columns, always the same for this installation."""
-        return hmac.digest(self._zones, zone.encode(), "sha256")
+        return mac(self._zones, zone.encode())
 
     def pseudonym(self, label: str, value: str) -> str:
         """A stable stand-in for a value (26 characters); without our key nobody can test a guess."""
@@ -149,8 +149,13 @@ class SigningKey:
         return self._private.public_key().public_bytes(encoding, form)
 
 
+def mac(key: bytes, message: bytes) -> bytes:
+    """HMAC with SHA-256, 32 bytes: nobody without the key can make or test one."""
+    return hmac.digest(key, message, "sha256")
+
+
 def _keyed_text(key: bytes, *parts: str) -> str:
     """26 base32 characters of an HMAC; each part carries its length, so that ("ab", "c") is not ("a", "bc")."""
     encoded = [part.encode() for part in parts]
     message = b"".join(struct.pack(">I", len(part)) + part for part in encoded)
-    return base32_text(hmac.digest(key, message, "sha256")[:16])
+    return base32_text(mac(key, message)[:16])
