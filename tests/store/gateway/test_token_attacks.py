@@ -15,6 +15,7 @@ from joserfc.jwk import ECKey, RSAKey
 from interpayer.audit.ledger import Ledger
 from interpayer.gateway import store, tokens
 from interpayer.gateway.door import Door, Rate
+from interpayer.gateway.peers import Peer
 from interpayer.model.partner import PartnerStatus
 from interpayer.partners import directory
 from interpayer.partners.directory import Agreed
@@ -30,6 +31,7 @@ from tests.support.doors import (
     assertion,
     claims,
     dumps,
+    policy_with,
     public,
     signed,
 )
@@ -306,7 +308,7 @@ def door(keeper: ScratchDatabase) -> Door:
         ledger=Ledger(vault),
         record=lambda _event: None,
         jwks=lambda: {"keys": []},
-        rates={"token": FAST, "read": FAST},
+        policy=lambda: policy_with({"token": FAST, "read": FAST}),
     )
 
 
@@ -318,7 +320,7 @@ def ask(door: Door, text: str, *, thumbprint: str | None = THUMBPRINT, **form: A
         "client_assertion": text,
         **form,
     }
-    return tokens.issue(door, tokens.Asked(urlencode(given, doseq=True).encode(), thumbprint, now()))
+    return tokens.issue(door, tokens.Asked(urlencode(given, doseq=True).encode(), Peer(thumbprint), now()))
 
 
 def is_refused(issued: tokens.Issued) -> bool:
@@ -352,7 +354,7 @@ def test_a_bad_form_gets_no_token(door: Door, name: str) -> None:
 
 @pytest.mark.parametrize("body", [b"", b"{}", b"grant_type", b"\xff\xfe", b"a=b&" * 100, b"%zz=%00"])
 def test_what_is_no_form_gets_no_token(door: Door, body: bytes) -> None:
-    assert is_refused(tokens.issue(door, tokens.Asked(body, THUMBPRINT, now())))
+    assert is_refused(tokens.issue(door, tokens.Asked(body, Peer(THUMBPRINT), now())))
 
 
 @pytest.mark.parametrize(
