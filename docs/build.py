@@ -157,12 +157,17 @@ def _fhir_door() -> str | None:
          act.body.name.lower(), f"{act.maximum_bytes // 1024:,} KiB", act.route_class]
         for act in (*match.operations(None), *export.operations(None))
     ]  # fmt: skip
-    rates = [[name, f"{rate.per_minute:g}", str(rate.burst)] for name, rate in door.RATES.items()]
+    usual = importlib.import_module("interpayer.policy.composing").shipped()
+    rates = [
+        [name, f"{rate.per_minute:g}", str(rate.burst), str(rate.cost)] for name, rate in sorted(usual.rates.items())
+    ]
     lines = [
         *_table(["call", "needs one of the scopes", "body", "at most", "rate"], body), "",
         "## Rates", "",
-        "Per partner, shared by all processes. Over it: 429 with `Retry-After`.", "",
-        *_table(["rate", "a minute", "at once after a rest"], rates),
+        "Per partner, shared by all processes, where nothing else is agreed (`partner show`). Over it: 429 with"
+        " `Retry-After`. In one process a partner may have"
+        f" {usual.connections.calls} calls under way, and a certificate {usual.connections.open} connections open.", "",
+        *_table(["rate", "a minute", "at once after a rest", "a call counts"], rates),
     ]  # fmt: skip
     lead = (
         "What partners may call: mutual TLS, and a token of `POST /token` that is bound to the same certificate. Open"
