@@ -10,6 +10,7 @@ import httpx2
 import yaml
 
 from interpayer.adapters.catalog import Means
+from interpayer.app.udap import way_of
 from interpayer.audit.ledger import Ledger
 from interpayer.delivery.handoff import OwnSystems
 from interpayer.exchange.sources.checking import Contract, contract_of
@@ -27,6 +28,7 @@ from interpayer.partners.client import PartnerClient, PartnerClients, Target
 from interpayer.partners.jwks_fetch import Fetched, fetch_jwks
 from interpayer.partners.own_keys import OwnKeys
 from interpayer.partners.signer import Claims, Signer
+from interpayer.partners.udap import store as memberships
 from interpayer.policy.bundle import Bundle
 from interpayer.policy.composing import shipped
 from interpayer.policy.in_force import PolicyInForce
@@ -105,7 +107,8 @@ class Application:
     def _client_of(self, target: Target) -> PartnerClient:
         """The client of a partner's endpoint; the connections open at the first call."""
         if not self._clients:
-            self._clients.append(PartnerClients(outbound(self.settings), self.signer))
+            way = way_of(self.settings, shipped if not self._policies else self._policies[0])
+            self._clients.append(PartnerClients(outbound(self.settings), self.signer, udap=way))
         return self._clients[0].client_for(target)
 
     def _to_own_systems(self) -> httpx2.Client:
@@ -220,14 +223,16 @@ def _caller(
     def call(partner: Partner, endpoint: Endpoint) -> PartnerClient:
         with database.transaction() as conn:
             agreed = directory.agreed(conn, partner.id)
+            ours = memberships.membership(conn, partner.id, fhir_base=endpoint.fhir_base)
         if agreed is None:
             raise Refusal("route.payer_unknown", "the partner is gone")
         return client_of(
             Target(
                 fhir_base=endpoint.fhir_base,
-                client_id=partner.our_client_id or base_url,
+                client_id=ours.client_id if ours else partner.our_client_id or base_url,
                 algorithm=agreed.algorithm,
                 sub_style=agreed.assertion_style,
+                udap_community=ours.community if ours else None,
             )
         )
 

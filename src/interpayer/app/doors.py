@@ -1,6 +1,7 @@
 """The doors: partners' FHIR door, the plan's own API and the console, each with its own listener, in one process."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +10,10 @@ from starlette.applications import Starlette
 from interpayer.api import server as api
 from interpayer.app.build import Application
 from interpayer.app.peers import peers_of
+from interpayer.app.udap import gate_of, offer_of
 from interpayer.console import server as console
 from interpayer.exchange.tools import Tools
-from interpayer.gateway import export, member_match
+from interpayer.gateway import export, member_match, notices
 from interpayer.gateway import server as gateway
 from interpayer.gateway.door import Door, Operation
 from interpayer.gateway.listen import UNIX, Doors, Listener, serve
@@ -46,7 +48,10 @@ def listeners(application: Application) -> list[Listener]:
     settings = application.settings
     partners, own = _tls(settings, settings.client_ca), _tls(settings, None)
     operator = application.tools("operator")
-    door = gateway.build(door_of(application), _operations(application.tools("door")))
+    partners_door = door_of(application)
+    offer = offer_of(settings, partners_door.peers.revocations)
+    partners_door = replace(partners_door, udap=gate_of(application.tools("door"), offer))
+    door = gateway.build(partners_door, _operations(application.tools("door")), more=offer.routes)
     is_local = settings.listen.startswith(UNIX)
     return [
         _listener(door, settings.listen, None if is_local else partners),
@@ -105,7 +110,7 @@ def door_of(application: Application) -> Door:
 
 
 def _operations(tools: Tools) -> list[Operation]:
-    return [*member_match.operations(tools), *export.operations(tools)]
+    return [*member_match.operations(tools), *export.operations(tools), *notices.operations(tools)]
 
 
 def _session_key(home: Path) -> Path:

@@ -62,7 +62,7 @@ def authenticate(conn: Connection, presented: Presented, *, environment: str, at
     caller = Caller(
         partner_id=partner.id,
         client_id=token.client_id,
-        organizations=partner.organizations,
+        organizations=_spoken_for(partner, token),
         scopes=token.scopes,
         attested_by_contract=partner.attested_by_contract,
         certificate_thumbprint=token.thumbprint,
@@ -71,6 +71,12 @@ def authenticate(conn: Connection, presented: Presented, *, environment: str, at
         asserted=token.asserted,
     )
     return Admitted(caller, partner, known.agreed.limits)
+
+
+def _spoken_for(partner: Partner, token: store.Token) -> tuple[str, ...]:
+    """A token that was asked for in the name of one organization (UDAP hl7-b2b) is good for no other."""
+    named = (token.asserted or {}).get("organization")
+    return tuple(one for one in partner.organizations if named is None or one == named)
 
 
 def check_partner(known: Credentials, peer: Peer, *, environment: str) -> Denied | None:

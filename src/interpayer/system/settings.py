@@ -35,6 +35,7 @@ MEANINGS: dict[str, str] = {
     "organizations": "YAML file: legal entities, lines of business, names, identifiers, time zone, calendar.",
     "labels": "Folder of value sets of your own that say which records are sensitive, over the built-in ones. "
     "Default: labels under home, when there.",
+    "udap_communities": "Folder of UDAP trust communities, a folder for each. Default: udap under home, when there.",
     "object_store": "Where export files live: a folder or an object store URL. Default: objects under home.",
     "fhir_packages": "Folder of FHIR packages read at run time.",
     "kek": "File of the key that wraps all data keys. Default: keys/kek under home, made at first start.",
@@ -68,6 +69,7 @@ class Settings:
     proxies: tuple[str, ...]
     revocation_lists: Path | None
     organizations: Path | None
+    udap_communities: Path | None
     object_store: str
     labels: Path | None
     fhir_packages: Path | None
@@ -132,6 +134,7 @@ def _settings(values: Mapping[str, str], *, default_home: Path) -> Settings:
         proxies=_words(values, "proxies"),
         revocation_lists=_path(values, "revocation_lists", home / "tls" / "crl"),
         organizations=_path(values, "organizations", home / "organizations.yaml"),
+        udap_communities=_path(values, "udap_communities", home / "udap"),
         object_store=values.get("object_store", str(home / "objects")),
         labels=_path(values, "labels", home / "labels"),
         fhir_packages=_path(values, "fhir_packages", home / "fhir-packages"),

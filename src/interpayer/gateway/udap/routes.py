@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -10,6 +10,7 @@ from starlette.routing import Route
 
 from interpayer.gateway import intake, limits, problems
 from interpayer.gateway.door import Answer, Door
+from interpayer.gateway.front import Front
 from interpayer.gateway.replies import reply
 from interpayer.gateway.udap.metadata import Addresses, Metadata
 from interpayer.gateway.udap.registration import LARGEST_BODY, Registered, Trust, register
@@ -18,28 +19,9 @@ from interpayer.partners.udap.communities import Communities
 from interpayer.partners.udap.vouching import Revocations
 from interpayer.system.clock import now
 
-T = TypeVar("T")
 REGISTRATION_PATH = "/register"
 METADATA_PATH = "/fhir/.well-known/udap"
 LONGEST_COMMUNITY = 500
-
-
-class Front(Protocol):
-    """What of the door these routes stand on: visits, threads, and the record of every no."""
-
-    door: Door
-
-    def visit(self, request: Request, route: str) -> Any:
-        """A call that begins."""
-
-    async def thread(self, work: Callable[[], T]) -> T:
-        """Work that may wait, off the loop."""
-
-    async def refuse(self, error: Exception, visit: Any) -> Answer:
-        """Whatever was raised, as an answer and as an event."""
-
-    async def note(self, reason: str, visit: Any, *, status: int) -> None:
-        """Record a refusal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +50,7 @@ def _registering(front: Front, trust: Trust) -> Callable[[Request], Any]:
     async def endpoint(request: Request) -> Response:
         visit = front.visit(request, f"POST {REGISTRATION_PATH}")
         try:
+            await front.note_forged(visit)
             body = await _body(request)
             host = request.client.host if request.client else "unknown"
             registered = await front.thread(lambda: _register(front.door, trust, body, host=host))
@@ -85,6 +68,7 @@ def _telling(front: Front, metadata: Metadata) -> Callable[[Request], Any]:
     async def endpoint(request: Request) -> Response:
         visit = front.visit(request, f"GET {METADATA_PATH}")
         try:
+            await front.note_forged(visit)
             wanted = request.query_params.getlist("community")
             if len(wanted) > 1 or any(len(one) > LONGEST_COMMUNITY for one in wanted):
                 raise Refusal("request.malformed", "community must be one URI")
