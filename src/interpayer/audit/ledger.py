@@ -94,6 +94,11 @@ class Ledger:
         row = conn.execute("select audit.redact(%s, %s) as gone", (event_id, field)).fetchone()
         return row is not None and bool(row["gone"])
 
+    def about(self, conn: Connection, event_id: int) -> dict[str, Any] | None:
+        """Whom an event is about: member (pseudonym), exchange, partner; None when there is no such event."""
+        query = "select member, exchange, partner from audit.timeline where id = %s"
+        return conn.execute(query, (event_id,)).fetchone()
+
     def shred(self, conn: Connection, member_id: str) -> int:
         """Forget every body about a member for ever; how many. Hashes and proofs stay valid."""
         row = conn.execute("select audit.shred(%s) as gone", (self.pseudonym(member_id),)).fetchone()

@@ -85,6 +85,7 @@ request.duplicate_differs | The same idempotency key came with another body. | U
 request.references_repaired | References named other ids than the one member in the bundle; they were repaired. | Send local references with matching ids. | no | caller
 request.not_found | Nothing of this id belongs to the caller. | Check the id. | no | caller
 request.wrong_state | The exchange is not in a state that allows this. | Look at its state and its next action. | no | caller
+request.held | A legal hold keeps this. | Wait until a second person ends the hold. | later | plan
 caller.unknown | The caller cannot be authenticated. | Check client id, key id, signature and audience. | after_change | caller
 caller.suspended | The partner is suspended. | Talk to the contact of this payer. | after_change | operator
 caller.wrong_scope | The token does not allow this call. | Ask for the scope that the operation needs. | after_change | caller

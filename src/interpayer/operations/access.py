@@ -46,9 +46,17 @@ partner.read         operator analyst admin
 partner.change       admin
 key.read             operator analyst admin
 key.change           admin
+policy.read          operator analyst admin
+policy.change        admin
 consent.read         operator steward analyst
 consent.change       operator steward system
 hold.clear           admin
+vault.read           admin analyst
+vault.change         admin
+hold.place           admin analyst
+hold.release         admin
+member.forget        admin
+ledger.redact        admin
 load.fhir            operator system
 load.enrollments     operator system
 terms.load           operator admin system

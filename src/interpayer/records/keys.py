@@ -4,9 +4,11 @@ from collections.abc import Collection
 
 from interpayer.system.database import Connection
 from interpayer.system.keys import Vault
+from interpayer.system.rewrapping import WrappedColumn
 
 # The key of what belongs to no member: shared resources and the quarantine.
 SHARED = ""
+WRAPPED = WrappedColumn("records.member_key", "member_id", "wrapped")
 
 
 def member_keys(conn: Connection, vault: Vault, member_ids: Collection[str]) -> dict[str, bytes]:
@@ -33,3 +35,9 @@ def known_keys(conn: Connection, vault: Vault, member_ids: Collection[str]) -> d
 def _find_keys(conn: Connection, member_ids: list[str]) -> dict[str, bytes]:
     rows = conn.execute("select member_id, wrapped from records.member_key where member_id = any(%s)", (member_ids,))
     return {row["member_id"]: row["wrapped"] for row in rows}
+
+
+def forget_records(conn: Connection, member_id: str) -> int:
+    """Destroy a member's key and what lies under it, for ever; how many records. A legal hold is an error here."""
+    row = conn.execute("select records.forget(%s) as gone", (member_id,)).fetchone()
+    return int(row["gone"]) if row else 0
