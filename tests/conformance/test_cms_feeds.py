@@ -3,6 +3,7 @@
 What is kept apart here is really wrong in the samples, and is named below one by one.
 """
 
+import csv
 import json
 import re
 from collections import Counter
@@ -18,6 +19,8 @@ from interpayer.adapters.catalog import Means
 from interpayer.exchange.sources.account import Account
 from interpayer.exchange.sources.checking import contract_of
 from interpayer.exchange.sources.workshop import Workshop
+from interpayer.normalization.labeling.finding import labels_of
+from interpayer.normalization.labeling.sets import default_sets
 from tests.support.comparing import money_in
 from tests.support.sources import a_declaration
 
@@ -166,3 +169,19 @@ def test_a_denied_service_of_an_authorization_allows_no_unit(idr: Read) -> None:
             (code,) = re.findall(r'"code": "(A\d)"', json.dumps(adjudication))
             decided[code, adjudication["value"] == 0] += 1
     assert set(decided) == {("A1", False), ("A2", False), ("A3", True)}
+
+
+def test_every_claim_with_a_code_of_substance_use_is_labeled(rif: Read, test_data: Path) -> None:
+    """The rows that the sample set names as sensitive: one code each, somewhere among harmless ones."""
+    folder = test_data / "sample-data" / "claims-rif" / "static" / "samhsa"
+    rows = [
+        row for file in sorted(folder.iterdir())
+        for row in csv.DictReader(file.read_text("utf-8").splitlines(), delimiter="|")
+    ]  # fmt: skip
+    assert len(rows) == 4461
+    claims = {one["id"].rpartition("-")[2]: one for one in rif.of("ExplanationOfBenefit")}
+    labels = {number: labels_of(one, orjson.dumps(one), default_sets()) for number, one in claims.items()}
+    sensitive = {row["CLM_ID"].lstrip("-") for row in rows}
+    assert sensitive <= set(labels)
+    assert [number for number in sensitive if "substance_use" not in labels[number]] == []
+    assert any(not found for number, found in labels.items() if number not in sensitive)

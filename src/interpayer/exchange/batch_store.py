@@ -1,10 +1,12 @@
 """Batches (one call for many members) and the Groups that answer a bulk match."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from interpayer.model.consent import Limits, limits_as_json, limits_from_json
 from interpayer.system.database import Connection, as_json
 
 
@@ -184,3 +186,20 @@ def job_members(conn: Connection, job_id: str) -> dict[str, str]:
         "select member_id, exchange_id from exchange.job_member where job_id = %s order by member_id", (job_id,)
     ).fetchall()
     return {row["member_id"]: row["exchange_id"] for row in rows}
+
+
+def save_limits(conn: Connection, job_id: str, limits: Mapping[str, Limits]) -> None:
+    """Keep under which limits each member's lines are written; what stands already stays."""
+    conn.execute(
+        """update exchange.job_member j set limits = v.limits::jsonb from unnest(%s::text[], %s::text[])
+             as v(member_id, limits) where j.job_id = %s and j.member_id = v.member_id and j.limits is null""",
+        (list(limits), [json.dumps(limits_as_json(one)) for one in limits.values()], job_id),
+    )
+
+
+def limits_written(conn: Connection, job_id: str) -> dict[str, Limits]:
+    """Under which limits each member's lines of this job were written; who has none is missing."""
+    rows = conn.execute(
+        "select member_id, limits from exchange.job_member where job_id = %s and limits is not null", (job_id,)
+    )
+    return {row["member_id"]: limits_from_json(row["limits"]) for row in rows}

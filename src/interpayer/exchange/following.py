@@ -9,7 +9,6 @@ from interpayer.delivery import ndjson
 from interpayer.delivery import store as delivery_store
 from interpayer.delivery.files import File, file, mark_fetched
 from interpayer.delivery.parts import open_parts
-from interpayer.delivery.withdrawal import drop_member
 from interpayer.exchange import batch_store, store
 from interpayer.exchange.steps import releasing
 from interpayer.exchange.tools import Tools
@@ -30,12 +29,7 @@ def may_fetch(tools: Tools, conn: Connection, wanted: File) -> None:
     if job is None or not exchange_of:
         return
     decisions = releasing.decide(tools, conn, job.partner_id, list(exchange_of))
-    refused = [m for m in exchange_of if decisions[m].is_refused]
-    if not refused:
-        return
-    for member_id in refused:
-        drop_member(conn, member_id, job_id=wanted.job_id)
-    releasing.refuse(tools, conn, {m: exchange_of[m] for m in refused}, decisions)
+    releasing.withdraw_outgrown(tools, conn, wanted.job_id, exchange_of, decisions)
 
 
 def still_allowed(tools: Tools, begun_with: File) -> Callable[[], bool]:

@@ -3,16 +3,21 @@
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from itertools import islice
 from typing import Any, NamedTuple, TypeAlias, TypeVar
 
+from interpayer.model.consent import NOTHING_WITHHELD, Limits
 from interpayer.model.record import Lines
-from interpayer.records.codec import Codec, Opener, plain_of, unpack_gzip
+from interpayer.model.sensitivity import WITH_NOTICE
+from interpayer.records.blocks import Pack, as_pack, blocks_of
+from interpayer.records.codec import Codec, Opener, plain_of
 from interpayer.records.hiding import Blocks, hide_targets
 from interpayer.records.keys import known_keys
-from interpayer.records.packs import context_of, read_packs
+from interpayer.records.limiting import kept_back, noticed
+from interpayer.records.narrowing import narrow
+from interpayer.records.packs import read_packs
 from interpayer.system.database import Connection
 
 # Members per query: bounds the memory of an export, whatever its size.
@@ -23,7 +28,7 @@ AHEAD = 2
 MOST_DEPENDENTS = 200
 
 Patients: TypeAlias = Callable[[Sequence[str]], Mapping[str, bytes]]
-Transmitter: TypeAlias = Callable[[str, Sequence[str]], bytes]
+Transmitter: TypeAlias = Callable[[str, Sequence[str], bool], bytes]
 Item = TypeVar("Item")
 
 # Per pack (of one member and type): which slices go; no slices where all do. `ids` only where somebody asks for them.
@@ -38,6 +43,7 @@ from (
     from records.record r
     where r.member_id = any(%(member_ids)s::text[]) and records.goes(r, %(as_of)s, %(service_from)s)
         and records.asked(r, %(types)s, %(since)s, %(until)s)
+        -- kept back
     group by r.pack_id
 ) g join records.pack p on p.id = g.pack_id
 """
@@ -48,6 +54,7 @@ with recursive direct as materialized (
         select unnest(r.refs) as id, r.member_id from records.record r
         where r.member_id = any(%(member_ids)s::text[]) and records.goes(r, %(as_of)s, %(service_from)s)
             and records.asked(r, null, %(since)s, %(until)s)
+            -- kept back
     ) d where exists (select from records.record s where s.id = d.id and s.member_id is null)
 ), reached(root, id) as (
     select distinct id, id from direct
@@ -57,25 +64,14 @@ with recursive direct as materialized (
 )
 select t.id, array_agg(distinct d.member_id) as member_ids from reached t join direct d on d.id = t.root group by t.id
 """
+# Where a permission leaves something out, the same without it.
+_MARK, _KEPT_BACK = b"-- kept back", b"and not r.id = any(%(kept_back)s::text[])"
+_LIMITED_MEMBERS, _LIMITED_DEPENDENTS = (one.replace(_MARK, _KEPT_BACK) for one in (_MEMBERS, _DEPENDENTS))
+_OF_TYPES = b"select id from records.record where id = any(%(ids)s::text[]) and type = any(%(types)s::text[])"
 _SHARED = b"""
 select r.type, r.id, r.pack_id, r.start, r.length from records.record r
 where r.id = any(%(ids)s) and records.goes(r, %(as_of)s, null) and records.asked(r, %(types)s, null, %(until)s)
 order by r.type, r.id
-"""
-_WITHHELD = b"""
-select r.member_id, coalesce(r.excluded, case when r.pa_changed_on is null and r.pa_ends_on is null
-    then 'record.excluded_service_date' else 'record.excluded_old_authorization' end) as reason, count(*) as n
-from records.record r
-where r.member_id = any(%(member_ids)s::text[]) and r.quarantined_at is null
-    and records.asked(r, %(types)s, %(since)s, %(until)s)
-    and (r.pack_id is null or not records.in_window(r, %(as_of)s, %(service_from)s))
-group by 1, 2 order by 1, 2
-"""
-_REMOVED = b"""
-select e.key as rule, sum(e.value::int)::int as n from records.record r cross join jsonb_each_text(r.removed) e
-where r.member_id = any(%(member_ids)s::text[]) and records.goes(r, %(as_of)s, %(service_from)s)
-    and records.asked(r, %(types)s, %(since)s, %(until)s)
-group by 1 order by 1
 """
 
 
@@ -83,7 +79,9 @@ group by 1 order by 1
 class Selection:
     """What is asked for. ``as_of`` is the day of the request; ``service_from`` the first day of the window.
 
-    ``since`` and ``until`` go by when a record became available here (Bulk Data ``_since``, ``_until``).
+    ``since`` and ``until`` go by when a record became available here (Bulk Data ``_since``, ``_until``). ``limits``:
+    what a member's permission leaves out; who is not named leaves nothing out. ``refused``: by limits, the kinds of
+    records (``limiting.kind_key``) that a policy said no to.
     """
 
     member_ids: Sequence[str]
@@ -92,31 +90,20 @@ class Selection:
     types: Sequence[str] | None = None
     since: datetime | None = None
     until: datetime | None = None
-
-
-class _Pack(NamedTuple):
-    """A pack as it lies; `starts` and `lengths` of what goes where not all does, `ids` where they are asked for."""
-
-    member_id: str
-    type: str
-    id: int
-    frame: bytes
-    length: int
-    sha256: str
-    lines: int
-    ids: list[str] | None
-    available_at: list[datetime] | None
-    starts: list[int] | None
-    lengths: list[int] | None
+    limits: Mapping[str, Limits] = field(default_factory=dict)
+    refused: Mapping[Limits, frozenset[str]] = field(default_factory=dict)
 
 
 class _Fetched(NamedTuple):
     """A chunk of members: their packs, the lines in them, and the shared resources they depend on."""
 
     chunk: list[str]
-    packs: list[_Pack]
+    limits: Limits
+    packs: list[Pack]
     blocks: Blocks
     dependents: list[dict[str, Any]]
+    hidden: frozenset[str]
+    noticed: frozenset[str]
 
 
 def export_lines(
@@ -130,17 +117,21 @@ def export_lines(
     """The lines of each member and type, then the shared resources, each once with the members that depend on it.
 
     ``patients`` gives the Patient line of members that have none loaded (asked in a full export only).
-    ``transmitter`` gives the Provenance line of a member for what goes of it (references; PDex 2.2: one per exchange).
+    ``transmitter`` gives the Provenance line of a member for what goes of it (references, and whether the notice on
+    redisclosure goes along; PDex 2.2: one per exchange).
     The connection is read from ahead of the caller, who may use it for anything but COPY meanwhile.
     """
     dependents: dict[str, list[str]] = {}
     for fetched in _prefetched(conn, codec, selection, with_ids=transmitter is not None):
         blocks = fetched.blocks
         _depend(dependents, fetched.dependents)
-        if patients and selection.since is None and _wants(selection, "Patient"):
+        if patients and selection.since is None and _wants(selection, "Patient", fetched.limits):
             blocks |= _missing_patients(blocks, patients, fetched.chunk)
-        if transmitter and _wants(selection, "Provenance"):
-            _transmit(blocks, fetched.packs, transmitter)
+        dropped: frozenset[str] = frozenset()
+        if not fetched.limits.is_open:
+            blocks, dropped = narrow(blocks, fields=fetched.limits.fields_withheld, hidden=fetched.hidden)
+        if transmitter:
+            _transmit(blocks, fetched, transmitter, dropped=dropped, wanted=_wants(selection, "Provenance"))
         yield from blocks.values()
     yield from _shared_lines(conn, codec, selection, dependents=dependents)
 
@@ -148,83 +139,32 @@ def export_lines(
 def _prefetched(conn: Connection, codec: Codec, selection: Selection, *, with_ids: bool) -> Iterator[_Fetched]:
     """Each chunk of members with its lines; the next one is fetched and opened while this one is handed on."""
 
-    def fetch(chunk: list[str]) -> _Fetched:
-        parameters = {**_parameters(selection, chunk), "with_ids": with_ids}
-        with conn.cursor(row_factory=_as_pack, binary=True) as cursor:
+    def fetch(limits: Limits, chunk: list[str]) -> _Fetched:
+        parameters = {**parameters_of(selection, chunk), "with_ids": with_ids}
+        kept = kept_back(conn, parameters, limits, refused=selection.refused.get(limits, frozenset()))
+        hidden = frozenset(one.id for one in kept)
+        parameters["kept_back"] = sorted(hidden)
+        with conn.cursor(row_factory=as_pack, binary=True) as cursor:
             # the place is the beginning of the row, and no two are alike
-            packs = sorted(cursor.execute(_MEMBERS, parameters).fetchall())
+            packs = sorted(cursor.execute(_LIMITED_MEMBERS if kept else _MEMBERS, parameters).fetchall())
         keys = known_keys(conn, codec.vault, {pack.member_id for pack in packs})
         openers = {member_id: Opener(key) for member_id, key in keys.items()}
-        dependents = conn.execute(_DEPENDENTS, parameters).fetchall()
-        blocks = _blocks(packs, openers)
-        hide_targets(conn, blocks, parameters)
-        return _Fetched(chunk, packs, blocks, dependents)
+        dependents = conn.execute(_LIMITED_DEPENDENTS if kept else _DEPENDENTS, parameters).fetchall()
+        if limits.types_withheld:
+            dependents, hidden = _without_types(conn, dependents, limits, hidden)
+        blocks = blocks_of(packs, openers)
+        hide_targets(conn, blocks, parameters, hidden=hidden)
+        told = noticed(conn, parameters, WITH_NOTICE, hidden) if with_ids else frozenset[str]()
+        return _Fetched(chunk, limits, packs, blocks, dependents, hidden, told)
 
     with ThreadPoolExecutor(AHEAD) as threads:
         waiting: deque[Future[_Fetched]] = deque()
-        for chunk in _batches(selection.member_ids, CHUNK):
-            waiting.append(threads.submit(fetch, chunk))
+        for limits, chunk in by_limits(selection, CHUNK):
+            waiting.append(threads.submit(fetch, limits, chunk))
             if len(waiting) > AHEAD:
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
-
-
-def withheld(conn: Connection, selection: Selection) -> dict[str, dict[str, int]]:
-    """Per member, how many records do not go, by reason: for our own eyes and the ledger, never for the partner."""
-    found: dict[str, dict[str, int]] = {}
-    for chunk in _batches(selection.member_ids, 1000):
-        for row in conn.execute(_WITHHELD, _parameters(selection, chunk)):
-            found.setdefault(row["member_id"], {})[row["reason"]] = row["n"]
-    return found
-
-
-def removed_elements(conn: Connection, selection: Selection) -> dict[str, int]:
-    """How many elements the payload rules took out of what goes, by rule."""
-    found: dict[str, int] = {}
-    for chunk in _batches(selection.member_ids, 1000):
-        for row in conn.execute(_REMOVED, _parameters(selection, chunk)):
-            found[row["rule"]] = found.get(row["rule"], 0) + row["n"]
-    return found
-
-
-def _as_pack(cursor: Any) -> Callable[[Sequence[Any]], _Pack]:
-    """Rows of `_MEMBERS` as packs."""
-    return _Pack._make
-
-
-def _blocks(packs: Sequence[_Pack], openers: Mapping[str, Opener]) -> Blocks:
-    """The lines by member and type: packs as they lie where everything goes, else slices of them."""
-    found: dict[tuple[str, str], list[_Pack]] = {}
-    for pack in packs:
-        found.setdefault(pack[:2], []).append(pack)
-    return {place: _block(several, openers[place[0]]) for place, several in found.items()}
-
-
-def _block(packs: Sequence[_Pack], opened: Opener) -> Lines:
-    first = packs[0]
-    if first.type == "Patient":
-        return _youngest(packs, opened)
-    if len(packs) == 1 and first.starts is None:
-        packed = opened(first.frame, context_of(first.id))
-        return Lines(first.type, (first.member_id,), None, first.lines, False, packed, first.length, first.sha256)
-    plain = b"".join([_slices(pack, opened) for pack in packs])
-    return Lines(first.type, (first.member_id,), plain, sum(pack.lines for pack in packs))
-
-
-def _slices(pack: _Pack, opened: Opener) -> bytes:
-    whole = unpack_gzip(opened(pack.frame, context_of(pack.id)), pack.length)
-    if pack.starts is None or pack.lengths is None:
-        return whole
-    return b"".join([whole[start : start + n] for start, n in sorted(zip(pack.starts, pack.lengths, strict=True))])
-
-
-def _youngest(packs: Sequence[_Pack], opened: Opener) -> Lines:
-    """One person, one Patient, whatever the number of feeds that told of them."""
-    pack = max(packs, key=lambda pack: max(pack.available_at or ()))
-    _, start, length = max(zip(pack.available_at or (), pack.starts or (), pack.lengths or (), strict=True))
-    whole = unpack_gzip(opened(pack.frame, context_of(pack.id)), pack.length)
-    return Lines("Patient", (pack.member_id,), whole[start : start + length], 1)
 
 
 def _missing_patients(blocks: Blocks, patients: Patients, chunk: list[str]) -> Blocks:
@@ -233,17 +173,32 @@ def _missing_patients(blocks: Blocks, patients: Patients, chunk: list[str]) -> B
     return {(m, "Patient"): Lines("Patient", (m,), line + b"\n", 1) for m, line in given.items()}
 
 
-def _transmit(blocks: Blocks, packs: Sequence[_Pack], transmitter: Transmitter) -> None:
-    """Add to each member with anything to go the Provenance that we hand it on."""
+def _transmit(
+    blocks: Blocks, fetched: _Fetched, transmitter: Transmitter, *, dropped: frozenset[str], wanted: bool
+) -> None:
+    """Add to each member with anything to go the Provenance that we hand it on; a notice goes even unasked."""
     sent: dict[str, list[str]] = {m: [f"Patient/{m}"] for m, kind in blocks if kind == "Patient"}
-    for pack in packs:
+    for pack in fetched.packs:
         if pack.type not in {"Patient", "Provenance"}:
-            sent.setdefault(pack.member_id, []).extend([f"{pack.type}/{record_id}" for record_id in pack.ids or ()])
+            ids = [i for i in pack.ids or () if i not in dropped]
+            sent.setdefault(pack.member_id, []).extend([f"{pack.type}/{record_id}" for record_id in ids])
     for member_id, told in sent.items():
+        has_notice = member_id in fetched.noticed
+        if not told or not (wanted or has_notice):
+            continue
         before = blocks.get((member_id, "Provenance"))
         plain, count = (plain_of(before), before.count) if before else (b"", 0)
-        plain += transmitter(member_id, told) + b"\n"
+        plain += transmitter(member_id, told, has_notice) + b"\n"
         blocks[member_id, "Provenance"] = Lines("Provenance", (member_id,), plain, count + 1)
+
+
+def _without_types(
+    conn: Connection, dependents: list[dict[str, Any]], limits: Limits, hidden: frozenset[str]
+) -> tuple[list[dict[str, Any]], frozenset[str]]:
+    """Shared resources of a type that may not go, for nobody under these limits; what points at them is hidden too."""
+    wanted = {"ids": [row["id"] for row in dependents], "types": sorted(limits.types_withheld)}
+    gone = {row["id"] for row in conn.execute(_OF_TYPES, wanted)}
+    return [row for row in dependents if row["id"] not in gone], hidden | gone
 
 
 def _depend(dependents: dict[str, list[str]], rows: Sequence[Mapping[str, Any]]) -> None:
@@ -256,8 +211,8 @@ def _depend(dependents: dict[str, list[str]], rows: Sequence[Mapping[str, Any]])
 def _shared_lines(
     conn: Connection, codec: Codec, selection: Selection, *, dependents: Mapping[str, list[str]]
 ) -> Iterator[Lines]:
-    for ids in _batches(sorted(dependents), CHUNK):
-        rows = conn.execute(_SHARED, {**_parameters(selection, []), "ids": ids}).fetchall()
+    for ids in batches(sorted(dependents), CHUNK):
+        rows = conn.execute(_SHARED, {**parameters_of(selection, []), "ids": ids}).fetchall()
         packs = read_packs(conn, codec, {row["pack_id"] for row in rows})
         for row in rows:
             known = dependents[row["id"]]
@@ -266,11 +221,22 @@ def _shared_lines(
             yield Lines(row["type"], members, plain, 1, shared=True)
 
 
-def _wants(selection: Selection, kind: str) -> bool:
-    return selection.types is None or kind in selection.types
+def by_limits(selection: Selection, size: int) -> Iterator[tuple[Limits, list[str]]]:
+    """The members in batches, those under the same limits together; most are under none."""
+    groups: dict[Limits, list[str]] = {}
+    for member_id in selection.member_ids:
+        groups.setdefault(selection.limits.get(member_id, NOTHING_WITHHELD), []).append(member_id)
+    for limits, member_ids in groups.items():
+        for chunk in batches(member_ids, size):
+            yield limits, chunk
 
 
-def _parameters(selection: Selection, member_ids: list[str]) -> dict[str, object]:
+def _wants(selection: Selection, kind: str, limits: Limits = NOTHING_WITHHELD) -> bool:
+    return (selection.types is None or kind in selection.types) and kind not in limits.types_withheld
+
+
+def parameters_of(selection: Selection, member_ids: list[str]) -> dict[str, Any]:
+    """The selection as the statements of this room take it, for these of its members."""
     return {
         "member_ids": member_ids,
         "as_of": selection.as_of,
@@ -281,7 +247,8 @@ def _parameters(selection: Selection, member_ids: list[str]) -> dict[str, object
     }
 
 
-def _batches(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
+def batches(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
+    """The items in lists of at most this many."""
     remaining = iter(items)
     while batch := list(islice(remaining, size)):
         yield batch

@@ -1,6 +1,7 @@
 """What one exchange brought, record by record."""
 
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 
 from interpayer.records.codec import Codec
@@ -26,3 +27,11 @@ def received_records(
         record = read_record(conn, codec, record_id)
         if record is not None:
             yield record
+
+
+def arrived_at(conn: Connection, exchange_id: str) -> datetime | None:
+    """When the first record of this exchange came; None when nothing did."""
+    row = conn.execute(
+        "select min(received_at) as at from records.arrival where exchange_id = %s", [exchange_id]
+    ).fetchone()
+    return row["at"] if row else None

@@ -3,7 +3,9 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
+from interpayer.model.consent import NOTHING_WITHHELD
 from interpayer.records.export import Selection
+from interpayer.records.limiting import may_go
 from interpayer.system.database import Connection
 
 # Who had it before may still have it; what nobody could fetch yet is not told.
@@ -27,7 +29,8 @@ def removals(conn: Connection, selection: Selection) -> dict[str, list[tuple[str
     if selection.since is None:
         return {}
     rows = conn.execute(
-        "select d.member_id, d.type, d.record_id from records.removal d join records.record r on r.id = d.record_id "
+        "select d.member_id, d.type, d.record_id, r.labels, r.service_from, r.service_to "
+        "from records.removal d join records.record r on r.id = d.record_id "
         "where d.member_id = any(%(members)s) and d.removed_at > %(since)s "
         "and (%(until)s::timestamptz is null or d.removed_at <= %(until)s) "
         "and (%(types)s::text[] is null or d.type = any(%(types)s)) and r.pack_id is not null "
@@ -41,7 +44,8 @@ def removals(conn: Connection, selection: Selection) -> dict[str, list[tuple[str
     )  # fmt: skip
     found: dict[str, list[tuple[str, str]]] = {}
     for row in rows:
-        found.setdefault(row["member_id"], []).append((row["type"], row["record_id"]))
+        if may_go(selection.limits.get(row["member_id"], NOTHING_WITHHELD), row):
+            found.setdefault(row["member_id"], []).append((row["type"], row["record_id"]))
     return found
 
 

@@ -12,7 +12,8 @@ import pytest
 from interpayer.model.record import Lines
 from interpayer.records import export, loading, store
 from interpayer.records.codec import Codec, plain_of
-from interpayer.records.export import Selection, export_lines, withheld
+from interpayer.records.counting import withheld
+from interpayer.records.export import Selection, export_lines
 from interpayer.system.database import Connection
 from tests.support.databases import ScratchDatabase
 from tests.support.records import THEIRS, VAULT, an_arrival, an_encounter, load, raw_of
@@ -175,7 +176,7 @@ def test_the_horizon_waits_for_loads_under_way(database: ScratchDatabase) -> Non
 def test_the_filters_are_inlined_into_the_query(database: ScratchDatabase) -> None:
     """A filter that is called per row instead would read every column and be slow."""
     with database.worker.transaction() as conn:
-        parameters = {**export._parameters(Selection(["m-1"], TODAY, TODAY), ["m-1"]), "with_ids": True}
+        parameters = {**export.parameters_of(Selection(["m-1"], TODAY, TODAY), ["m-1"]), "with_ids": True}
         plan = conn.execute(b"explain (verbose) " + export._MEMBERS, parameters).fetchall()
     text = "\n".join(row["QUERY PLAN"] for row in plan)
     assert "records.goes" not in text
@@ -183,7 +184,7 @@ def test_the_filters_are_inlined_into_the_query(database: ScratchDatabase) -> No
 
 
 def test_one_provenance_says_of_each_member_what_was_handed_on(database: ScratchDatabase) -> None:
-    def transmitter(member_id: str, targets: Sequence[str]) -> bytes:
+    def transmitter(member_id: str, targets: Sequence[str], _has_notice: bool) -> bytes:
         return raw_of({"id": f"t-{member_id}", "target": list(targets)})
 
     with database.worker.transaction() as conn:

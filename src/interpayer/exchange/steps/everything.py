@@ -59,8 +59,8 @@ def everything_for(
     if any(one.state == DEFERRED for one in told):
         # this call cannot wait; the next one finds what is asked now
         accept(conn, "ask_deferred", exchange_of[member_id], exchange_of[member_id])
-    selection = selection_of(tools, [member_id], {**asked, "since": since, "until": None}, until=None)
-    blocks = list(lines_of(tools, conn, selection, exchange_of))
+    selection = selection_of(tools, decisions, {**asked, "since": since, "until": None}, until=None)
+    blocks = list(lines_of(tools, conn, selection, exchange_of, decisions))
     lines = [line for block in blocks for line in plain_of(block).splitlines()]
     content = sum(block.count for block in blocks if not block.shared and block.type not in ("Patient", "Provenance"))
     exchange_id = exchange_of[member_id]

@@ -10,7 +10,7 @@ from interpayer.delivery import store as delivery_store
 from interpayer.delivery.deletions import deletion_lines
 from interpayer.delivery.files import member_share
 from interpayer.delivery.parts import open_parts
-from interpayer.delivery.withdrawal import WITHDRAWN, WITHDRAWN_TEXT, drop_member
+from interpayer.delivery.withdrawal import WITHDRAWN, WITHDRAWN_TEXT
 from interpayer.exchange import batch_store, source_store
 from interpayer.exchange.completeness import answer_of, silent_reasons
 from interpayer.exchange.durability.flow import step, tx_step
@@ -24,13 +24,15 @@ from interpayer.exchange.steps.releasing import (
     refuse,
     selection_of,
     told_of_sources,
+    withdraw_outgrown,
 )
 from interpayer.exchange.tools import Tools
 from interpayer.exchange.transitions import Move, move
+from interpayer.model.consent import Permission
 from interpayer.model.event import JSON, Event
 from interpayer.model.exchange import State
 from interpayer.model.reason import Fault
-from interpayer.records.export import withheld as withheld_counts
+from interpayer.records.counting import withheld as withheld_counts
 from interpayer.records.loading import export_horizon
 from interpayer.records.removals import removals
 from interpayer.system.clock import now
@@ -88,8 +90,13 @@ def _written(tools: Tools, job_id: str) -> int:
     with tools.database.transaction() as conn:
         asked = orjson.loads(delivery_store.job_request(conn, tools.vault, job_id))
         exchange_of = batch_store.job_members(conn, job_id)
-        selection = selection_of(tools, list(exchange_of), asked, until=horizon)
-        blocks = lines_of(tools, conn, selection, exchange_of)
+        # consent may have been narrowed since the members were let in; who lost it is told at release
+        partner_id = delivery_store.known_job(conn, job_id).partner_id
+        decided = decide(tools, conn, caller_of(conn, partner_id).partner_id, list(exchange_of))
+        decisions = {m: one for m, one in decided.items() if not one.is_refused}
+        batch_store.save_limits(conn, job_id, {m: one.limits for m, one in decisions.items()})
+        selection = selection_of(tools, decisions, asked, until=horizon)
+        blocks = lines_of(tools, conn, selection, exchange_of, decisions)
         parts = open_parts(conn, tools.objects, tools.vault, job_id=job_id)
         written = ndjson.write_files(conn, parts, blocks)
         # what was there before and no longer stands (Bulk Data 2.0, 4.3: deleted)
@@ -110,12 +117,9 @@ def release(tools: Tools, conn: Connection, job_id: str) -> str:
     exchange_of = batch_store.job_members(conn, job_id)
     caller = caller_of(conn, job.partner_id)
     decisions = decide(tools, conn, caller.partner_id, list(exchange_of))
-    refused = {m: x for m, x in exchange_of.items() if decisions[m].is_refused}
-    for member_id in refused:
-        drop_member(conn, member_id, job_id=job_id)
-    refuse(tools, conn, refused, decisions)
+    refused = withdraw_outgrown(tools, conn, job_id, exchange_of, decisions)
     permitted = {m: x for m, x in exchange_of.items() if m not in refused}
-    _released(tools, conn, job_id, permitted)
+    _released(tools, conn, job_id, permitted, decisions)
     hours = tools.policy().exchange.file_hours
     kept = job.detail.get("transaction_time")
     at = datetime.fromisoformat(kept) if kept else now()
@@ -132,10 +136,17 @@ def release(tools: Tools, conn: Connection, job_id: str) -> str:
     return "ready"
 
 
-def _released(tools: Tools, conn: Connection, job_id: str, exchange_of: Mapping[str, str]) -> None:
+def _released(
+    tools: Tools,
+    conn: Connection,
+    job_id: str,
+    exchange_of: Mapping[str, str],
+    decisions: Mapping[str, Permission],
+) -> None:
     shares = member_share(conn, job_id, list(exchange_of))
     asked = orjson.loads(delivery_store.job_request(conn, tools.vault, job_id))
-    withheld = withheld_counts(conn, selection_of(tools, list(exchange_of), asked, until=None))
+    permitted = {member_id: decisions[member_id] for member_id in exchange_of}
+    withheld = withheld_counts(conn, selection_of(tools, permitted, asked, until=None))
     sources = source_store.of_exchanges(conn, list(exchange_of.values()))
     for reason in silent_reasons([one for asked_of in sources.values() for one in asked_of]):
         delivery_store.add_issue(conn, job_id, code=reason, text=SILENT, severity="warning")

@@ -1,14 +1,14 @@
 """May they, may we? Consent and policy for both roles, decided anew at every hop, and the move that says so."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from datetime import datetime
+from dataclasses import dataclass, replace
 from typing import Any
 
 from interpayer.consent import bases
 from interpayer.consent import store as consent_store
 from interpayer.consent.evaluate import Circumstances, evaluate
 from interpayer.exchange.asked import Asked
+from interpayer.exchange.steps.governing import Asker, asker_of, keep, learn_lines, ruled
 from interpayer.exchange.tools import Tools
 from interpayer.exchange.transitions import Move
 from interpayer.identity import store as identity_store
@@ -28,24 +28,11 @@ from interpayer.model.partner import Partner
 from interpayer.model.reason import Fault, FaultKind
 from interpayer.partners import directory
 from interpayer.policy.bundle import Bundle
-from interpayer.policy.decide import decide
-from interpayer.policy.facts import Decision, Facts
+from interpayer.records.limiting import members_unlabeled
 from interpayer.system.clock import now
 from interpayer.system.database import Connection
 
 HELD_S = 10.0
-
-
-@dataclass(frozen=True, slots=True)
-class Asker:
-    """A partner as policy sees it, for one decision or a thousand: who it is, and what holds for all of them."""
-
-    partner: Partner
-    bundle: Bundle
-    is_held: bool
-    at: datetime
-    decided: dict[Facts, Decision] = field(default_factory=dict)
-    """What policy said to the same facts before: a thousand members seldom bring more than a few."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +49,7 @@ def asker(tools: Tools, conn: Connection, partner_id: str) -> Asker:
     partner = directory.partner(conn, partner_id)
     if partner is None:
         raise LookupError("the partner is unknown")
-    return Asker(partner, tools.policy(), tools.releases_held(conn), now())
+    return asker_of(tools, conn, partner)
 
 
 def to_answer(
@@ -75,7 +62,11 @@ def to_answer(
 ) -> Permission:
     """Responder: may this partner have this member's data under this consent, now?"""
     given = evaluate(ground.consent, circumstances_of(tools, conn, asking, ground))
-    return _with_policy(tools, asking, action, within(given, ground.limits))
+    consent, bounded = ground.consent, within(given, ground.limits)
+    if consent is None:
+        return ruled(tools, asking, action, given=bounded, member_id=None)
+    learn_lines(conn, asking, [consent.member_id or ""])
+    return ruled(tools, asking, action, given=bounded, member_id=consent.member_id, basis=consent.basis.value)
 
 
 def circumstances_of(tools: Tools, conn: Connection, asking: Asker, ground: Ground) -> Circumstances:
@@ -87,7 +78,19 @@ def circumstances_of(tools: Tools, conn: Connection, asking: Asker, ground: Grou
         policy_version=asking.bundle.version,
         standing=known_birth(tools, conn, ground.consent, ground.standing),
         majority_years=asking.bundle.exchange.majority_years,
+        # whoever decides looks afterwards whether the member's records are labeled: `segmented`
+        can_segment=True,
     )
+
+
+def segmented(tools: Tools, conn: Connection, decisions: Mapping[str, Permission]) -> dict[str, Permission]:
+    """The decisions, and a no where sensitive records must stay and not every record of the member is labeled."""
+    needing = [m for m, decision in decisions.items() if not decision.is_refused and decision.limits.needs_labels]
+    unlabeled = members_unlabeled(conn, needing, tools.sets.version) if needing else set()
+    return {
+        m: replace(one, verdict=Verdict.REFUSED, reason="consent.cannot_segment") if m in unlabeled else one
+        for m, one in decisions.items()
+    }
 
 
 def within(given: Permission, limits: Limits) -> Permission:
@@ -102,10 +105,16 @@ def to_ask(tools: Tools, conn: Connection, exchange: Exchange, asked: Asked) -> 
     """Requester: may we ask this payer for this member, now? Without an opt-in, a contract or a law must say so."""
     bundle = tools.policy()
     partner = directory.by_organization(conn, asked.partner or "")
-    _, given = _own_consent(tools, conn, exchange.member_id or "", asked, partner=partner, bundle=bundle)
+    member_id = exchange.member_id or ""
+    _, given = _own_consent(tools, conn, member_id, asked, partner=partner, bundle=bundle)
     if given.is_refused or partner is None:
         return given
-    return _with_policy(tools, Asker(partner, bundle, tools.releases_held(conn), now()), "send", given)
+    asking = asker_of(tools, conn, partner)
+    learn_lines(conn, asking, [member_id])
+    basis = asked.basis.value if asked.basis else None
+    permission = ruled(tools, asking, "send", given=given, member_id=member_id, basis=basis)
+    keep(conn, asking, subject=exchange.id)
+    return permission
 
 
 def consent_of(
@@ -133,6 +142,8 @@ def refused(tools: Tools, reason: str) -> Permission:
 def moved(exchange_id: str, decision: Permission, target: State) -> Move:
     """The move that says what was decided, by which consent and policy version."""
     facts: dict[str, JSON] = {"verdict": decision.verdict.value, "consent": decision.consent_id}
+    told: dict[str, JSON] = {"policies": [*decision.policies], "obligations": [*decision.obligations]}
+    told["decided_on"] = dict(decision.decided_on)
     name = "permission.refused" if decision.is_refused else f"permission.{decision.verdict.value}"
     if target is State.REVOKED:
         name = "consent.revoked"
@@ -142,7 +153,8 @@ def moved(exchange_id: str, decision: Permission, target: State) -> Move:
         outcome="refused" if decision.is_refused else "ok",
         policy_version=decision.policy_version,
         consent_id=decision.consent_id,
-        facts=facts,
+        # all that an explanation needs stands in the ledger: the version's own files are kept under its name
+        facts=facts | told,
         details={"permission": {**facts, "reason": decision.reason, "policy_version": decision.policy_version}},
     )
 
@@ -195,27 +207,3 @@ def _without_opt_in(
         return None, Permission(Verdict.REFUSED, "consent.no_basis", None, circumstances.policy_version)
     consent = bases.consent_by(basis, member_id)
     return consent, evaluate(consent, circumstances)
-
-
-def _with_policy(tools: Tools, asking: Asker, action: str, given: Permission) -> Permission:
-    """Consent says yes first; then policy may still say no, never the other way round."""
-    facts = Facts(
-        action=action,
-        partner_id=asking.partner.id,
-        partner_status=asking.partner.status.value,
-        partner_environment=asking.partner.environment,
-        environment=tools.environment,
-        # the door compared the token's scopes with the operation's before this was accepted
-        scopes=(action,),
-        scope_needed=action,
-        consent=given.verdict.value,
-        consent_reason=given.reason,
-        attested=True,
-        acts_for_recipient=True,
-        releases_held=asking.is_held,
-    )
-    decision = asking.decided.get(facts) or decide(asking.bundle, facts)
-    asking.decided[facts] = decision
-    if given.is_refused or decision.allow:
-        return replace(given, policy_version=decision.version)
-    return Permission(Verdict.REFUSED, decision.reasons[0], given.consent_id, decision.version)

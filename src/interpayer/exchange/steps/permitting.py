@@ -9,7 +9,7 @@ from interpayer.consent import bases
 from interpayer.consent import store as consent_store
 from interpayer.consent.evaluate import holds_until
 from interpayer.consent.reading import Unreadable, read_consent
-from interpayer.exchange.steps import permission
+from interpayer.exchange.steps import governing, permission
 from interpayer.exchange.tools import Tools
 from interpayer.exchange.transitions import move
 from interpayer.model.consent import NOTHING_WITHHELD, Consent, LegalBasis, MatchGrant, Permission, Standing
@@ -35,6 +35,7 @@ def permit(
 ) -> list[tuple[str, Permission]]:
     """Decide each, with its event; a yes leaves a match grant that knows what it leaves out. By exchange id."""
     asking = permission.asker(tools, conn, partner_id)
+    governing.learn_lines(conn, asking, [one.member_id for one in sought])
     standings = consent_store.standings(conn, [one.member_id for one in sought])
     told, moves, grants = [], [], []
     for one in sought:
@@ -44,6 +45,7 @@ def permit(
         told.append((one.exchange_id, decision))
         if consent and grant:
             grants.append(grant)
+    governing.keep(conn, asking, subject=sought[0].exchange_id if len(sought) == 1 else None)
     consent_store.save_grants(conn, grants)
     move(conn, tools.ledger, moves, trace_id=trace_id)
     return told
@@ -59,6 +61,7 @@ def to_read(tools: Tools, conn: Connection, partner_id: str, member_ids: Sequenc
     ended = consent_store.last_grants(conn, partner_id=partner_id, member_ids=set(member_ids) - set(grants))
     consents = consent_store.load_many(conn, [grant.consent_id for grant in (*grants.values(), *ended.values())])
     standings = consent_store.standings(conn, member_ids)
+    governing.learn_lines(conn, asking, member_ids)
     decisions: dict[str, Permission] = {}
     for member_id in member_ids:
         grant = grants.get(member_id) or ended.get(member_id)
@@ -70,17 +73,19 @@ def to_read(tools: Tools, conn: Connection, partner_id: str, member_ids: Sequenc
         decision = permission.to_answer(tools, conn, asking, action="export", ground=ground)
         is_over = member_id not in grants and not decision.is_refused
         decisions[member_id] = permission.refused(tools, "consent.missing") if is_over else decision
-    return decisions
+    governing.keep(conn, asking)
+    return permission.segmented(tools, conn, decisions)
 
 
 def _decided(
-    tools: Tools, conn: Connection, asking: permission.Asker, one: Sought, *, standing: Standing
+    tools: Tools, conn: Connection, asking: governing.Asker, one: Sought, *, standing: Standing
 ) -> tuple[Consent | None, Permission, MatchGrant | None]:
     kept = _kept(tools, conn, asking, one)
     if isinstance(kept, str):
         return None, permission.refused(tools, kept), None
     ground = permission.Ground(kept, standing)
-    decision = permission.to_answer(tools, conn, asking, action="match", ground=ground)
+    given = permission.to_answer(tools, conn, asking, action="match", ground=ground)
+    decision = permission.segmented(tools, conn, {one.member_id: given})[one.member_id]
     if decision.is_refused:
         return kept, decision, None
     ends_at = holds_until(kept, permission.circumstances_of(tools, conn, asking, ground))
@@ -96,7 +101,7 @@ def _decided(
     return kept, decision, grant
 
 
-def _kept(tools: Tools, conn: Connection, asking: permission.Asker, one: Sought) -> Consent | str:
+def _kept(tools: Tools, conn: Connection, asking: governing.Asker, one: Sought) -> Consent | str:
     """The consent as kept, or why there is none."""
     read = read_consent(one.consent, received_from=asking.partner.id)
     if isinstance(read, Unreadable):
@@ -119,7 +124,7 @@ def _kept(tools: Tools, conn: Connection, asking: permission.Asker, one: Sought)
     return consent_store.save(conn, bases.resting_on(said, basis), basis_id=basis.id)
 
 
-def _basis(tools: Tools, conn: Connection, asking: permission.Asker, said: Consent) -> LegalBasis | None:
+def _basis(tools: Tools, conn: Connection, asking: governing.Asker, said: Consent) -> LegalBasis | None:
     return bases.basis_between(
         *(conn, tools.entity.identifiers, asking.partner.organizations),
         at=asking.at,

@@ -1,6 +1,7 @@
 """Responder: what both ways of export share: who may have what, which exchange it belongs to, which lines go."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Any
@@ -9,16 +10,21 @@ import orjson
 
 from interpayer.adapters.declaration import Declaration
 from interpayer.adapters.store import declared
+from interpayer.consent import store as consent_store
+from interpayer.consent.writing import write_consent
+from interpayer.delivery.notice import CONSENT_ID, with_notice
 from interpayer.delivery.provenance import OWN_FORM, Payer, SourceForm, source_form, transmitter_provenance
-from interpayer.exchange import source_store, store
+from interpayer.delivery.withdrawal import drop_member
+from interpayer.exchange import batch_store, source_store, store
 from interpayer.exchange.completeness import SourceAsked, gaps_of, rendered, stale
 from interpayer.exchange.steps import permission
+from interpayer.exchange.steps.limiting import outgrown
 from interpayer.exchange.steps.permitting import to_read
 from interpayer.exchange.tools import Tools
 from interpayer.exchange.transitions import Move, move
 from interpayer.identity import store as identity_store
 from interpayer.identity.reading import write_patient
-from interpayer.model.consent import Permission
+from interpayer.model.consent import Consent, Permission, Verdict
 from interpayer.model.event import JSON, Event
 from interpayer.model.exchange import Exchange, Role, State
 from interpayer.model.partner import Caller
@@ -35,18 +41,19 @@ def decide(tools: Tools, conn: Connection, partner_id: str, member_ids: Sequence
 
 
 def selection_of(
-    tools: Tools, member_ids: Sequence[str], asked: Mapping[str, Any], *, until: datetime | None
+    tools: Tools, decisions: Mapping[str, Permission], asked: Mapping[str, Any], *, until: datetime | None
 ) -> Selection:
-    """The records that the rule lets go: by service date, type and the increment asked for."""
+    """The records that may go: by what each permission leaves out, by service date, type and increment asked for."""
     as_of = datetime.fromisoformat(asked["received_at"]).date()
     wanted_until = datetime.fromisoformat(asked["until"]) if asked.get("until") else None
     return Selection(
-        member_ids=tuple(member_ids),
+        member_ids=tuple(decisions),
         as_of=as_of,
         service_from=as_of.replace(day=min(as_of.day, 28), year=as_of.year - tools.policy().exchange.payload_years),
         types=tuple(asked["types"]) or None,
         since=datetime.fromisoformat(asked["since"]) if asked.get("since") else None,
         until=min(filter(None, (wanted_until, until)), default=None),
+        limits={m: decision.limits for m, decision in decisions.items() if not decision.limits.is_open},
     )
 
 
@@ -123,26 +130,70 @@ def refuse(tools: Tools, conn: Connection, exchange_of: Mapping[str, str], decis
     move(conn, tools.ledger, moves)
 
 
+def withdraw_outgrown(
+    tools: Tools, conn: Connection, job_id: str, exchange_of: Mapping[str, str], decisions: Mapping[str, Permission]
+) -> dict[str, str]:
+    """Take out of a job's files who may no longer be in them: refused now, or written under limits that left out less.
+
+    What may still go of the latter goes with the next export. Returns them, by exchange.
+    """
+    refused = {m for m in exchange_of if decisions[m].is_refused}
+    wider = outgrown(batch_store.limits_written(conn, job_id), decisions) - refused
+    gone = {m: x for m, x in exchange_of.items() if m in refused | wider}
+    for member_id in gone:
+        drop_member(conn, member_id, job_id=job_id)
+    outdated = {m: replace(decisions[m], verdict=Verdict.REFUSED, reason="policy.narrowed") for m in wider}
+    refuse(tools, conn, gone, {**decisions, **outdated})
+    return gone
+
+
 def told_of_sources(asked: Sequence[SourceAsked]) -> dict[str, JSON]:
     """What stands in an exchange's details when its answer is known: the sources, the gaps, how many are stale."""
     return {"sources": [*rendered(asked)], "gaps": [*gaps_of(asked)], "stale": stale(asked)}
 
 
-def lines_of(tools: Tools, conn: Connection, selection: Selection, exchange_of: Mapping[str, str]) -> Iterator[Lines]:
+def lines_of(
+    tools: Tools,
+    conn: Connection,
+    selection: Selection,
+    exchange_of: Mapping[str, str],
+    decisions: Mapping[str, Permission],
+) -> Iterator[Lines]:
     """The records' lines, among them one Transmitter Provenance per exchange that names what goes (PDex 2.2)."""
 
     def patients(member_ids: Sequence[str]) -> Mapping[str, bytes]:
         known = identity_store.demographics_of(conn, tools.vault, list(member_ids))
         return {m: orjson.dumps(write_patient(d, m)) for m, d in known.items()}
 
-    at, forms = now(), _forms_of(conn, exchange_of)
+    at, forms, consents = now(), _forms_of(conn, exchange_of), _Consents(conn, decisions)
 
-    def transmitter(member_id: str, sent: Sequence[str]) -> bytes:
+    def transmitter(member_id: str, sent: Sequence[str], has_notice: bool) -> bytes:
         provenance_id = tools.vault.record_id(tools.fhir_base, "Provenance", exchange_of[member_id])
         payer = Payer(tools.entity.identifier, tools.entity.name)
-        return orjson.dumps(transmitter_provenance(provenance_id, payer, sent, recorded=at, forms=forms[member_id]))
+        told = transmitter_provenance(provenance_id, payer, sent, recorded=at, forms=forms[member_id])
+        return orjson.dumps(with_notice(told, consents.resource(member_id)) if has_notice else told)
 
     return export_lines(conn, tools.codec, selection, patients=patients, transmitter=transmitter)
+
+
+class _Consents:
+    """The consents that an answer rests on, read together when the first of them must go along."""
+
+    def __init__(self, conn: Connection, decisions: Mapping[str, Permission]) -> None:
+        self._conn, self._decisions = conn, decisions
+        self._known: Mapping[str, Consent] | None = None
+
+    def resource(self, member_id: str) -> dict[str, Any] | None:
+        """The member's Consent as a resource; None where the answer rests on another basis."""
+        if self._known is None:
+            wanted = [one.consent_id for one in self._decisions.values() if one.consent_id]
+            self._known = consent_store.load_many(self._conn, wanted)
+        decision = self._decisions[member_id]
+        consent = self._known.get(decision.consent_id or "")
+        if consent is None:
+            return None
+        patient = f"Patient/{member_id}"
+        return write_consent(consent, consent_id=CONSENT_ID, patient_ref=patient, limits=decision.limits)
 
 
 def _forms_of(conn: Connection, exchange_of: Mapping[str, str]) -> dict[str, list[SourceForm]]:
