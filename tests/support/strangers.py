@@ -7,9 +7,13 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from tests.architecture.tree import DOCS
-from tests.support.doors import DoorUnderTest
+import pytest
 
+from interpayer.partners.jwks import check_jwks
+from tests.architecture.tree import DOCS
+from tests.support.doors import DoorUnderTest, a_partner
+
+LANGUAGES = {"js": ["node", "client.mjs"], "go": ["go", "run", "client.go"]}
 PAGE = DOCS / "how-to" / "call-us-from-any-language.md"
 
 
@@ -22,9 +26,12 @@ def block(language: str) -> str:
 class Stranger:
     """A partner whose program came from the page, with its key, its certificate, its folder, and nothing of ours."""
 
-    def __init__(self, door: DoorUnderTest, folder: Path, *, language: str, command: list[str]) -> None:
-        self.door, self.folder, self.command = door, folder, command
-        (folder / command[-1]).write_text(block(language), encoding="utf-8")
+    def __init__(self, door: DoorUnderTest, folder: Path, *, language: str) -> None:
+        self.door, self.folder, self.command = door, folder, LANGUAGES[language]
+        missing = [tool for tool in (self.command[0], "openssl") if shutil.which(tool) is None]
+        if missing:
+            pytest.skip(f"{missing[0]} is not installed")
+        (folder / self.command[-1]).write_text(block(language), encoding="utf-8")
         pair = door.grounds.clients["plan-b"]
         for source, name in ((pair.certificate, "client.crt"), (pair.key, "client.key")):
             shutil.copy(source, folder / name)
@@ -42,3 +49,17 @@ class Stranger:
     def call(self, client_id: str, path: str, *, kid: str) -> tuple[int, Any]:
         """A token, then GET this path."""
         return self.run(self.door.base_url, client_id, kid, path)
+
+
+def gets_in(door: DoorUnderTest, folder: Path, *, language: str) -> None:
+    """The program of this language prints its keys, is registered with them, and gets what it asks for, twice."""
+    stranger = Stranger(door, folder, language=language)
+    _, jwks = stranger.run("--jwks", "2026-11")
+    client_id = f"https://{language}.example"
+    door.add(a_partner(client_id, id=f"p-{language}", jwks=check_jwks(jwks)))
+    for place in ("/fhir/Group/g-1", "/fhir/Group/g-2"):
+        code, answer = stranger.call(client_id, place, kid="2026-11")
+        assert (code, answer["status"]) == (0, 200), answer
+        assert answer["body"]["partner"] == f"p-{language}"
+    _, answer = stranger.call("https://nobody.example", "/fhir/Group/g-1", kid="2026-11")
+    assert answer["status"] == 401
