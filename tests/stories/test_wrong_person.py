@@ -8,20 +8,33 @@ import pytest
 
 from interpayer.simulation.installation import CommandFailed, Installation
 from tests.support.histories import Human, history, write_history
-from tests.support.town import Town, allow, ask, counterpart, enroll, ledger, member_id_of, settled
+from tests.support.town import (
+    Town,
+    allow,
+    ask,
+    counterpart,
+    enroll,
+    holdings,
+    ledger,
+    member_id_of,
+    settled,
+    wait_for,
+)
 
 pytestmark = [pytest.mark.xdist_group("wrong_person")]
 
 LAYLA = Human("Imrani", "Layla", "1988-06-06")
 ASKING_NUMBER, CARD, ONE, OTHER = "N7700001", "S4400000", "S4401001", "S4402002"
+THIRD_NUMBER = "W6600001"
 
 
 @dataclass
 class Pair:
-    """A payer that asks, and one that has two members of one name and birth date on one card."""
+    """One payer asks, one has two members of one name and birth date on one card, and a third asks both."""
 
     north: Installation
     south: Installation
+    west: Installation
     one: str
     other: str
 
@@ -34,6 +47,34 @@ class Pair:
         (theirs,) = counterpart(self.south, done)
         return done, theirs
 
+    def third_asks(self, other: Installation) -> dict[str, Any]:
+        """What the third payer gets from one of the two."""
+        asked = LAYLA.asked({"west": THIRD_NUMBER})
+        card = [{"type": "subscriber_id", "value": CARD, "issuer": "south"}] if other is self.south else []
+        own = [{"type": "member_id", "value": ASKING_NUMBER, "issuer": "north"}] if other is self.north else []
+        asked["external_identifiers"] += [*card, *own]
+        return settled(self.west, ask(self.west, other.name, asked))
+
+    def is_recalled_everywhere(self, town: Town, recall_id: str, exchanges: list[dict[str, Any]]) -> None:
+        """Both who got it are told by machine, set it apart, recall what went on, and answer; nobody serves it."""
+
+        def answered() -> bool:
+            told = self.south.command("recall", "show", recall_id)["recall"]["told"]
+            return [row["reply"] for row in told] == ["quarantined", "quarantined"]
+
+        wait_for(answered)
+        ours, straight, relayed, passed_on = exchanges
+        places = ((self.north, ours), (self.west, straight), (self.west, relayed), (self.north, passed_on))
+        for one, exchange in places:
+            wait_for(lambda one=one, exchange=exchange: settled(one, exchange["exchange"])["state"] == "recalled")
+        for one, number in ((self.north, ASKING_NUMBER), (self.west, THIRD_NUMBER)):
+            received = [r for r in holdings(town, one, member_id_of(town, one, number)) if r["sender"]]
+            assert received and all(r["quarantined_at"] for r in received)
+        (heard,) = self.north.command("recall", "list")["recalls"]
+        assert heard["scope"]["onward"] == [passed_on["exchange"]] and heard["told_by"] == ours["partner"]
+        for one in (self.north, self.west):
+            assert ledger(town, one, "recall.heard") and ledger(town, one, "recall.replied")
+
     def state(self, exchange: dict[str, Any]) -> tuple[str, str | None]:
         """How the exchange stands at the payer that was asked."""
         found = self.south.api("GET", f"/exchanges/{exchange['exchange']}")[1]
@@ -43,14 +84,17 @@ class Pair:
 @pytest.fixture(scope="module")
 def pair(town: Town, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
     folder = tmp_path_factory.mktemp("pair")
-    north, south = town.open_all("north", "south")
+    north, south, west = town.open_all("north", "south", "west")
     enroll(south, folder, [LAYLA.row(number, subscriber_id=CARD) for number in (ONE, OTHER)])
     records = [r for number in (ONE, OTHER) for r in history(LAYLA, number, visits=1)]
     south.command("load", "fhir", str(write_history(folder / "south", records)))
     enroll(north, folder, [LAYLA.row(ASKING_NUMBER)])
     allow(north, member_id_of(town, north, ASKING_NUMBER), "south")
-    yield Pair(north, south, *(member_id_of(town, south, number) for number in (ONE, OTHER)))
-    town.shut("north", "south")
+    enroll(west, folder, [LAYLA.row(THIRD_NUMBER)])
+    for other in ("north", "south"):
+        allow(west, member_id_of(town, west, THIRD_NUMBER), other)
+    yield Pair(north, south, west, *(member_id_of(town, south, number) for number in (ONE, OTHER)))
+    town.shut("north", "south", "west")
 
 
 def test_a_wrong_merge_and_a_wrong_ruling_are_both_undone_with_what_they_released(pair: Pair, town: Town) -> None:
@@ -65,13 +109,21 @@ def test_a_wrong_merge_and_a_wrong_ruling_are_both_undone_with_what_they_release
     assert set(merged["members"]) == {pair.one, pair.other}
     told, released = pair.asks()
     assert (told["state"], pair.state(released)[0]) == ("completed", "completed")
+    # a second payer gets it too, and what the first got travels on to it
+    straight, relayed = pair.third_asks(pair.south), pair.third_asks(pair.north)
+    assert (straight["state"], relayed["state"]) == ("completed", "completed")
+    (released_too,) = counterpart(pair.south, straight)
+    (passed_on,) = counterpart(pair.north, relayed)
+    assert passed_on["records"] == relayed["records"] and relayed["records"]["Encounter"]
 
     # 3. they are two after all: what went out because of it is recalled
     parted = pair.south.command("person", "split", pair.other, "--from", pair.one, "--reason", "twin_or_namesake")
-    assert parted["fallout"]["recalled"] == [released["exchange"]]
+    assert set(parted["fallout"]["recalled"]) == {released["exchange"], released_too["exchange"]}
     assert pair.state(released) == ("recalled", "recall.merge_undone")
-    recall = pair.south.command("recall", "show", parted["fallout"]["recall_id"])["recall"]
-    assert (recall["state"], recall["scope"]["recipients"]) == ("contained", [released["partner"]])
+    recall_id = parted["fallout"]["recall_id"]
+    recall = pair.south.command("recall", "show", recall_id)["recall"]
+    assert set(recall["scope"]["recipients"]) == {released["partner"], released_too["partner"]}
+    pair.is_recalled_everywhere(town, recall_id, [told, straight, relayed, passed_on])
     history_ = pair.south.command("person", "history", pair.one)["judgements"]
     said = [(judged["decision"], judged["superseded_why"]) for judged in history_]
     assert said == [("same", "twin_or_namesake"), ("different", None)]

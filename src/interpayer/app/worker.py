@@ -8,7 +8,7 @@ from interpayer.app.build import Application
 from interpayer.audit.ledger import origin_of
 from interpayer.audit.sealer import copy_notes, seal_once
 from interpayer.delivery import store as delivery_store
-from interpayer.exchange import batch_store, requester, responder, store
+from interpayer.exchange import batch_store, recalling, requester, responder, store
 from interpayer.exchange.durability.work import Circumstances, DeadLetter, Watch, Work
 from interpayer.exchange.engine import Engine
 from interpayer.exchange.recovery import Pace
@@ -22,7 +22,7 @@ from interpayer.routing.registry import registry_version
 from interpayer.system.database import Connection, DatabaseGone, role_url
 from interpayer.system.telemetry import get_logger
 
-STORIES = (requester, responder)
+STORIES = (requester, responder, recalling)
 UPKEEP_S = 1.0
 _IN_BATCH = (State.QUEUED, State.SENT, State.ACKNOWLEDGED, State.RECEIVING, State.RECONCILING)
 log = get_logger()
@@ -164,7 +164,7 @@ def _fail_job(tools: Tools, conn: Connection, letter: DeadLetter) -> None:
 
 def chain_of(root: str) -> str:
     """The ledger chain of a workflow's root: exchanges by their id, batches and jobs by kind."""
-    kinds = {"b": "batch", "j": "job", "s": "standing"}
+    kinds = {"b": "batch", "j": "job", "s": "standing", "q": "recall", "u": "recall"}
     kind = kinds.get(root.partition("-")[0])
     return f"{kind}:{root}" if kind else root
 

@@ -11,14 +11,19 @@ from interpayer.operations import recall
 
 HELP = """Undo a wrong release: contain, scope, tell, close. Two people: who opened it does not close it.
 
+Partners are told by machine and answer by machine; where theirs takes no notice, a person sends the letter.
+
     interpayer recall open x-… x-… --reason recall.wrong_member
-    interpayer recall tell q-… --partner p-… --reply deleted
+    interpayer recall show q-…                                    # how far it went, who was told, what they answered
+    interpayer recall letter q-… --partner p-…                    # what to send where no machine takes it
+    interpayer recall tell q-… --partner p-… --reply deleted      # what they answered to the letter
+    interpayer recall answer q-… --reply deleted                  # to the partner whose recall reached us
     interpayer recall close q-… --why "the partner deleted it"
 """
 app = typer.Typer(help=HELP, no_args_is_help=True)
 
 RecallId = Annotated[str, typer.Argument(metavar="RECALL", help="Recall id (q-…).")]
-COLUMNS = ("id", "state", "reason", "exchange_ids", "opened_by", "opened_at", "closed_at")
+COLUMNS = ("id", "state", "reason", "exchange_ids", "opened_by", "opened_at", "due_at", "unanswered", "closed_at")
 
 
 @app.command("open")
@@ -32,9 +37,11 @@ def open_(
     with session_of(context).acting("recall.open") as act:
         opened = recall.open_recall(act.tools, act.conn, exchanges, reason=reason, actor=act.actor)
     scope = opened["scope"]
+    onward = f", {len(scope['onward'])} of them passed on by us" if scope["onward"] else ""
     output.say(
-        f"Contained: {scope['members']} members, {len(scope['exchanges'])} exchanges; "
-        f"to tell: {', '.join(scope['recipients'])}; cases: {', '.join(scope['cases'])}."
+        f"Contained: {scope['members']} members, {len(scope['exchanges'])} exchanges{onward}; being told: "
+        f"{', '.join(scope['recipients']) or 'nobody'}; answers are due by {opened['due_at']:%Y-%m-%d %H:%M} UTC; "
+        f"cases: {', '.join(scope['cases'])}."
     )
     told = {"recall": opened} if as_json else {"recall": opened["id"]}
     output.tell_result("recall/1", told, as_json=as_json)
@@ -74,6 +81,34 @@ def tell(
     output.say(f"{recall_id}: {partner} answered {reply}.")
     if as_json:
         output.tell_json("recall/1", {"recall": found})
+
+
+@app.command()
+def answer(
+    context: typer.Context,
+    recall_id: RecallId,
+    *,
+    reply: Annotated[str, typer.Option(help="deleted, quarantined or refused.")],
+    as_json: AsJson = False,
+) -> None:
+    """Tell the partner whose recall reached us what we did; that we set it apart was told by itself."""
+    with session_of(context).acting("recall.open") as act:
+        found = recall.answer(act.tools, act.conn, recall_id, reply=reply, actor=act.actor)
+    output.say(f"{recall_id}: {found['told_by']} will be told: {reply}.")
+    if as_json:
+        output.tell_json("recall/1", {"recall": found})
+
+
+@app.command()
+def letter(
+    context: typer.Context,
+    recall_id: RecallId,
+    partner: Annotated[str, typer.Option(help="To whom (p-…).")],
+) -> None:
+    """Print the letter to a partner whose systems take no notice. It names no member."""
+    with session_of(context).acting("recall.read") as act:
+        text = recall.letter_to(act.tools, act.conn, recall_id, partner)
+    print(text, end="")
 
 
 @app.command()

@@ -69,8 +69,16 @@ class OwnSystems:
         else:
             _write(Path(self.target), notice, parcel)
 
+    def take_back(self, notice: Mapping[str, Any]) -> None:
+        """Say that what was given on must not be used: beside the files, or to the address. Fault when that fails."""
+        if self.is_address:
+            self._tell(notice)
+        else:
+            _write_recall(Path(self.target), notice)
+
     def _tell(self, notice: Mapping[str, Any]) -> None:
-        headers = {"Content-Type": "application/json", "Idempotency-Key": str(notice["handoff"])}
+        key = f"{notice['schema']}/{notice['handoff']}"
+        headers = {"Content-Type": "application/json", "Idempotency-Key": key}
         try:
             answer = self.client().post(self.target, content=orjson.dumps(notice), headers=headers)
         except httpx2.HTTPError as error:
@@ -95,6 +103,16 @@ def _write(folder: Path, notice: Mapping[str, Any], parcel: Parcel) -> None:
         _keep(part / "manifest.json", json.dumps({**notice, "files": files}, indent=2).encode())
         shutil.rmtree(whole, ignore_errors=True)
         part.rename(whole)
+    except OSError as error:
+        raise Fault(FaultKind.RETRYABLE, STORAGE, detail=type(error).__name__) from None
+
+
+def _write_recall(folder: Path, notice: Mapping[str, Any]) -> None:
+    """`recalled.json` in the folder of the exchange; the files stay where they are, for their owner to remove."""
+    place = folder / str(notice["exchange"])
+    try:
+        place.mkdir(parents=True, exist_ok=True, mode=_PRIVATE)
+        _keep(place / "recalled.json", json.dumps(dict(notice), indent=2).encode())
     except OSError as error:
         raise Fault(FaultKind.RETRYABLE, STORAGE, detail=type(error).__name__) from None
 

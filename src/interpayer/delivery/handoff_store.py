@@ -67,6 +67,13 @@ def acknowledged(
     )
 
 
+def recalled(conn: Connection, exchange_id: str) -> None:
+    """What was given on is recalled: whatever the other side had said, it is to be set apart."""
+    conn.execute(
+        "update delivery.handoff set state = 'recalled', state_at = %s where exchange_id = %s", (now(), exchange_id)
+    )
+
+
 def listed(conn: Connection, *, state: str | None = None, limit: int = 200) -> list[dict[str, Any]]:
     """Hand-offs, the oldest that nobody acknowledged first."""
     return conn.execute(

@@ -69,6 +69,8 @@ class Transition:
 def _moves() -> dict[tuple[State, State], Transition]:
     anyone = frozenset({"process", "person", "system", "partner"})
     named = frozenset({"person", "system"})
+    # Who gave us something may say that it was wrong; nobody but a person says so of what we gave.
+    told = named | {"partner"}
     s = State
     rows: list[tuple[State, State, str, frozenset[str]]] = [
         (s.RECEIVED, s.VALIDATED, "exchange.validated", anyone),
@@ -114,13 +116,14 @@ def _moves() -> dict[tuple[State, State], Transition]:
         (s.GATHERING, s.BLOCKED, "permission.refused", anyone),
         (s.ASSEMBLING, s.BLOCKED, "permission.refused", anyone),
         (s.RELEASED, s.COMPLETED, "answer.fetched", anyone),
+        (s.RELEASED, s.BLOCKED, "permission.refused", anyone),
         (s.RELEASED, s.EXPIRED, "answer.expired", anyone),
         (s.ESCALATED, s.RECEIVED, "exchange.supplemented", named),
         (s.FAILED, s.RECEIVED, "exchange.replayed", named),
-        (s.COMPLETED, s.RECALLED, "recall.contained", named),
-        (s.RELEASED, s.RECALLED, "recall.contained", named),
+        (s.COMPLETED, s.RECALLED, "recall.contained", told),
+        (s.RELEASED, s.RECALLED, "recall.contained", told),
         (s.COMPLETED, s.ARCHIVED, "answer.expired", anyone),
-        (s.ARCHIVED, s.RECALLED, "recall.contained", named),
+        (s.ARCHIVED, s.RECALLED, "recall.contained", told),
     ]
     moves = {(a, b): Transition(a, b, event, actors) for a, b, event, actors in rows}
     for state in WITHDRAWABLE:

@@ -39,7 +39,8 @@ def test_it_is_told_and_closed_by_another_person(tools: Tools, person: Actor, me
         assert review.list_cases(conn, state="open", kind="recall") == []
         with pytest.raises(Refusal, match=r"request\.wrong_state"):
             recall.close(tools, conn, opened["id"], why="again", actor=SECOND)
-    assert told["scope"]["replies"] == {"p-c": "deleted"}
+    (recipient,) = told["told"]
+    assert (recipient["state"], recipient["reply"], recipient["replied_by"]) == ("answered", "deleted", person.id)
     assert (closed["state"], closed["closed_at"] is not None) == ("closed", True)
 
 
