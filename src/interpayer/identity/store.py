@@ -169,6 +169,16 @@ def coverages_of(conn: Connection, vault: Vault, member_ids: Collection[str]) ->
     return {m: list(held.profile.coverages) for m, held in held_members(conn, vault, member_ids).items()}
 
 
+def lines_of_business(conn: Connection, member_ids: Collection[str]) -> dict[str, frozenset[str]]:
+    """The lines of business of all coverages, past ones too, of those of these members that have any."""
+    rows = conn.execute(
+        "select member_id, array_agg(distinct line_of_business) as lines from identity.coverage"
+        " where member_id = any(%s) and line_of_business is not null group by member_id",
+        [list(member_ids)],
+    )
+    return {row["member_id"]: frozenset(row["lines"]) for row in rows}
+
+
 def unique_member_identifier(conn: Connection, member_id: str) -> str:
     """The member's UMB value (HRex): stable across products, says nothing. `Refusal` when the member is unknown."""
     found = unique_member_identifiers(conn, [member_id])

@@ -1,7 +1,7 @@
 """What the member allowed, as our own model; read from FHIR Consent or from the enrollment feed."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
@@ -240,7 +240,8 @@ UNKNOWN_STANDING = Standing()
 class Permission:
     """The decision with its reason; `consent_id` names what it rests on, `limits` what it leaves out.
 
-    `obligations`: what has to be done with whatever goes, by the names that policies use.
+    `obligations`: what has to be done with whatever goes, by the names that policies use. `policies`: the rules that
+    decided; `decided_on`: the facts that they were asked about, without any member's data.
     """
 
     verdict: Verdict
@@ -249,6 +250,8 @@ class Permission:
     policy_version: str
     limits: Limits = NOTHING_WITHHELD
     obligations: tuple[str, ...] = ()
+    policies: tuple[str, ...] = field(default=(), compare=False)
+    decided_on: Mapping[str, Any] = field(default_factory=dict, compare=False)
 
     @property
     def is_refused(self) -> bool:

@@ -5,10 +5,12 @@ A name without a place does not load: a promise that nobody keeps would make a n
 
 from collections.abc import Mapping
 
+from interpayer.model.sensitivity import ATTACH_NOTICE
+
 # Plain names, and what carries them out.
 PLAIN: Mapping[str, str] = {
     "redact_sensitive": "exchange/steps/limiting.py: no record that carries any label goes",
-    "attach_part2_notice": "exchange/steps/limiting.py: the consent's scope and the notice on redisclosure go along",
+    ATTACH_NOTICE: "delivery/notice.py: the consent's scope and the notice on redisclosure go along",
     "notify_member": "exchange/steps/obliging.py: an event that the plan's own system tells the member by",
     "notify_privacy": "exchange/steps/obliging.py: an event for the plan's privacy office",
     "tell_afterwards": "operations/break_glass.py: the second person confirms within a day what was seen",

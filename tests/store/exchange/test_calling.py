@@ -12,6 +12,7 @@ from interpayer.exchange.tools import Tools
 from interpayer.model.partner import Endpoint
 from interpayer.model.reason import Fault, FaultKind, Refusal
 from interpayer.partners import directory
+from interpayer.policy.composing import compose
 from interpayer.routing import registry
 from interpayer.system.clock import now
 from tests.support.databases import ScratchDatabase
@@ -118,7 +119,7 @@ def test_an_answer_ends_the_count(tools: Tools) -> None:
 
 
 def test_the_numbers_are_those_of_the_policy(tools: Tools) -> None:
-    bundle = tools.policy()
-    quick = replace(tools, policy=lambda: replace(bundle, breaker=replace(bundle.breaker, failures=1)))
+    quicker = compose({"policy.yaml": "breaker: {failures: 1}"})
+    quick = replace(tools, policy=lambda: quicker)
     fail(quick, DOWN)
     assert state(quick) == "open"
