@@ -1,0 +1,416 @@
+"""A consent that ends between any two hops: from then on nothing goes, and the reason has its name (C53-C56, C58).
+
+Every hop is walked with the real steps and stores, for both roles; only the moment at which the consent ends moves.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from interpayer.consent import store as consent_store
+from interpayer.consent.life_events import DIED, EMANCIPATED, LifeEvent
+from interpayer.consent.writing import write_consent
+from interpayer.delivery.files import files
+from interpayer.exchange import batch_store, following
+from interpayer.exchange import store as exchange_store
+from interpayer.exchange.kickoff import ExportWish, start_export_job
+from interpayer.exchange.member_bundle import MemberBundle
+from interpayer.exchange.steps import asking, batching, exporting, permitting, receiving
+from interpayer.exchange.steps.deciding import Request, caller_of
+from interpayer.exchange.steps.everything import Everything, everything_for
+from interpayer.exchange.steps.matching import match_one
+from interpayer.exchange.tools import Tools
+from interpayer.exchange.transitions import Actor, Move, move
+from interpayer.gateway.subject import granted_member
+from interpayer.identity.enrollment import upsert_enrollments
+from interpayer.identity.reading import write_coverage, write_patient
+from interpayer.model.consent import Consent, Effect, Scope
+from interpayer.model.exchange import State
+from interpayer.model.member import Coverage, Demographics
+from interpayer.model.partner import Endpoint
+from interpayer.model.reason import Refusal
+from interpayer.operations import consents, exchanges, restricting
+from interpayer.partners import directory
+from interpayer.routing import registry
+from interpayer.simulation.installation import CAPABILITIES
+from interpayer.system.clock import now
+from interpayer.system.ids import new_id
+from tests.support.databases import DatabaseServer, ScratchDatabase, serves
+from tests.support.doors import a_partner
+from tests.support.people import PAYER, a_coverage, a_person, a_row
+from tests.support.tools import opened
+
+PARTNER = replace(a_partner(), attested_by_contract=True)
+ANA = Actor("person", "Ana Ruiz")
+
+
+@dataclass
+class House:
+    """A payer, the tools of each of its processes, and one partner on the other side."""
+
+    database: ScratchDatabase
+    door: Tools
+    worker: Tools
+    operator: Tools
+    people: int = 0
+
+
+@dataclass
+class Scene:
+    """The house with a member whom no other test knows."""
+
+    house: House
+    member_id: str
+    person: Demographics
+    card: Coverage
+    consent: Consent | None = None
+    job_id: str = ""
+    exchange_id: str = ""
+    batch_id: str = ""
+
+    @property
+    def door(self) -> Tools:
+        return self.house.door
+
+    @property
+    def worker(self) -> Tools:
+        return self.house.worker
+
+    @property
+    def operator(self) -> Tools:
+        return self.house.operator
+
+    def change(self, what: str) -> None:
+        """Let the member's consents be others, as time or a mistake makes them."""
+        with self.house.database.owner.transaction() as conn:
+            conn.execute(f"update consent.consent set {what} where member_id = %s".encode(), [self.member_id])
+
+    def consents(self) -> list[Consent]:
+        with self.operator.database.transaction() as conn:
+            return consent_store.consents_of(conn, [self.member_id]).get(self.member_id, [])
+
+    def reason(self) -> str | None:
+        """Why the partner gets nothing now, as we know it."""
+        with self.worker.database.transaction() as conn:
+            return permitting.to_read(self.worker, conn, PARTNER.id, [self.member_id])[self.member_id].reason
+
+    def states(self) -> set[str]:
+        with self.operator.database.transaction() as conn:
+            rows = exchange_store.of_members(conn, [self.member_id], State)
+        return {row["state"] for row in rows}
+
+
+@pytest.fixture(scope="module")
+def house(database_server: DatabaseServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    database, home = database_server.create(template="migrated"), tmp_path_factory.mktemp("hops") / "home"
+    endpoint = Endpoint("e-1", PARTNER.id, "https://other.example/fhir", CAPABILITIES, "2.2", "test")
+    with (
+        opened(database, home) as operator,
+        opened(database, home, role="worker") as worker,
+        opened(database, home, role="door") as door,
+    ):
+        with database.operator.transaction() as conn:
+            directory.add_partner(conn, PARTNER, None, by="tests")
+            registry.add_endpoint(conn, endpoint, PARTNER.organizations)
+        yield House(database, door, worker, operator)
+    database_server.drop(database)
+
+
+@pytest.fixture
+def scene(house: House) -> Scene:
+    house.people += 1
+    number = f"W{500000 + house.people}"
+    place = (f"{house.people} Mill Lane", f"{10000 + house.people}")
+    family = "".join(chr(ord("a") + int(digit)) * 2 for digit in f"{house.people:03}").capitalize() + "ner"
+    person = a_person("Robin", family=family, born=f"{now().year - 10}-01-{house.people % 28 + 1:02}", address=place)
+    card = a_coverage(number, subscriber_id=number)
+    with house.operator.database.transaction() as conn:
+        (kept,) = upsert_enrollments(conn, house.operator.vault, [a_row(person, card)])
+    return Scene(house, kept.member_id or "", person, card)
+
+
+# ---- how a consent ends
+
+
+def expires(scene: Scene) -> None:
+    scene.change("ends_at = now() - interval '1 second'")
+
+
+def begins_later(scene: Scene) -> None:
+    scene.change("starts_at = now() + interval '1 hour'")
+
+
+def names_others(scene: Scene) -> None:
+    scene.change("recipients = '{urn:payers|somebody}'")
+
+
+def names_another_source(scene: Scene) -> None:
+    scene.change("sources = '{urn:payers|somebody}'")
+
+
+def is_revoked(scene: Scene) -> None:
+    for consent in scene.consents():
+        with scene.operator.database.transaction() as conn:
+            consents.revoke(scene.operator, conn, consent.id, reason="letter", actor=ANA)
+
+
+def is_withdrawn(scene: Scene) -> None:
+    with scene.operator.database.transaction() as conn:
+        consents.withdraw(scene.operator, conn, scene.member_id, proof="form 12", actor=ANA)
+
+
+def is_denied(scene: Scene) -> None:
+    said = replace(a_consent(), id=new_id("k"), member_id=scene.member_id, effect=Effect.DENY, received_from=None)
+    denial = replace(said, sources=("*",), recipients=("*",), proof="call 7")
+    with scene.operator.database.transaction() as conn:
+        restricting.restrict(scene.operator, conn, denial, actor=ANA)
+
+
+def member_dies(scene: Scene) -> None:
+    life_event(scene, DIED)
+
+
+def child_is_emancipated(scene: Scene) -> None:
+    life_event(scene, EMANCIPATED)
+
+
+def life_event(scene: Scene, what: str) -> None:
+    with scene.operator.database.transaction() as conn:
+        event = LifeEvent(what, now().date(), "certificate 3")
+        restricting.note_life_event(scene.operator, conn, scene.member_id, event, actor=ANA)
+
+
+def authority_ends(scene: Scene) -> None:
+    over = '{"role": "HPOWATT", "proof": "order", "ends_at": "2026-01-01T00:00:00+00:00"}'
+    scene.change(f"performer = 'representative:HPOWATT', authority = '{over}'")
+
+
+def limits_leave_nothing(scene: Scene) -> None:
+    scene.change("""limits = '{"types": []}'""")
+
+
+def purpose_is_another(scene: Scene) -> None:
+    scene.change("purpose = 'research'")
+
+
+ENDINGS: list[tuple[Callable[[Scene], None], str, str]] = [
+    (expires, "member", "consent.expired"),
+    (begins_later, "member", "consent.not_yet"),
+    (names_others, "member", "consent.wrong_recipient"),
+    (names_another_source, "member", "consent.wrong_source"),
+    (is_revoked, "member", "consent.revoked"),
+    (is_withdrawn, "member", "consent.revoked"),
+    (is_denied, "member", "consent.revoked"),
+    (member_dies, "member", "consent.deceased"),
+    (authority_ends, "member", "consent.representative_unproven"),
+    (limits_leave_nothing, "member", "consent.contradictory"),
+    (purpose_is_another, "member", "consent.scope_exceeded"),
+]
+
+
+def a_consent(performer: str = "member") -> Consent:
+    at = datetime.now(UTC)
+    return Consent(
+        id="k-1", member_id=None, scope=Scope.SENSITIVE, sources=(PAYER,), recipients=PARTNER.organizations,
+        starts_at=at - timedelta(days=2), ends_at=at + timedelta(days=300), performer=performer, proof="form-12",
+    )  # fmt: skip
+
+
+# ---- the responder's hops; each says whether something of the member went on
+
+
+def at_match(scene: Scene) -> bool:
+    bundle = MemberBundle(
+        write_patient(scene.person, "m"),
+        write_coverage(scene.card, coverage_id="c", patient_id="m", payer_name=PAYER),
+        None,
+        write_consent(scene.consent or a_consent(), consent_id="k", patient_ref="Patient/m"),
+    )
+    with serves(PARTNER.id), scene.door.database.transaction() as conn:
+        request = Request(caller_of(conn, PARTNER.id), now(), "test-correlation")
+        return match_one(scene.door, conn, request, bundle).kind == "match"
+
+
+def at_token(scene: Scene) -> bool:
+    with serves(PARTNER.id), scene.door.database.transaction() as conn:
+        return granted_member(scene.door, conn, PARTNER.id, f"Patient/{scene.member_id}") == scene.member_id
+
+
+def at_kick_off(scene: Scene) -> bool:
+    with scene.operator.database.transaction() as conn:
+        (row,) = exchange_store.of_members(conn, [scene.member_id], State)
+        group = batch_store.MatchGroup(
+            *(new_id("b"), new_id("j"), PARTNER.id, "match", now(), b"", ((scene.member_id, row["id"]),)), size=1
+        )
+        batch_store.save_groups(conn, [group])
+    with serves(PARTNER.id), scene.door.database.transaction() as conn:
+        request = Request(caller_of(conn, PARTNER.id), now(), "test-correlation")
+        scene.job_id = start_export_job(scene.door, conn, request, ExportWish(group.id, "https://ours.example/export"))
+    with scene.worker.database.transaction() as conn:
+        return exporting.authorize.plain(scene.worker, conn, scene.job_id) == 1
+
+
+def at_gathering(scene: Scene) -> bool:
+    return exporting.gather.plain(scene.worker, scene.job_id) > 0
+
+
+def at_release(scene: Scene) -> bool:
+    with scene.worker.database.transaction() as conn:
+        exporting.release.plain(scene.worker, conn, scene.job_id)
+        return any(file.lines for file in files(conn, scene.job_id))
+
+
+def at_each_file(scene: Scene) -> bool:
+    with serves(PARTNER.id), scene.door.database.transaction() as conn:
+        for file in files(conn, scene.job_id):
+            following.may_fetch(scene.door, conn, file)
+        return any(file.lines for file in files(conn, scene.job_id))
+
+
+def at_everything(scene: Scene) -> bool:
+    with serves(PARTNER.id), scene.door.database.transaction() as conn:
+        caller = caller_of(conn, PARTNER.id)
+        try:
+            return everything_for(scene.door, conn, caller, member_id=scene.member_id, wanted=Everything()) != []
+        except Refusal as refusal:
+            assert refusal.reason == "request.not_found"
+            return False
+
+
+RESPONDER = (at_match, at_token, at_kick_off, at_gathering, at_release, at_each_file, at_everything)
+
+
+def test_with_a_consent_that_stands_every_hop_lets_go(scene: Scene) -> None:
+    assert [hop(scene) for hop in RESPONDER] == [True] * len(RESPONDER)
+
+
+@pytest.mark.parametrize("place", range(1, len(RESPONDER)), ids=lambda place: RESPONDER[place].__name__)
+def test_a_consent_that_ends_before_a_hop_lets_nothing_go_from_there_on(scene: Scene, place: int) -> None:
+    for hop in RESPONDER[:place]:
+        assert hop(scene)
+    expires(scene)
+    assert scene.reason() == "consent.expired"
+    # what was gathered for a job in between is dropped at its release: the bytes that leave are what counts
+    later = [hop(scene) for hop in RESPONDER[place:] if hop is not at_gathering]
+    assert later == [False] * len(later)
+    if at_each_file in RESPONDER[place:]:
+        assert "released" not in scene.states()
+
+
+@pytest.mark.parametrize(("end", "performer", "reason"), ENDINGS, ids=[end.__name__ for end, _, _ in ENDINGS])
+def test_however_a_consent_ends_its_reason_has_its_name(
+    scene: Scene, end: Callable[[Scene], None], performer: str, reason: str
+) -> None:
+    scene.consent = a_consent(performer)
+    assert at_match(scene) and at_token(scene)
+    end(scene)
+    assert scene.reason() == reason
+    assert (at_token(scene), at_everything(scene)) == (False, False)
+
+
+# ---- the requester's hops
+
+
+def asked(scene: Scene, **more: Any) -> None:
+    """Our own system asks for the member's history, the member allowed it."""
+    ours = replace(a_consent(), id=new_id("k"), member_id=scene.member_id, sources=PARTNER.organizations)
+    body = {
+        "partner": PARTNER.organizations[0],
+        "member": {"id": scene.member_id},
+        "basis": "opt_in",
+        "attestation": {"enrolled": True, "opted_in": True},
+        **more,
+    }
+    with scene.operator.database.transaction() as conn:
+        consents.record(scene.operator, conn, replace(ours, recipients=(PAYER,)), actor=ANA)
+        wish = exchanges.Wish(body, Actor("system", "feed"))
+        scene.exchange_id, _ = exchanges.ask(scene.operator, conn, wish)
+
+
+def at_intake(scene: Scene) -> bool:
+    with scene.worker.database.transaction() as conn:
+        assert asking.validate.plain(scene.worker, conn, scene.exchange_id) == "validated"
+        assert asking.identify.plain(scene.worker, conn, scene.exchange_id) == "identified"
+        return asking.authorize.plain(scene.worker, conn, scene.exchange_id) == "permitted"
+
+
+def at_route(scene: Scene) -> bool:
+    with scene.worker.database.transaction() as conn:
+        return asking.choose_route.plain(scene.worker, conn, scene.exchange_id)["mode"] is not None
+
+
+def at_the_batch(scene: Scene) -> bool:
+    with scene.worker.database.transaction() as conn:
+        if scene.states() != {"routed"}:
+            return False
+        scene.batch_id = asking.join_batch.plain(scene.worker, conn, scene.exchange_id)
+        return batching.close.plain(scene.worker, conn, scene.batch_id) is not None
+
+
+def at_sending(scene: Scene) -> bool:
+    try:
+        return batching.send_match.plain(scene.worker, scene.batch_id) != ""
+    except RuntimeError:
+        # outside a workflow no call has a key: it was about to be made
+        return True
+
+
+def at_the_export(scene: Scene) -> bool:
+    moved_on(scene, State.SENT, State.RECEIVING)
+    try:
+        return batching.start_export.plain(scene.worker, scene.batch_id) != ""
+    except RuntimeError:
+        return True
+
+
+def at_taking_in(scene: Scene) -> bool:
+    with scene.worker.database.transaction() as conn:
+        return receiving.verify.plain(scene.worker, conn, scene.batch_id, []) > 0
+
+
+def moved_on(scene: Scene, *states: State) -> None:
+    """What the partner's answers do, where the exchange is still under way."""
+    for state in states:
+        with scene.worker.database.transaction() as conn:
+            batch_store.update_batch(conn, scene.batch_id, group_ids=["group"])
+            move(conn, scene.worker.ledger, [Move(scene.exchange_id, state)])
+
+
+REQUESTER = (at_intake, at_route, at_the_batch, at_sending, at_the_export, at_taking_in)
+
+
+def test_with_a_consent_that_stands_we_ask_and_take_in(scene: Scene) -> None:
+    asked(scene)
+    assert [hop(scene) for hop in REQUESTER] == [True] * len(REQUESTER)
+
+
+@pytest.mark.parametrize("place", range(len(REQUESTER)), ids=lambda place: REQUESTER[place].__name__)
+def test_our_own_consent_that_ends_before_a_hop_stops_us_there(scene: Scene, place: int) -> None:
+    asked(scene)
+    for hop in REQUESTER[:place]:
+        assert hop(scene)
+    expires(scene)
+    assert not REQUESTER[place](scene)
+    assert scene.states() == {"blocked"}
+    with scene.operator.database.transaction() as conn:
+        (row,) = exchange_store.of_members(conn, [scene.member_id], State)
+    assert row["reason"] == "consent.expired"
+
+
+def test_done_again_it_is_decided_again(scene: Scene) -> None:
+    asked(scene)
+    assert at_intake(scene)
+    moved_on_to_failed(scene)
+    expires(scene)
+    with scene.operator.database.transaction() as conn:
+        exchanges.replay(scene.operator, conn, scene.exchange_id, reason="the fault is repaired", actor=ANA)
+    assert not at_intake(scene)
+    assert scene.states() == {"blocked"}
+
+
+def moved_on_to_failed(scene: Scene) -> None:
+    with scene.worker.database.transaction() as conn:
+        move(conn, scene.worker.ledger, [Move(scene.exchange_id, State.FAILED, "system.bug")])
