@@ -107,6 +107,8 @@ def _prove(door: Door, form: Mapping[str, str], asked: Asked) -> Proved | Denied
     """
     partner_id = None
     is_udap = "udap" in form
+    if is_udap and door.udap is None:
+        return Denied("caller.unknown", "udap is not offered here; leave the parameter out")
     try:
         assertion = read_assertion(form["client_assertion"], profile=UDAP if is_udap else SMART)  # (1)(2)(3)
         with door.database.transaction() as conn:
@@ -131,9 +133,7 @@ def _prove(door: Door, form: Mapping[str, str], asked: Asked) -> Proved | Denied
 
 def _verify(door: Door, known: Credentials, assertion: Assertion, *, at: datetime) -> Mapping[str, JSON]:
     """Checks 4 and 5: with the registered keys, or with the chain that a UDAP assertion brings."""
-    if assertion.profile.brings_chain:
-        if door.udap is None:
-            raise Refusal("caller.unknown", "udap is not offered here")
+    if assertion.profile.brings_chain and door.udap is not None:
         return door.udap(known, assertion, at)
     keys = known.partner.jwks if door.keys_of is None else door.keys_of(known, assertion.key_id or "")
     verify(assertion, jwks=keys, jwks_url=known.agreed.jwks_url)

@@ -280,7 +280,69 @@ FORMS: dict[str, dict[str, str | list[str]]] = {
     "client id of another": {"client_id": "plan-c"},
     "a parameter twice": {"scope": [SCOPES[0], SCOPES[1]]},
     "a secret instead": {"client_assertion": [], "client_id": "plan-b", "client_secret": "hunter2"},
+    "a secret beside it": {"client_secret": "hunter2"},
+    "udap where it is not offered": {"udap": "1"},
+    "udap of another version": {"udap": "2"},
+    "udap twice": {"udap": ["1", "1"]},
+    "grant type in another case": {"grant_type": "Client_Credentials"},
+    "assertion type with a blank": {"client_assertion_type": tokens.ASSERTION_TYPE + " "},
 }
+# What a partner must find in the words of a refusal, by how the name of the attack begins: what it has to correct.
+WORDS: dict[str, tuple[str, ...]] = {
+    "alg HS384": ("alg",),
+    "alg RS384": ("signature", "kid"),
+    "alg": ("alg",),
+    "another key": ("signature",),
+    "signature of another message": ("kid",),
+    "signature": ("signature", "base64url"),
+    "payload with one bit": ("signature", "payload"),
+    "kid": ("kid",),
+    "typ": ("typ",),
+    "jku": ("jku",),
+    "key brought": ("header",),
+    "certificate": ("header",),
+    "crit": ("header",),
+    "payload not encoded": ("header",),
+    "header": ("header",),
+    "no text": ("compact JWS",),
+    "two parts": ("compact JWS",),
+    "four parts": ("compact JWS",),
+    "five parts": ("compact JWS",),
+    "JSON": ("compact JWS",),
+    "padding": ("base64url",),
+    "standard": ("base64url",),
+    "line break": ("base64url",),
+    "blank": ("base64url",),
+    "not ASCII": ("compact JWS",),
+    "stray": ("base64url",),
+    "larger": ("8 KiB",),
+    "payload": ("payload",),
+    "iss twice": ("stand once",),
+    "aud twice": ("stand once",),
+    "exp twice": ("stand once",),
+    "jti twice": ("stand once",),
+    "iss of another partner": ("kid",),
+    "iss": ("registered",),
+    "sub": ("sub",),
+    "aud": ("aud",),
+    "exp in the past": ("exp",),
+    "exp": ("exp", "300 seconds"),
+    "nbf": ("nbf",),
+    "iat long ago": ("300 seconds",),
+    "iat": ("iat",),
+    "jti": ("jti",),
+    "grant": ("grant_type",),
+    "assertion type": ("client_assertion_type",),
+    "assertion": ("client_assertion",),
+    "scope": ("scope",),
+    "client id": ("client_id",),
+    "a parameter twice": ("twice",),
+    "a secret": ("client_assertion",),
+    "udap twice": ("twice",),
+    "udap": ("udap",),
+}
+# Bits of what the attacks send: no refusal may hold any of them.
+SENT = ("evil.example", "hunter2", "m-123", "'1'='1", "../../", "plan-c", "Plan-B", "nobody", "yesterday", 'none"')
 
 
 @pytest.fixture(scope="module")
@@ -330,26 +392,57 @@ def is_refused(issued: tokens.Issued) -> bool:
         "invalid_client",
         "invalid_request",
         "invalid_scope",
+        "invalid_grant",
         "unsupported_grant_type",
     }
 
 
 def test_there_are_enough_attacks() -> None:
-    assert len(ASSERTIONS) + len(FORMS) >= 60
+    assert len(ASSERTIONS) + len(FORMS) >= 120
+
+
+def test_credentials_in_two_places_are_refused(door: Door) -> None:
+    form = urlencode({"grant_type": "client_credentials", "client_assertion": assertion(good())}).encode()
+    issued = tokens.issue(door, tokens.Asked(form, Peer(THUMBPRINT), now(), is_doubled=True))
+    assert is_refused(issued)
+    assert is_helpful("a secret", issued)
+
+
+def test_what_a_partner_may_not_do_now_is_said_in_one_way(door: Door, keeper: ScratchDatabase) -> None:
+    """Suspended, of another environment, with another certificate: which of them is not for whoever asks."""
+    with keeper.operator.transaction() as conn:
+        directory.add_partner(conn, a_partner("plan-off", status=PartnerStatus.SUSPENDED), by="tests")
+        directory.add_partner(conn, a_partner("plan-prod", environment="production"), by="tests")
+        directory.add_partner(conn, a_partner("plan-pinned"), Agreed(certificates=("C" * 43,)), by="tests")
+    answers = [ask(door, assertion(claims(AUDIENCE, client_id=f"plan-{n}"))) for n in ("off", "prod", "pinned")]
+    assert len({json.dumps(issued.answer.body) for issued in answers}) == 1
+    reasons = [issued.refused.reason for issued in answers if issued.refused]
+    assert reasons == ["caller.suspended", "caller.wrong_environment", "caller.certificate_mismatch"]
+
+
+def is_helpful(name: str, issued: tokens.Issued) -> bool:
+    """Whether the answer, read as the partner reads it, says what to correct, and nothing of what was sent."""
+    assert isinstance(issued.answer.body, dict)
+    assert set(issued.answer.body) == {"error", "error_description"}
+    said = issued.answer.body["error_description"]
+    expected = next(words for begin, words in WORDS.items() if name.startswith(begin))
+    return any(word in said for word in expected) and not any(sent in json.dumps(issued.answer.body) for sent in SENT)
 
 
 @pytest.mark.parametrize("name", ASSERTIONS)
-def test_a_bad_assertion_gets_no_token(door: Door, name: str) -> None:
+def test_a_bad_assertion_gets_no_token_and_learns_what_to_correct(door: Door, name: str) -> None:
     issued = ask(door, ASSERTIONS[name]())
     assert is_refused(issued), issued.answer
     assert issued.refused is not None
     assert issued.answer.headers["Cache-Control"] == "no-store"
+    assert is_helpful(name, issued), issued.answer.body
 
 
 @pytest.mark.parametrize("name", FORMS)
-def test_a_bad_form_gets_no_token(door: Door, name: str) -> None:
+def test_a_bad_form_gets_no_token_and_learns_what_to_correct(door: Door, name: str) -> None:
     issued = ask(door, assertion(good()), **FORMS[name])
     assert is_refused(issued), issued.answer
+    assert is_helpful(name, issued), issued.answer.body
 
 
 @pytest.mark.parametrize("body", [b"", b"{}", b"grant_type", b"\xff\xfe", b"a=b&" * 100, b"%zz=%00"])
