@@ -52,6 +52,13 @@ class Closed(BaseModel):
         return self.model_dump(mode="json", exclude_none=True)
 
 
+class Registration(Closed):
+    """What an invited partner hands in: the token of its invitation, and its document (see `partner invite`)."""
+
+    invitation: Annotated[str, StringConstraints(min_length=20, max_length=100, pattern=r"^[A-Za-z0-9_-]+$")]
+    document: dict[str, Any]
+
+
 class PersonName(Closed):
     """A name, and until when it was used; without an end it is used now."""
 

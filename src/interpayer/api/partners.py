@@ -2,11 +2,13 @@
 
 from typing import Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 
-from interpayer.api.door import Gate, Visit, acting
+from interpayer.api.bodies import Registration
+from interpayer.api.door import Gate, Visit, acting, open_to_all
 from interpayer.api.paths import OneId
-from interpayer.operations import partners
+from interpayer.exchange.tools import Tools
+from interpayer.operations import partner_life, partners
 
 router = APIRouter(prefix="/api/v1/partners", tags=["Partners"], route_class=Gate)
 
@@ -16,6 +18,16 @@ router = APIRouter(prefix="/api/v1/partners", tags=["Partners"], route_class=Gat
 def listed(visit: Visit) -> dict[str, Any]:
     """All partners, retired ones too."""
     return {"partners": [partners.told(partner) for partner in partners.listed(visit.conn)]}
+
+
+@router.post("/registration", summary="An invited partner hands in its registration", status_code=201)
+@open_to_all
+def register(request: Request, given: Registration) -> dict[str, Any]:
+    """Known by its invitation alone, which is used up. What it acts for and may was fixed by who invited it."""
+    tools: Tools = request.app.state.tools
+    with tools.database.transaction() as conn:
+        made = partner_life.accept(tools, conn, given.invitation, document=given.document)
+    return {"partner": made.id, "client_id": made.client_id, "status": made.status.value}
 
 
 @router.get("/{partner_id}", summary="One partner with its endpoints and breakers")

@@ -1,5 +1,6 @@
 """`interpayer partner`: the payers we exchange with, where they answer, and how they come and rest."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -8,7 +9,7 @@ import typer
 
 from interpayer.cli import output, partner_endpoint, partner_life, partner_sample
 from interpayer.cli.output import AsFormat, AsJson
-from interpayer.cli.partner_words import Who, Why, read_client_certificate, read_keys, read_object, scopes_of
+from interpayer.cli.partner_words import Who, Why, credentials_of, read_object, scopes_of
 from interpayer.cli.session import session_of
 from interpayer.operations import guessing, partners
 from interpayer.partners.scopes import REQUESTER
@@ -66,31 +67,34 @@ def add(  # noqa: PLR0913 -- an option each
     (fhir_base, capabilities, version, environment, requires_mtls, maximum_members), attested_by_contract,
     our_client_id, assertion_style, algorithm.
     """
-    with session_of(context).acting("partner.change") as act:
-        given: dict[str, Any] = {
-            "client_id": client_id,
-            "name": name,
-            "organizations": organization,
-            "scopes": scopes_of(scopes) if scopes else None,
-            "certificates": [_text_of(one) for one in certificate] if certificate else None,
-            "endpoints": [{"fhir_base": base} for base in endpoint] if endpoint else None,
-            "environment": environment,
-            "status": status,
-            **(read_keys(jwks) if jwks else {}),
-        }
-        document = {**(read_object(file) if file else {}), **{k: v for k, v in given.items() if v is not None}}
-        document.setdefault("name", document.get("client_id"))
-        document.setdefault("scopes", list(REQUESTER))
-        added = partners.add(act.tools, act.conn, document, actor=act.actor)
-    output.say(f"{added.partner.name} is {added.partner.status.value}, with {len(added.endpoints)} endpoints.")
-    if added.open_items:
-        items = ", ".join(one.item for one in added.open_items)
-        output.say(f"Not shown so far: {items}. Next: interpayer partner show {added.partner.id}")
-    more = {
-        "status": added.partner.status.value,
-        "endpoints": [one.id for one in added.endpoints],
-        "open": [one.item for one in added.open_items],
+    given: dict[str, Any] = {
+        "client_id": client_id,
+        "name": name,
+        "organizations": organization,
+        "scopes": scopes_of(scopes) if scopes else None,
+        "endpoints": [{"fhir_base": base} for base in endpoint] if endpoint else None,
+        "environment": environment,
+        "status": status,
     }
+    with session_of(context).acting("partner.change") as act:
+        document = _document(file, given | credentials_of(jwks, certificate or ()))
+        added = partners.add(act.tools, act.conn, document, actor=act.actor)
+    _tell_added(added, as_json=as_json)
+
+
+def _document(file: Path | None, options: Mapping[str, Any]) -> dict[str, Any]:
+    """The document with the options laid over it, and what goes without saying."""
+    said = {name: value for name, value in options.items() if value is not None}
+    document = {"scopes": list(REQUESTER), **(read_object(file) if file else {}), **said}
+    return {"name": document.get("client_id"), **document}
+
+
+def _tell_added(added: partners.Added, *, as_json: bool) -> None:
+    items = [one.item for one in added.open_items]
+    output.say(f"{added.partner.name} is {added.partner.status.value}, with {len(added.endpoints)} endpoints.")
+    if items:
+        output.say(f"Not shown so far: {', '.join(items)}. Next: interpayer partner show {added.partner.id}")
+    more = {"status": added.partner.status.value, "endpoints": [one.id for one in added.endpoints], "open": items}
     told = {"partner": added.partner.id}
     output.tell_result("partner-add/1", told | more if as_json else told, as_json=as_json)
 
@@ -156,13 +160,6 @@ def pardon(context: typer.Context, partner: Who, reason: Why, as_json: AsJson = 
     output.say(f"{found.name} begins anew; nothing was erased.")
     if as_json:
         output.tell_json("partner-pardon/1", {"partner": found.id})
-
-
-def _text_of(certificate: str) -> str:
-    """A certificate option as a document would hold it; read here, so that a bad one is told by its option."""
-    read_client_certificate(certificate)
-    path = Path(certificate)
-    return path.read_text("ascii") if path.exists() else certificate
 
 
 app.registered_commands += partner_life.app.registered_commands

@@ -1,6 +1,8 @@
 """Words that the commands about partners share: who, why, and documents read from files."""
 
 import re
+import ssl
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -43,6 +45,22 @@ def read_client_certificate(named: str) -> Certificate:
     if THUMBPRINT.fullmatch(named) and not Path(named).exists():
         return read_certificate(named)
     return read_certificate(Path(named).read_bytes())
+
+
+def credentials_of(jwks: str | None, certificates: Iterable[str]) -> dict[str, Any]:
+    """`--jwks` and `--certificate` as a document holds them; read here, so that a bad one is told by its option."""
+    texts = [_certificate_text(one) for one in certificates]
+    return (read_keys(jwks) if jwks else {}) | ({"certificates": texts} if texts else {})
+
+
+def _certificate_text(named: str) -> str:
+    read_client_certificate(named)
+    path = Path(named)
+    if not path.exists():
+        return named
+    content = path.read_bytes()
+    is_text = content.lstrip().startswith(b"-----BEGIN")
+    return content.decode() if is_text else ssl.DER_cert_to_PEM_cert(content)
 
 
 def scopes_of(values: list[str]) -> list[str]:
