@@ -22,10 +22,13 @@ from interpayer.gateway.listen import Doors, Listener
 from interpayer.gateway.peers import Peers
 from interpayer.gateway.tls import tls_context
 from interpayer.gateway.tokens import ASSERTION_TYPE
+from interpayer.gateway.udap.gate import Gate
+from interpayer.gateway.udap.routes import Offer
 from interpayer.model.event import Event
 from interpayer.model.partner import Partner, PartnerStatus
 from interpayer.partners import directory
 from interpayer.partners.scopes import BULK_MATCH, MEMBER_MATCH
+from interpayer.partners.udap.communities import Communities
 from interpayer.policy.bundle import Bundle
 from interpayer.policy.composing import shipped
 from interpayer.policy.figures import RateNumbers
@@ -190,6 +193,7 @@ class DoorUnderTest:
         rates: Mapping[str, Rate] = {},
         peers: Peers | None = None,
         numbers: Mapping[str, Any] = {},
+        communities: Path | None = None,
     ) -> None:
         self.database, self.grounds = database, grounds
         self.events: list[Event] = []
@@ -213,7 +217,9 @@ class DoorUnderTest:
             policy=lambda: policy_with(rates, numbers),
             peers=peers or Peers(Watched(lambda: read_anchors(grounds.ca.certificate), [], kind="test")),
         )
-        self.app = server.build(self.door, [*operations(), *extra])
+        offer = Offer(Communities(communities), None)
+        self.door = replace(self.door, udap=Gate(database.door, offer.communities, None))
+        self.app = server.build(self.door, [*operations(), *extra], more=offer.routes)
         for listener in self.doors._servers:
             listener.config.cut = self.app.state.cut
         self.doors.start()

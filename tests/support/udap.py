@@ -112,18 +112,19 @@ def _changed(given: dict[str, Any], changes: Mapping[str, Any]) -> dict[str, Any
 
 @dataclass
 class World:
-    """The folder of communities of one server, and the authority behind the first of them."""
+    """The folder of communities of one server, and the authorities behind them; `like`: another server's, shared."""
 
     folder: Path
+    like: "World | None" = None
     root: Party = field(init=False)
     middle: Party = field(init=False)
     elsewhere: Party = field(init=False)
 
     def __post_init__(self) -> None:
-        at = moment()
-        self.root = certify("Community root", ca=True, at=at)
-        self.middle = certify("Community issuer", self.root, ca=True, at=at)
-        self.elsewhere = certify("Elsewhere root", ca=True, at=at)
+        at, like = moment(), self.like
+        self.root = like.root if like else certify("Community root", ca=True, at=at)
+        self.middle = like.middle if like else certify("Community issuer", self.root, ca=True, at=at)
+        self.elsewhere = like.elsewhere if like else certify("Elsewhere root", ca=True, at=at)
         self.community("one", COMMUNITY, anchors=[self.root], default=True)
         self.community("two", OTHER_COMMUNITY, anchors=[self.elsewhere])
 
