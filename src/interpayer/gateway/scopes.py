@@ -7,7 +7,13 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from interpayer.partners.scopes import BULK_MATCH, EXPORT_ALIAS, MEMBER_MATCH
+from interpayer.partners.scopes import (
+    BULK_MATCH,
+    BULK_MATCH_BEFORE,
+    EXPORT_ALIAS,
+    EXPORT_ALIAS_SLASH,
+    MEMBER_MATCH,
+)
 
 __all__ = ["BULK_MATCH", "EXPORT_ALIAS", "MEMBER_MATCH", "allows", "grant", "types"]
 
@@ -15,6 +21,8 @@ SYSTEM = re.compile(r"system/(?P<type>\*|[A-Z][A-Za-z]+)\.(?P<rights>\*|read|wri
 SMART_1 = {"read": "rs", "write": "cud", "*": "cruds"}
 # The alias that PDex prints means the export of one's own match groups (standards.md 2.2).
 ALIAS_MEANS = ("system/Group.rs", "system/*.rs")
+# Other spellings of one scope (standards.md 0 and 2.2); whoever asks in one is answered in the same.
+ONE_SPELLING = {**dict.fromkeys(BULK_MATCH_BEFORE, BULK_MATCH), EXPORT_ALIAS_SLASH: EXPORT_ALIAS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +43,7 @@ def grant(requested: str, registered: Iterable[str]) -> tuple[str, ...]:
 def allows(granted: Iterable[str], needed: Iterable[str]) -> bool:
     """Whether any one of the needed scopes is covered by what was granted."""
     held = tuple(granted)
-    return any(_covers(scope, want) for scope in held for want in needed)
+    return any(_covers(held, want) for want in needed)
 
 
 def types(granted: Iterable[str]) -> frozenset[str] | None:
@@ -45,33 +53,37 @@ def types(granted: Iterable[str]) -> frozenset[str] | None:
 
 
 def _granted(asked: str, agreed: tuple[str, ...]) -> tuple[str, ...]:
-    if any(_covers(scope, asked) for scope in agreed):
+    if _covers(agreed, asked):
         return (asked,)
-    wanted = _parsed(asked)
-    if wanted is None:
-        return ()
-    narrowed = [both for scope in agreed if (both := _intersection(wanted, _parsed(scope))) is not None]
+    wanted = _rights(asked)
+    held = [right for scope in agreed for right in _rights(scope)]
+    narrowed = [both for want in wanted for one in held if (both := _intersection(want, one)) is not None]
     return tuple(f"system/{right.type}.{_letters(right.rights)}" for right in narrowed)
 
 
-def _covers(held: str, wanted: str) -> bool:
-    if held == wanted:
+def _covers(held: Iterable[str], wanted: str) -> bool:
+    """Whether these scopes allow all that this one means."""
+    spelled = {ONE_SPELLING.get(scope, scope) for scope in held}
+    if ONE_SPELLING.get(wanted, wanted) in spelled:
         return True
-    want = _parsed(wanted)
-    if want is None:
-        return False
-    return any(right.type in {"*", want.type} and want.rights <= right.rights for right in _rights(held))
+    rights = [right for scope in spelled for right in _rights(scope)]
+    wants = _rights(wanted)
+    return bool(wants) and all(any(_includes(right, want) for right in rights) for want in wants)
 
 
-def _intersection(left: Right, right: Right | None) -> Right | None:
-    if right is None or ("*" not in {left.type, right.type} and left.type != right.type):
+def _includes(held: Right, want: Right) -> bool:
+    return held.type in {"*", want.type} and want.rights <= held.rights
+
+
+def _intersection(left: Right, right: Right) -> Right | None:
+    if "*" not in {left.type, right.type} and left.type != right.type:
         return None
     both = left.rights & right.rights
     return Right(right.type if left.type == "*" else left.type, both) if both else None
 
 
 def _rights(scope: str) -> tuple[Right, ...]:
-    means = ALIAS_MEANS if scope == EXPORT_ALIAS else (scope,)
+    means = ALIAS_MEANS if ONE_SPELLING.get(scope, scope) == EXPORT_ALIAS else (scope,)
     return tuple(right for text in means if (right := _parsed(text)) is not None)
 
 

@@ -3,6 +3,7 @@
 import pytest
 
 from interpayer.gateway.scopes import BULK_MATCH, EXPORT_ALIAS, MEMBER_MATCH, allows, grant, types
+from interpayer.partners.scopes import BULK_MATCH_BEFORE, EXPORT_ALIAS_SLASH
 
 
 @pytest.mark.parametrize(
@@ -30,7 +31,16 @@ from interpayer.gateway.scopes import BULK_MATCH, EXPORT_ALIAS, MEMBER_MATCH, al
         (MEMBER_MATCH, BULK_MATCH, ""),
         (MEMBER_MATCH, "system/*.cruds", ""),
         (EXPORT_ALIAS, EXPORT_ALIAS, EXPORT_ALIAS),
-        (EXPORT_ALIAS, "system/*.rs", ""),
+        (EXPORT_ALIAS, "system/*.rs", EXPORT_ALIAS),
+        (EXPORT_ALIAS, "system/Group.rs system/Patient.rs", "system/Group.rs system/Patient.rs"),
+        (EXPORT_ALIAS, "system/Observation.c", ""),
+        (EXPORT_ALIAS_SLASH, EXPORT_ALIAS, EXPORT_ALIAS_SLASH),
+        (EXPORT_ALIAS, EXPORT_ALIAS_SLASH, EXPORT_ALIAS),
+        (BULK_MATCH_BEFORE[0], BULK_MATCH, BULK_MATCH_BEFORE[0]),
+        (BULK_MATCH_BEFORE[1], BULK_MATCH, BULK_MATCH_BEFORE[1]),
+        (BULK_MATCH, BULK_MATCH_BEFORE[0], BULK_MATCH),
+        (BULK_MATCH_BEFORE[0], MEMBER_MATCH, ""),
+        ("system/Patient.rs", "system/Patient.r system/Patient.s", "system/Patient.r system/Patient.s"),
         ("system/Group.rs", EXPORT_ALIAS, "system/Group.rs"),
         (f"{MEMBER_MATCH} {MEMBER_MATCH} openid", MEMBER_MATCH, MEMBER_MATCH),
         ("", "system/*.rs", ""),
@@ -52,6 +62,8 @@ def test_granted_is_what_is_asked_for_and_agreed(requested: str, registered: str
         (EXPORT_ALIAS, "system/Group.rs", True),
         (MEMBER_MATCH, MEMBER_MATCH, True),
         (BULK_MATCH, MEMBER_MATCH, False),
+        (BULK_MATCH_BEFORE[0], BULK_MATCH, True),
+        (EXPORT_ALIAS_SLASH, "system/Group.rs", True),
         ("system/*.cruds", MEMBER_MATCH, False),
         ("", "system/Group.r", False),
     ],
@@ -70,6 +82,7 @@ def test_any_of_the_needed_ones_suffices_and_none_suffices_for_nothing() -> None
     [
         ("system/*.rs", None),
         (EXPORT_ALIAS, None),
+        (EXPORT_ALIAS_SLASH, None),
         ("system/Patient.rs system/Coverage.read system/Claim.c", frozenset({"Patient", "Coverage"})),
         (MEMBER_MATCH, frozenset()),
     ],
