@@ -80,14 +80,14 @@ def rewrap(tools: Tools) -> Iterator[Progress]:
 
 
 def retire(tools: Tools, conn: Connection, kek: Path, number: int, *, actor: Actor) -> None:
-    """Destroy a version that nothing needs any more; refused while a key wrapped by it was seen at the last look."""
+    """Destroy a version that nothing needs any more; refused while wrapping anew is not finished."""
     known = {one.number: one for one in versions(kek)}
     if number not in known:
         raise Refusal("request.not_found", "no such version of the wrapping key")
     if status(conn, kek)["old_versions_needed"]:
         raise Refusal("request.wrong_state", "not everything is wrapped anew yet: `interpayer vault rotate` goes on")
     for step in PLACES.values():
-        _refuse_if_needed(conn, tools.vault, step)
+        _look_a_last_time(conn, tools.vault, step)
     try:
         retire_version(kek, number)
     except KeyInUse as refused:
@@ -116,8 +116,8 @@ def _rewrap_place(tools: Tools, kek: str, place: str, *, step: Rewrap, anew: boo
         yield Progress(place, seen, changed, is_done=after is None)
 
 
-def _refuse_if_needed(conn: Connection, vault: Vault, step: Rewrap) -> None:
-    """The last look before a version is destroyed: what it finds it wraps anew in this transaction too."""
+def _look_a_last_time(conn: Connection, vault: Vault, step: Rewrap) -> None:
+    """Before a version is destroyed: what is still wrapped by it is wrapped anew in this transaction too."""
     after: str | None = ""
     while after is not None:
         after = step(conn, vault, after).after
