@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass
 
-from interpayer.gateway import limits
+from interpayer.gateway import limits, scopes
 from interpayer.gateway.authenticate import Admitted, Denied, Presented, authenticate
 from interpayer.gateway.door import Door, Operation
+from interpayer.gateway.rulings import shown_at_the_door
 from interpayer.gateway.visit import Visit
 from interpayer.gateway.watching import Watch
 from interpayer.model.reason import Fault, FaultKind, Refusal
@@ -41,6 +42,17 @@ class Admission:
             reason = "caller.slowed" if slowed_s else "caller.too_many"
             raise Fault(FaultKind.RETRYABLE, reason, retry_after_s=wait_s)
         return admitted
+
+    def permit(self, admitted: Admitted, operation: Operation) -> None:
+        """Refusal unless the token covers the operation and policy allows the call."""
+        partner, held = admitted.partner, admitted.caller.scopes
+        decision = self.door.rulings.call(
+            self.door.policy(), partner, self.door.environment, held=held, needed=operation.scopes
+        )
+        if not scopes.allows(held, operation.scopes):
+            raise Refusal("caller.wrong_scope")
+        if not decision.allow:
+            raise Refusal(shown_at_the_door(decision))
 
     def most_calls(self, admitted: Admitted) -> int:
         """How many calls of this partner may be under way at once in one process."""

@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 
 from interpayer.audit.ledger import Ledger
 from interpayer.gateway.peers import Peers
+from interpayer.gateway.rulings import Rulings
 from interpayer.model.event import JSON, Event
 from interpayer.model.partner import Caller, Partner
 from interpayer.partners.assertions import Assertion
@@ -128,6 +129,7 @@ class Door:
     keys_of: KeysOf | None = None
     udap: UdapGate | None = None
     policy: Callable[[], Bundle] = shipped
+    rulings: Rulings = field(default_factory=Rulings)
     peers: Peers = field(default_factory=Peers)
     statement: str | None = None
     identity_policy: Callable[[], Mapping[str, Any]] | None = None

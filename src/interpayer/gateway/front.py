@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from interpayer.gateway import intake, problems, scopes, store, tokens
+from interpayer.gateway import intake, problems, store, tokens
 from interpayer.gateway.admission import Admission
 from interpayer.gateway.authenticate import Admitted
 from interpayer.gateway.door import Answer, Body, Call, Door, Operation
@@ -116,15 +116,14 @@ class Front:
     async def _operate(
         self, request: Request, operation: Operation, visit: Visit, held: contextlib.ExitStack
     ) -> Answer:
-        """(1) who, how often; (2) with which scope; (3) which kinds; (4) the body; (5) the operation itself."""
+        """(1) who, how often; (2) may they, by which scope; (3) kinds; (4) the body; (5) the operation itself."""
         await self.note_forged(visit)
         authorization = request.headers.getlist("authorization")
         presented = authorization[0] if len(authorization) == 1 else None
         admitted = await self.thread(lambda: self.admission.admit(visit, operation, authorization=presented))  # (1)
         held.enter_context(self.calls.one_more(admitted.partner.id, most=self.admission.most_calls(admitted)))
         serving.set(admitted.partner.id)
-        if not scopes.allows(admitted.caller.scopes, operation.scopes):  # (2)
-            raise Refusal("caller.wrong_scope")
+        self.admission.permit(admitted, operation)  # (2)
         headers = headers_of(request)
         intake.check_ids(request.path_params)
         intake.check_media(headers, query_of(request), operation)  # (3)
@@ -239,6 +238,7 @@ class Front:
             self.refusals.flush(now() + ahead)
             with self.door.database.transaction() as conn:
                 store.purge(conn, at=now())
+                self.door.rulings.flush(conn)
             self.watch.forget(at=now())
 
         try:

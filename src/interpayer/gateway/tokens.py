@@ -12,6 +12,7 @@ from interpayer.gateway.assertion import SKEW_S, check_claims
 from interpayer.gateway.authenticate import Denied, check_partner
 from interpayer.gateway.door import Answer, Door
 from interpayer.gateway.peers import Peer
+from interpayer.gateway.rulings import shown_at_the_door
 from interpayer.model.event import JSON, Event
 from interpayer.model.partner import Partner
 from interpayer.model.reason import Refusal
@@ -94,7 +95,7 @@ def issue(door: Door, asked: Asked) -> Issued:
         detail = "none of the scopes is agreed with this client"
         return Issued(problems.oauth("invalid_scope", detail), Denied("caller.wrong_scope", detail, proved.partner.id))
     with door.database.transaction() as conn:
-        member_id = _member(door, conn, proved)
+        member_id = _allowed(door, conn, proved, granted)
         if isinstance(member_id, Denied):
             return _denied(member_id)
         return Issued(_grant(door, conn, proved, asked, granted=granted, member_id=member_id))
@@ -143,6 +144,14 @@ def _verify(door: Door, known: Credentials, assertion: Assertion, *, at: datetim
 def _claim(conn: Connection, assertion: Assertion, partner: Partner) -> bool:
     expires_at = datetime.fromtimestamp(float(assertion.claims["exp"]) + SKEW_S, tz=UTC)
     return store.claim_jti(conn, issuer=partner.client_id, jti=assertion.claims["jti"], expires_at=expires_at)
+
+
+def _allowed(door: Door, conn: Connection, proved: Proved, granted: tuple[str, ...]) -> str | None | Denied:
+    """Whom the token is for (None: everybody under a live grant), or what policy or the match grants say against it."""
+    ruling = door.rulings.token(door.policy(), proved.partner, door.environment, granted=granted)
+    if not ruling.allow:
+        return Denied(shown_at_the_door(ruling), "", proved.partner.id)
+    return _member(door, conn, proved)
 
 
 def _member(door: Door, conn: Connection, proved: Proved) -> str | None | Denied:
