@@ -5,6 +5,7 @@
                                       intermediates/   authorities that clients may leave out of x5c (optional)
                                       certificate.pem  our certificate there, leaf first (optional)
                                       key.pem          its private key, mode 0600
+                                      certifications/  signed certifications of ours, a JWT in each *.jwt (optional)
 
 Changed files count within a second, without a restart. A community that cannot be read is closed, and says so.
 """
@@ -30,7 +31,7 @@ from interpayer.system.telemetry import log
 LOOK_S = 1.0
 RSA_BITS = range(2048, 8193)
 CURVES = {"secp256r1": "ES256", "secp384r1": "ES384"}
-LISTS = ("certifications_supported", "certifications_required", "purposes_of_use")
+LISTS = ("certifications_supported", "certifications_required", "purposes_of_use", "contacts")
 TEXTS = ("uri", "organization_id", "organization_name", "purpose_of_use")
 KNOWN = frozenset({*LISTS, *TEXTS, "default"})
 # HL7 PurposeOfUse that a payer may have for asking another one: operations, payment, coverage, and the member's wish.
@@ -69,6 +70,9 @@ class Community:
     certifications_supported: tuple[str, ...] = ()
     certifications_required: tuple[str, ...] = ()
     purposes_of_use: tuple[str, ...] = PURPOSES
+    # What we say of ourselves when we register at a partner's and ask for tokens there.
+    contacts: tuple[str, ...] = ()
+    certifications: tuple[str, ...] = field(default=(), repr=False)
     organization_id: str | None = None
     organization_name: str | None = None
     purpose_of_use: str = PURPOSES[0]
@@ -134,6 +138,8 @@ def read_communities(folder: Path) -> tuple[tuple[Community, ...], dict[str, str
             found.append(community)
         except (CommunityInvalid, AnchorsInvalid) as error:
             broken[place.name] = str(error)
+        except (OSError, UnicodeDecodeError) as error:
+            broken[place.name] = f"a file cannot be read ({type(error).__name__})"
     return tuple(sorted(found, key=lambda one: (not one.is_default, one.name))), broken
 
 
@@ -153,6 +159,7 @@ def read_community(place: Path) -> Community:
         anchors=read_anchors(place / "anchors"),
         intermediates=read_anchors(others).certificates if _holds_certificates(others) else (),
         identity=_identity(place),
+        certifications=tuple(one.read_text("ascii").strip() for one in sorted(place.glob("certifications/*.jwt"))),
         is_default=rules.get("default") is True,
         **lists,  # type: ignore[arg-type]
         **texts,  # type: ignore[arg-type]
