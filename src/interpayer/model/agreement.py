@@ -69,11 +69,10 @@ class CallLimits:
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How fast we may call the partner: calls a minute, at once, members in one batch; None: nothing was agreed."""
+    """How fast we may call the partner: calls a minute, and at once after a rest; None: nothing was agreed."""
 
     per_minute: float | None = None
     burst: int = 10
-    maximum_members: int | None = None
 
 
 class Idempotency(StrEnum):

@@ -149,6 +149,7 @@ route.version_mismatch | No version is shared with the payer. | Agree on a versi
 route.maintenance | The endpoint is in its maintenance window. | Wait. | later | partner
 route.quarantined | The partner is in quarantine. | End the quarantine when its cause is gone. | after_change | operator
 route.breaker_open | The endpoint failed often; calls rest for a while. | Wait for the probe. | later | partner
+route.paced | We keep to the pace that the partner's endpoint bears. | Wait; it goes on by itself. | later | plan
 route.all_rejected | Every endpoint was rejected; see each reason. | See the rejected routes. | after_change | operator
 partner.unreachable | The partner cannot be reached. | Wait; attempts go on. | later | partner
 partner.timeout | The partner did not answer in time. | Wait; attempts go on. | later | partner

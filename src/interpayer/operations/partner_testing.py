@@ -109,7 +109,7 @@ def add_sample(tools: Tools, conn: Connection, name: str, *, sample: "NewSample"
     if not 1 <= len(sample.content) <= LARGEST_SAMPLE:
         raise Refusal("request.too_large", "a sample has at most 1 MiB")
     digest = sha256(sample.content).hexdigest()
-    kept = trials.Sample(new_id("q"), sample.kind, sample.is_good, sample.name, digest, now(), actor.id)
+    kept = trials.Sample(new_id("a"), sample.kind, sample.is_good, sample.name, digest, now(), actor.id)
     sealed = seal(tools.vault.zone_key(ZONE), sample.content, context=kept.id.encode())
     if not trials.keep_sample(conn, partner.id, kept, sealed=sealed):
         raise Refusal("request.malformed", "this sample is kept already")
@@ -142,7 +142,7 @@ def learn(tools: Tools, conn: Connection, name: str, *, topic: str, words: str, 
     partner = partners.find(conn, name)
     if topic not in TOPICS or not 1 <= len(words.strip()) <= 2000:
         raise Refusal("request.malformed", f"topic must be one of {', '.join(TOPICS)}, with words of what was learned")
-    lesson = trials.Lesson(new_id("q"), topic, words.strip(), now(), actor.id, None, None, None)
+    lesson = trials.Lesson(new_id("l"), topic, words.strip(), now(), actor.id, None, None, None)
     trials.keep_lesson(conn, partner.id, lesson)
     partners.record(tools, conn, partner.id, actor=actor, facts={"change": "lesson", "topic": topic})
     return lesson.id

@@ -44,12 +44,11 @@ def read_limits(value: object) -> CallLimits:
 
 
 def read_pace(value: object) -> Pace:
-    """How fast the partner lets us call: `per_minute`, `burst`, `maximum_members`."""
-    given = _object(value, "pace", {"per_minute", "burst", "maximum_members"})
+    """How fast the partner lets us call: `per_minute`, `burst` (how many members at once: its endpoint)."""
+    given = _object(value, "pace", {"per_minute", "burst"})
     return Pace(
         per_minute=_optional(given, "per_minute", lambda v: _positive(v, "pace.per_minute")),
         burst=_optional(given, "burst", lambda v: _number(v, "pace.burst")) or Pace().burst,
-        maximum_members=_optional(given, "maximum_members", lambda v: _number(v, "pace.maximum_members")),
     )
 
 

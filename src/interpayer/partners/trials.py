@@ -40,7 +40,7 @@ class Lesson:
 
 def keep_run(conn: Connection, partner_id: str, trials: Sequence[Trial], *, by: str) -> str:
     """Keep one run of checks; returns its id."""
-    run = new_id("u")
+    run = new_id("t")
     for one in trials:
         conn.execute(
             "insert into partners.trial (partner_id, run, at, endpoint_id, check_name, state, words, by)"

@@ -9,6 +9,7 @@ import pytest
 
 from interpayer.exchange.steps.calling import called
 from interpayer.exchange.tools import Tools
+from interpayer.model.agreement import Pace
 from interpayer.model.partner import Endpoint
 from interpayer.model.reason import Fault, FaultKind, Refusal
 from interpayer.partners import directory
@@ -123,3 +124,25 @@ def test_the_numbers_are_those_of_the_policy(tools: Tools) -> None:
     quick = replace(tools, policy=lambda: quicker)
     fail(quick, DOWN)
     assert state(quick) == "open"
+
+
+def test_a_partner_that_throttles_is_called_again_when_it_said_so(tools: Tools) -> None:
+    fail(tools, Fault(FaultKind.RETRYABLE, "partner.throttled", retry_after_s=90))
+    with pytest.raises(Fault) as caught:
+        called(tools, ENDPOINT, lambda _: pytest.fail("a call went out"), partner=PARTNER)
+    assert (caught.value.kind, caught.value.reason) == (FaultKind.RETRYABLE, "route.paced")
+    assert 80 < (caught.value.retry_after_s or 0) <= 90
+
+
+def test_the_agreed_pace_is_kept_between_calls(tools: Tools, database: ScratchDatabase) -> None:
+    with database.operator.transaction() as conn:
+        known = directory.agreed(conn, PARTNER.id)
+        assert known is not None
+        slow = replace(known, pace=Pace(per_minute=1, burst=2))
+        directory.change_partner(conn, PARTNER, slow, acts_for=())
+    went: list[str] = []
+    for _ in range(2):
+        called(tools, ENDPOINT, lambda _: went.append("call"), partner=PARTNER)
+    with pytest.raises(Fault, match=r"route\.paced"):
+        called(tools, ENDPOINT, lambda _: went.append("call"), partner=PARTNER)
+    assert len(went) == 2
