@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
 from interpayer.identity.review import DECISIONS
-from interpayer.model.consent import Basis, Scope
+from interpayer.model.consent import Basis
 from interpayer.operations.ruling_reasons import (
     LINK_REASONS,
     MERGE_REASONS,
@@ -229,17 +229,3 @@ class LinkEnding(Closed):
     issuer: Line
     reason: Literal[LINK_REASONS]  # type: ignore[valid-type]  # the words stand in one place, for the command line too
     ended_on: Day | None = Field(None, description="it was true until then; left out: it was never true")
-
-
-class NewConsent(Closed):
-    """What a member allowed, as the plan's own systems know it."""
-
-    member: Id
-    scope: Scope
-    sources: list[Line] = Field(min_length=1, max_length=20, description="organization identifiers that may send")
-    recipients: list[Line] = Field(min_length=1, max_length=20, description="organization identifiers that may have it")
-    starts_at: Instant
-    ends_at: Instant
-    performer: Line = "member"
-    proof: Line = Field(description="where the signed original is kept")
-    basis: Basis = Basis.OPT_IN

@@ -4,12 +4,16 @@ from interpayer.consent import bases
 from interpayer.exchange import store as exchange_store
 from interpayer.exchange.tools import Tools
 from interpayer.exchange.transitions import Actor
-from interpayer.model.consent import Basis, LegalBasis, limits_as_json
+from interpayer.model.consent import Basis, LegalBasis, Limits, limits_as_json
 from interpayer.model.event import Event
 from interpayer.model.reason import Refusal
+from interpayer.model.sensitivity import Category
 from interpayer.operations.stopping import REVOKED, Stopped, stop, stop_under
 from interpayer.system.clock import now
 from interpayer.system.database import Connection
+
+# Records on substance use disorder need the member's own written consent, whatever else lets data go (42 CFR 2.31).
+USUAL_LIMITS = Limits(labels_withheld=frozenset({Category.SUBSTANCE_USE.value}))
 
 
 def add(tools: Tools, conn: Connection, basis: LegalBasis, *, actor: Actor) -> LegalBasis:
