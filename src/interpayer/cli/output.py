@@ -38,7 +38,7 @@ _HERE = {
     "request.not_found": ("There is nothing of this name or id", "look at the list"),
     "request.malformed": ("This cannot be read as it is", "correct what is named and try again"),
 }
-_POLICY = ("consent.", "policy.", "caller.", "system.restored")
+_POLICY = ("consent.", "policy.", "caller.", "system.restored", "request.held")
 
 
 @dataclass(slots=True)
