@@ -131,6 +131,8 @@ class Application:
     def close(self) -> None:
         """Close all pools and the connections to sources."""
         self.workshop.close()
+        while self._clients:
+            self._clients.pop().close()
         for clients in (self._own_clients, self._key_clients):
             while clients:
                 clients.pop().close()

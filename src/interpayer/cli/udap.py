@@ -1,5 +1,7 @@
 """`interpayer udap`: trust communities, who registered with us over them, and where we are registered ourselves."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated, Any
 
 import typer
@@ -81,8 +83,8 @@ def look(
 ) -> None:
     """Ask a server what it does over UDAP, and check its signature; nothing is kept."""
     session = session_of(context)
-    with session.acting_alone("partner.read"):
-        server = memberships.look(_way(session), fhir_base, community=community)
+    with session.acting_alone("partner.read"), _way(session) as way:
+        server = memberships.look(way, fhir_base, community=community)
     told: dict[str, Any] = {
         "fhir_base": server.fhir_base,
         "community": server.community.uri,
@@ -109,9 +111,9 @@ def join(
 ) -> None:
     """Register at a partner's server, or change our registration; prints the client id that it gave us."""
     session = session_of(context)
-    with session.acting_alone("partner.change") as (tools, actor):
+    with session.acting_alone("partner.change") as (tools, actor), _way(session) as way:
         wanted = Wanted(partner, fhir_base, community, tuple(scope or REQUESTER))
-        ours = memberships.join(tools, _way(session), wanted, actor=actor)
+        ours = memberships.join(tools, way, wanted, actor=actor)
     output.say("Calls to this partner go out under this registration once a person there lets it in.")
     told = communities.told_of_us(ours) if as_json else {"client_id": ours.client_id}
     output.tell_result("udap-join/1", told, as_json=as_json)
@@ -121,8 +123,8 @@ def join(
 def leave(context: typer.Context, partner: Who, *, fhir_base: Base = None, as_json: AsJson = False) -> None:
     """Cancel our registration at a partner's server."""
     session = session_of(context)
-    with session.acting_alone("partner.change") as (tools, actor):
-        ours = memberships.leave(tools, _way(session), Wanted(partner, fhir_base), actor=actor)
+    with session.acting_alone("partner.change") as (tools, actor), _way(session) as way:
+        ours = memberships.leave(tools, way, Wanted(partner, fhir_base), actor=actor)
     output.tell_result("udap-leave/1", {"client_id": ours.client_id}, as_json=as_json)
 
 
@@ -134,5 +136,7 @@ def ours(context: typer.Context, form: AsFormat = "table", as_json: AsJson = Fal
     output.tell_rows("udap-ours/1", "memberships", rows, columns=OURS, form=output.chosen(form, as_json=as_json))
 
 
-def _way(session: Session) -> Way:
-    return Way(outbound(session.settings), way_of(session.settings, shipped))
+@contextmanager
+def _way(session: Session) -> Iterator[Way]:
+    with outbound(session.settings) as http:
+        yield Way(http, way_of(session.settings, shipped))

@@ -80,6 +80,10 @@ class PartnerClients:
                 self._clients[target] = PartnerClient(self._http, self._tokens_for(target))
             return self._clients[target]
 
+    def close(self) -> None:
+        """Let go of the connections."""
+        self._http.close()
+
     def _tokens_for(self, target: Target) -> TokenSource:
         if target.udap_community is None:
             return TokenSource(self._http, self._signer, target)
