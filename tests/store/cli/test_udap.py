@@ -78,8 +78,13 @@ def test_a_payer_joins_is_let_in_calls_and_leaves(door: DoorUnderTest, admin: Ru
     assert done.exit_code == 0, done.stderr
     assert admin("udap", "means", client_id, RULES["organization_id"], "payer-x").exit_code == 0
     assert token_refused() == "token refused: unauthorized_client"
-    with door.database.operator.transaction() as conn:
-        conn.execute("update partners.partner set status = 'testing' where client_id = %s", [client_id])
+    assert admin("partner", "test", client_id, "--no-token").exit_code == 1
+    assert token_refused() == ""
+
+    open_items = told(admin("partner", "test", client_id, "--no-token", "--json"))["open"]
+    vouched = [word for item in open_items for word in ("--vouch", item["item"])]
+    activated = admin("partner", "activate", client_id, "--reason", "we know them", *vouched)
+    assert activated.exit_code == 0, activated.stderr
     assert token_refused() == ""
 
     left = admin("udap", "leave", "payer-a", "--json")
