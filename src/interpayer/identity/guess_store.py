@@ -196,6 +196,7 @@ def pardon(conn: Connection, partner_id: str, *, person: str, reason: str, at: d
 
 
 def forget(conn: Connection, *, before: datetime) -> int:
-    """Drop tries that nobody repeated since then, with old counts; alarms and pardons stay. How many rows."""
-    gone = conn.execute("delete from identity.guess_try where last_at < %s", [before]).rowcount
-    return gone + conn.execute("delete from identity.guess_tally where hour < %s", [before]).rowcount
+    """Drop tries that nobody repeated since then, with old counts; alarms, pardons and what is held stay. How many."""
+    tries = "delete from identity.guess_try where last_at < %s and not operations.is_held(null, null, partner_id)"
+    tallies = "delete from identity.guess_tally where hour < %s and not operations.is_held(null, null, partner_id)"
+    return sum(conn.execute(old.encode(), [before]).rowcount for old in (tries, tallies))

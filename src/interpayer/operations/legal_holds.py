@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from interpayer.delivery import store as delivery_store
+from interpayer.exchange import batch_store
 from interpayer.exchange import store as exchange_store
 from interpayer.exchange.tools import Tools
 from interpayer.exchange.transitions import Actor
@@ -40,12 +42,23 @@ class Held:
         return self.is_everything or named
 
 
+NOTHING_HELD = Held(False, frozenset(), frozenset(), frozenset())
+
+
 def held_of(conn: Connection) -> Held:
     """What is held now, in one query."""
     rows = vault_store.holds(conn, open_only=True)
     found = {name: frozenset(row[name] for row in rows if row[name]) for name in _NAMES}
     is_everything = any(not any(row[name] for name in _NAMES) for row in rows)
     return Held(is_everything, found["member_id"], found["exchange_id"], found["partner_id"])
+
+
+def held_jobs(conn: Connection, job_ids: Sequence[str]) -> set[str]:
+    """Which of these jobs' files must be kept: one of their members or exchanges is held, or their partner is."""
+    held = held_of(conn)
+    if held == NOTHING_HELD:
+        return set()
+    return {job_id for job_id in job_ids if _holds_job(conn, held, job_id)}
 
 
 def place(tools: Tools, conn: Connection, subject: Subject, *, reason: str, actor: Actor) -> int:
@@ -78,6 +91,14 @@ def release(tools: Tools, conn: Connection, hold_id: int, *, reason: str, actor:
 def listed(conn: Connection, *, open_only: bool = True) -> Sequence[dict[str, Any]]:
     """Holds, the newest first."""
     return vault_store.holds(conn, open_only=open_only)
+
+
+def _holds_job(conn: Connection, held: Held, job_id: str) -> bool:
+    job = delivery_store.job(conn, job_id, None)
+    within = batch_store.job_members(conn, job_id)
+    return (job is not None and held.covers(partner_id=job.partner_id, exchange_id=job.exchange_id)) or any(
+        held.covers(member_id=member_id, exchange_id=exchange_id) for member_id, exchange_id in within.items()
+    )
 
 
 _NAMES = ("member_id", "exchange_id", "partner_id")

@@ -18,6 +18,7 @@ from interpayer.identity.published import default_policy
 from interpayer.model.event import Event
 from interpayer.model.exchange import State
 from interpayer.operations import cases, guessing, recall, signing, standing
+from interpayer.operations.legal_holds import held_jobs
 from interpayer.operations.rebuilding import rebuild_files
 from interpayer.system.clock import now
 from interpayer.system.database import Connection
@@ -88,10 +89,12 @@ def _given_up(tools: Tools, conn: Connection) -> int:
 
 
 def _expired_files(tools: Tools, conn: Connection) -> int:
-    """Files past their time go; the exchanges, the ledger and the receipts stay."""
+    """Files past their time go; the exchanges, the ledger and the receipts stay. What is held is kept, not served."""
     job_ids = delivery_store.expired_jobs(conn, now())
+    held = held_jobs(conn, job_ids)
     for job_id in job_ids:
-        ndjson.remove_files(conn, open_parts(conn, tools.objects, tools.vault, job_id=job_id))
+        if job_id not in held:
+            ndjson.remove_files(conn, open_parts(conn, tools.objects, tools.vault, job_id=job_id))
         delivery_store.set_state(conn, job_id, "expired")
         ids = list(batch_store.job_members(conn, job_id).values())
         standing_rows = store.lock_many(conn, ids)
@@ -104,7 +107,9 @@ def _expired_files(tools: Tools, conn: Connection) -> int:
 
 def _leftovers(tools: Tools, conn: Connection) -> int:
     """Jobs that are over while bytes of theirs still lie there: deleted while the files were being written."""
-    job_ids = delivery_store.leftover_jobs(conn)
+    over = delivery_store.leftover_jobs(conn)
+    held = held_jobs(conn, over)
+    job_ids = [job_id for job_id in over if job_id not in held]
     for job_id in job_ids:
         ndjson.remove_files(conn, open_parts(conn, tools.objects, tools.vault, job_id=job_id))
     return len(job_ids)

@@ -1,5 +1,7 @@
 """A legal hold beats every deletion: politely where purges ask, and in the database where they forget to."""
 
+import dataclasses
+
 import pytest
 
 from interpayer.audit.ledger import search
@@ -10,6 +12,7 @@ from interpayer.model.exchange import State
 from interpayer.model.reason import Refusal
 from interpayer.operations import legal_holds, vault_store
 from interpayer.operations.legal_holds import Held
+from interpayer.operations.upkeep import Upkeep
 from interpayer.operations.vault_store import Subject
 from interpayer.records.keys import forget_records, member_keys
 from interpayer.system.database import DatabaseError
@@ -118,3 +121,53 @@ def test_a_hold_on_an_exchange_keeps_what_the_ledger_says_of_it(tools: Tools, pe
         legal_holds.place(tools, conn, Subject(exchange_id=exchange_id), reason="matter 8", actor=person)
     with tools.database.transaction() as conn, pytest.raises(DatabaseError, match="legal hold"):
         tools.ledger.shred(conn, member_id)
+
+
+OLD = "now() - interval '10 years'"
+
+
+def what_is_old(tools: Tools, member_id: str) -> None:
+    """Evidence, tries and the files of a job, all long past their time."""
+    rows = (
+        "insert into identity.evidence (evidence_id, at, disposition, reason, member_id, rule_version)"
+        f" values ('e-1', {OLD}, 'certain', 'identity.certain', %(m)s, '1')",
+        f"insert into identity.guess_try values ('p-c', 'card', 'a', 'v', {OLD}, {OLD})",
+        "insert into delivery.job (id, role, kind, partner_id, state, url, created_at, state_at, expires_at, data_key,"
+        f" request) values ('j-1', 'responder', 'export', 'p-c', 'ready', 'u', {OLD}, {OLD}, {OLD}, %(k)s, '')",
+        "insert into delivery.file values ('f-1', 'j-1', 'output', 'Patient', 1, 1, 1)",
+        "insert into delivery.part values ('f-1', 0, 0)",
+        "insert into exchange.job_member values ('j-1', %(m)s, 'x-1')",
+    )
+    with tools.database.transaction() as conn:
+        for row in rows:
+            conn.execute(row.encode(), {"m": member_id, "k": tools.vault.new_data_key()[1]})
+
+
+@pytest.mark.parametrize(
+    ("about", "kept"),
+    [
+        (None, {"evidence": 0, "guess_try": 0, "part": 0}),
+        ("member", {"evidence": 1, "guess_try": 0, "part": 1}),
+        ("partner", {"evidence": 0, "guess_try": 1, "part": 1}),
+        ("everything", {"evidence": 1, "guess_try": 1, "part": 1}),
+    ],
+    ids=["nothing", "member", "partner", "everything"],
+)
+def test_purges_leave_out_what_is_held(
+    application, person: Actor, member_id: str, about: str | None, kept: dict[str, int], database
+) -> None:
+    worker, tools = application.tools("worker"), application.tools("operator")
+    what_is_old(dataclasses.replace(tools, database=database.owner), member_id)
+    subjects = {"member": Subject(member_id), "partner": Subject(partner_id="p-c"), "everything": Subject()}
+    if about is not None:
+        with database.operator.transaction() as conn:
+            assert vault_store.place_hold(conn, subjects[about], reason="matter 7", by="Ana Ruiz")
+    Upkeep(worker).tick()
+    Upkeep(worker).tick()
+    places = {"evidence": "identity.evidence", "guess_try": "identity.guess_try", "part": "delivery.part"}
+    with database.owner.transaction() as conn:
+        left = {name: conn.execute(f"select from {place}".encode()).rowcount for name, place in places.items()}
+        (job,) = conn.execute("select state from delivery.job").fetchall()
+    assert left == kept
+    # kept or not, nobody is served from it any more
+    assert job["state"] == "expired"

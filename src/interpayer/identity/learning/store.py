@@ -85,12 +85,12 @@ def content_of(conn: Connection, version: str) -> str | None:
 
 
 def forget_evidence(conn: Connection, before: datetime, limit: int) -> int:
-    """Delete evidence whose time is over, oldest first; how much. What an open case rests on stays."""
+    """Delete evidence whose time is over, oldest first; how much. What an open case rests on, or is held, stays."""
     return conn.execute(
         """
         delete from identity.evidence where evidence_id in (
             select e.evidence_id from identity.evidence e
-             where e.at < %s and not exists (
+             where e.at < %s and not operations.is_held(e.member_id, null, null) and not exists (
                    select from identity.review_case c
                     where c.evidence_id = e.evidence_id and c.state in ('open', 'assigned'))
              order by e.at limit %s)
