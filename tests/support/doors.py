@@ -194,6 +194,8 @@ class DoorUnderTest:
         peers: Peers | None = None,
         numbers: Mapping[str, Any] = {},
         communities: Path | None = None,
+        at: str = "127.0.0.1:0",
+        base_url: str | None = None,
     ) -> None:
         self.database, self.grounds = database, grounds
         self.events: list[Event] = []
@@ -201,8 +203,9 @@ class DoorUnderTest:
         self.vault = Vault(b"k" * 32, "test")
         self.ledger = Ledger(self.vault)
         # The port is part of the audience, so it is taken before the door is built.
-        self.doors = Doors([Listener(self._app, "127.0.0.1:0", self._tls(), header_deadline_s=0.6)])
-        self.base_url = f"https://{self.doors.addresses[0]}"
+        tls = None if at.startswith("unix:") else self._tls()
+        self.doors = Doors([Listener(self._app, at, tls, header_deadline_s=0.6)])
+        self.base_url = base_url or f"https://{self.doors.addresses[0]}"
         self.door = Door(
             base_url=self.base_url,
             environment="test",
