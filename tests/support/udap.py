@@ -25,6 +25,8 @@ SCOPES = (
     "system/*.rs",
 )
 RSA_KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+SERVER = "https://plan-a.example/fhir"
+SERVER_TOKEN, SERVER_REGISTER = "https://plan-a.example/token", "https://plan-a.example/register"
 PURPOSE = "urn:oid:2.16.840.1.113883.5.8#HPAYMT"
 
 
@@ -102,6 +104,40 @@ def business(**changes: Any) -> dict[str, Any]:
         "organization_id": "http://hl7.org/fhir/sid/us-npi#1234567893",
         "organization_name": "Plan B",
         "purpose_of_use": [PURPOSE],
+    }
+    return _changed(given, changes)
+
+
+def server_statement(**changes: Any) -> dict[str, Any]:
+    """The claims of good signed metadata of SERVER, some of them changed; None takes one away."""
+    at = int(moment().timestamp())
+    given = {
+        "iss": SERVER,
+        "sub": SERVER,
+        "iat": at,
+        "exp": at + 86400,
+        "jti": "one",
+        "token_endpoint": SERVER_TOKEN,
+        "registration_endpoint": SERVER_REGISTER,
+    }
+    return _changed(given, changes)
+
+
+def server_document(signed: Any, **changes: Any) -> dict[str, Any]:
+    """Good metadata of SERVER around a signed statement, some of them changed; None takes one away."""
+    given = {
+        "udap_versions_supported": ["1"],
+        "udap_profiles_supported": ["udap_dcr", "udap_authn", "udap_authz"],
+        "udap_authorization_extensions_supported": ["hl7-b2b"],
+        "udap_authorization_extensions_required": ["hl7-b2b"],
+        "udap_certifications_supported": [],
+        "grant_types_supported": ["client_credentials"],
+        "token_endpoint": SERVER_TOKEN,
+        "token_endpoint_auth_methods_supported": ["private_key_jwt"],
+        "token_endpoint_auth_signing_alg_values_supported": ["RS256"],
+        "registration_endpoint": SERVER_REGISTER,
+        "registration_endpoint_jwt_signing_alg_values_supported": ["RS256"],
+        "signed_metadata": signed,
     }
     return _changed(given, changes)
 

@@ -15,10 +15,19 @@ from interpayer.partners.udap.server import Plea, Server, discover, register
 from interpayer.partners.udap.tokens import business_of
 from interpayer.partners.udap.vouching import read_signed
 from interpayer.system.certificates.revocation import Revocations, Unreachable
-from tests.support.udap import COMMUNITY, SCOPES, Signer, World, moment
+from tests.support.udap import (
+    COMMUNITY,
+    SCOPES,
+    Signer,
+    World,
+    moment,
+)
+from tests.support.udap import SERVER as BASE
+from tests.support.udap import SERVER_REGISTER as REGISTER
+from tests.support.udap import SERVER_TOKEN as TOKEN
+from tests.support.udap import server_document as document
+from tests.support.udap import server_statement as statement
 
-BASE = "https://plan-a.example/fhir"
-TOKEN, REGISTER = "https://plan-a.example/token", "https://plan-a.example/register"
 US = "https://plan-b.example/exchange"
 
 
@@ -44,40 +53,6 @@ def identity(world: World) -> Identity:
     found = community(world).identity
     assert found is not None
     return found
-
-
-def statement(**changes: Any) -> dict[str, Any]:
-    at = int(moment().timestamp())
-    given = {
-        "iss": BASE,
-        "sub": BASE,
-        "iat": at,
-        "exp": at + 86400,
-        "jti": "one",
-        "token_endpoint": TOKEN,
-        "registration_endpoint": REGISTER,
-        **changes,
-    }
-    return {name: value for name, value in given.items() if value is not None}
-
-
-def document(signed: Any, **changes: Any) -> dict[str, Any]:
-    given = {
-        "udap_versions_supported": ["1"],
-        "udap_profiles_supported": ["udap_dcr", "udap_authn", "udap_authz"],
-        "udap_authorization_extensions_supported": ["hl7-b2b"],
-        "udap_authorization_extensions_required": ["hl7-b2b"],
-        "udap_certifications_supported": [],
-        "grant_types_supported": ["client_credentials"],
-        "token_endpoint": TOKEN,
-        "token_endpoint_auth_methods_supported": ["private_key_jwt"],
-        "token_endpoint_auth_signing_alg_values_supported": ["RS256"],
-        "registration_endpoint": REGISTER,
-        "registration_endpoint_jwt_signing_alg_values_supported": ["RS256"],
-        "signed_metadata": signed,
-        **changes,
-    }
-    return {name: value for name, value in given.items() if value is not None}
 
 
 def asked(world: World, answer: Any, *, status: int = 200, revocations: Revocations | None = None) -> Server:
