@@ -229,3 +229,25 @@ class LinkEnding(Closed):
     issuer: Line
     reason: Literal[LINK_REASONS]  # type: ignore[valid-type]  # the words stand in one place, for the command line too
     ended_on: Day | None = Field(None, description="it was true until then; left out: it was never true")
+
+
+FileName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,80}$")]
+
+
+class PolicyFiles(Closed):
+    """What differs from the policy that ships: the texts of files by name."""
+
+    files: dict[FileName, Annotated[str, StringConstraints(max_length=262_144)]] = Field(max_length=50)
+
+
+class PolicyRelease(PolicyFiles):
+    """Files to put into force, and why."""
+
+    reason: Why
+
+
+class PolicyQuestion(Closed):
+    """Facts to ask policy about: names and values as `interpayer policy explain --facts` reads them."""
+
+    facts: dict[Word, Any]
+    version: Annotated[str, StringConstraints(pattern=r"^p-[0-9a-f]{16}$")] | None = None

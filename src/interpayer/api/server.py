@@ -16,6 +16,7 @@ from interpayer.api import (
     identity,
     partners,
     people,
+    policies,
     problems,
     records,
     standing,
@@ -25,7 +26,7 @@ from interpayer.api.intake import Admission
 from interpayer.exchange.tools import Tools
 from interpayer.operations import health
 
-ROUTERS = (exchanges, records, handoffs, cases, people, identity, standing, partners, consents, audit)
+ROUTERS = (exchanges, records, handoffs, cases, people, identity, standing, partners, consents, policies, audit)
 TITLE, VERSION = "Interpayer", "1"
 _LEAD = """The plan's own door. Every call names a person or system by bearer token; every no is a problem
 (RFC 9457) with a reason code. HTTP status, state, answer and clock of an exchange are four different things."""

@@ -42,14 +42,13 @@ class Explanation:
 def explain(bundle: Bundle, facts: Question) -> Explanation:
     """Why these facts have this answer under this version."""
     decision = evaluate(bundle, facts)
-    texts = {name: rule_text(bundle, name) for name in decision.policies}
+    texts = {name: rule_text(bundle.files, name) for name in decision.policies}
     return Explanation(decision, texts, () if decision.allow else tuple(_nearest(bundle, facts)))
 
 
-def rule_text(bundle: Bundle, name: str) -> str:
-    """A rule as it stands in its file, with the comment above it."""
-    text = bundle.files[bundle.rules[name].file]
-    blocks = text.split("\n\n")
+def rule_text(files: Mapping[str, str], name: str) -> str:
+    """A rule as it stands in the files of a version, with the comment above it; empty when there is none."""
+    blocks = (block for file, text in files.items() if file.endswith(".cedar") for block in text.split("\n\n"))
     return next((block.strip() for block in blocks if f'@id("{name}")' in block), "")
 
 

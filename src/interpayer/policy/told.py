@@ -62,11 +62,12 @@ def _told(facts: Any) -> dict[str, Any]:
     for one in fields(facts):
         value = getattr(facts, one.name)
         if one.default is MISSING or value != one.default:
-            found[one.name] = _plain(value)
+            found[one.name] = value_as_json(value)
     return found
 
 
-def _plain(value: Any) -> Any:
+def value_as_json(value: Any) -> Any:
+    """One fact as plain JSON."""
     if isinstance(value, Limits):
         return limits_as_json(value)
     if isinstance(value, frozenset | tuple):

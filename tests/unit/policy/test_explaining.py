@@ -61,7 +61,7 @@ def test_a_plans_own_no_is_shown_with_its_comment():
     found = explain(bundle, facts)
     assert found.missing == ()
     assert found.texts["partner-1-no-claims"].startswith("// Agreed with this partner in 2026")
-    assert all(rule_text(bundle, name).count("@id(") == 1 for name in bundle.rules)
+    assert all(rule_text(bundle.files, name).count("@id(") == 1 for name in bundle.rules)
 
 
 def test_a_comparison_shows_whose_answer_changes():
