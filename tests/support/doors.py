@@ -26,6 +26,7 @@ from interpayer.gateway.udap.gate import Gate
 from interpayer.gateway.udap.routes import Offer
 from interpayer.model.event import Event
 from interpayer.model.partner import Partner, PartnerStatus
+from interpayer.model.reason import Refusal
 from interpayer.partners import directory
 from interpayer.partners.scopes import BULK_MATCH, MEMBER_MATCH
 from interpayer.partners.udap.communities import Communities
@@ -139,6 +140,15 @@ def operations() -> list[Operation]:
             search=("code:token",),
         ),
     ]
+
+
+def missing_operations() -> list[Operation]:
+    """An operation that never has what is asked for."""
+
+    def missing(_call: Call, _conn: Connection) -> Answer:
+        raise Refusal("request.not_found")
+
+    return [Operation("GET", "/Missing/{id}", missing, scopes=("system/Group.r",))]
 
 
 @dataclass
