@@ -10,14 +10,17 @@ from interpayer.cli.output import AsFormat, AsJson
 from interpayer.cli.session import Session, session_of
 from interpayer.operations import forgetting, legal_holds, vault
 from interpayer.operations.vault_store import Subject
+from interpayer.system.cluster import LOGIN_ROLES
 from interpayer.system.forgotten import forgotten_names, keep_forgotten
 from interpayer.system.keyring import prepare_version
+from interpayer.system.passwords import PasswordFixed, rotate_password
 
 HELP = """The key that wraps all keys; what must be kept whatever happens; whom to forget.
 
     interpayer vault status
     interpayer vault rotate                                     (a new key; nothing stops meanwhile)
     interpayer vault retire 1                                   (destroy the old one, when nothing needs it)
+    interpayer vault passwords                                  (of the database's login roles)
     interpayer vault hold m-… --reason "matter 7"               (nothing about the member is purged or forgotten)
     interpayer vault release 3 --reason "settled"               (another person)
     interpayer vault forget m-… --reason "retention is over"    (asks; another person adds --now)
@@ -92,6 +95,28 @@ def retire(
     with session.acting("vault.change") as act:
         vault.retire(act.tools, act.conn, session.settings.kek, version, actor=act.actor)
     output.tell_result("vault-version/1", {"retired": version}, as_json=as_json)
+
+
+@app.command()
+def passwords(
+    context: typer.Context,
+    role: Annotated[list[str] | None, typer.Option(help="door, worker, operator, migrator; all without it.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Give login roles of the database new passwords, in the server and in the files that the processes read.
+
+    Nothing restarts: open connections stay, new ones read the file.
+    """
+    session = session_of(context)
+    changed = []
+    for one in role or LOGIN_ROLES:
+        try:
+            with session.acting("vault.change") as act:
+                changed.append(str(rotate_password(session.settings, one)))
+                vault.note_password(act.tools, act.conn, one, actor=act.actor)
+        except PasswordFixed as error:
+            output.fail(f"the password of {one} cannot be changed from here", str(error), code=output.USAGE)
+    output.tell_result("passwords/1", {"files": sorted(set(changed))}, as_json=as_json)
 
 
 @app.command()

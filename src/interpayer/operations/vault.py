@@ -95,6 +95,11 @@ def retire(tools: Tools, conn: Connection, kek: Path, number: int, *, actor: Act
     tools.ledger.append(conn, _event("vault.retired", actor, {"version": number, "key": known[number].id}))
 
 
+def note_password(tools: Tools, conn: Connection, role: str, *, actor: Actor) -> None:
+    """Put on the ledger that a login role of the database got another password."""
+    tools.ledger.append(conn, _event("database.password_changed", actor, {"role": role}))
+
+
 def _rewrap_place(tools: Tools, kek: str, place: str, *, step: Rewrap, anew: bool = False) -> Iterator[Progress]:
     seen = changed = 0
     after: str | None = ""

@@ -208,6 +208,11 @@ def embedded_url(home: Path, role: str, *, database: str = DATABASE) -> str:
     return f"postgresql://{user_of(role)}@/{database}?{urlencode(options, quote_via=quote, safe='')}"
 
 
+def address_parts(url: str) -> dict[str, str]:
+    """What an address says: user, host, passfile, sslcert and so on."""
+    return {key: str(value) for key, value in conninfo.conninfo_to_dict(url).items() if value is not None}
+
+
 def split_password(url: str) -> tuple[str, str | None]:
     """The address without its password, and the password, for programs whose arguments everybody can read."""
     given = conninfo.conninfo_to_dict(url)

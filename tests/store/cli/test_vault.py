@@ -79,3 +79,8 @@ def test_a_member_is_held_let_go_and_forgotten_by_two(admin: Run, members: list[
 )
 def test_what_is_said_badly_is_not_done(admin: Run, words: tuple[str, ...]) -> None:
     assert admin("vault", *words).exit_code == output.USAGE
+
+
+def test_a_password_that_lies_elsewhere_is_not_changed(admin: Run) -> None:
+    refused = admin("vault", "passwords", "--role", "owner")
+    assert (refused.exit_code, "no login role" in refused.stderr) == (output.USAGE, True)

@@ -7,8 +7,9 @@ import re
 import shutil
 import socket
 import tempfile
+import threading
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import parse_qsl, quote, urlsplit
 
 import pytest
 
@@ -20,6 +21,7 @@ from interpayer.system.database import Database, DatabaseGone, DatabaseTooOld, a
 from interpayer.system.grants import declared_grants, granted
 from interpayer.system.keys import load_or_create_kek
 from interpayer.system.migrate import pending
+from interpayer.system.passwords import rotate_password
 from interpayer.system.postgres import EmbeddedPostgres
 from interpayer.system.roles import make_roles
 from interpayer.system.settings import Settings, read_settings
@@ -122,6 +124,7 @@ def test_by_tcp_with_tls_and_passwords(site, tls, tmp_path) -> None:
         site.give_passwords()
         migrate_all(given)
         works(given)
+        passwords_change_while_processes_connect(given)
 
         def refused(url: str, says: str) -> None:
             with pytest.raises(DatabaseGone, match=says) as failed:
@@ -137,6 +140,42 @@ def test_by_tcp_with_tls_and_passwords(site, tls, tmp_path) -> None:
         assert front.plain_refused == 0
         refused(site.url(where, sslmode="disable"), "closed")
         assert front.plain_refused == 1
+
+
+def passwords_change_while_processes_connect(given: Settings) -> None:
+    """Each role's password changes twice; whoever opens a connection meanwhile gets one, without a restart."""
+    pool, done, ended = Database(role_url(given, "door")), [], threading.Event()
+
+    def connect_again_and_again() -> None:
+        while not ended.is_set():
+            fresh = Database(role_url(given, "door"))
+            with fresh.transaction() as conn:
+                done.append(conn.execute("select 1 as one").fetchone())
+            fresh.close()
+
+    process = threading.Thread(target=connect_again_and_again)
+    process.start()
+    try:
+        with pool.transaction() as conn:  # an open connection stays open
+            before = Path(dict(parse_qsl(urlsplit(given.database_url or "").query))["passfile"]).read_text()
+            files = {rotate_password(given, role) for role in LOGIN_ROLES for _ in range(2)}
+            assert conn.execute("select 1 as one").fetchone() == {"one": 1}
+    finally:
+        ended.set()
+        process.join()
+        pool.close()
+    (file,) = files
+    after = file.read_text()
+    assert len(done) > 3
+    assert after != before
+    assert ":interpayer_door:door\n" not in after
+    assert ":interpayer_owner:owner\n" in after
+    assert file.stat().st_mode & 0o077 == 0
+    works(given)
+    file.write_text(before)
+    with pytest.raises(DatabaseGone, match="password authentication failed"):
+        connect(role_url(given, "door"))
+    file.write_text(after)
 
 
 def of_this_machine() -> Path | None:
