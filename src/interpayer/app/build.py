@@ -212,6 +212,7 @@ def _entity(raw: Any, path: Path) -> LegalEntity:
             time_zone=str(raw.get("time_zone", "America/New_York")),
             lines_of_business=tuple(str(line) for line in raw.get("lines_of_business", ())),
             acts_for=tuple(str(o) for o in raw.get("acts_for", ())),
+            test_namespaces=tuple(str(name) for name in raw.get("test_namespaces", ())),
         )
     except (KeyError, TypeError) as error:
         raise SettingsInvalid(f"{path}: a legal entity needs id, name and identifiers") from error

@@ -23,6 +23,7 @@ from interpayer.gateway.tls import RenewedTls
 from interpayer.identity.reading import organization_identifier
 from interpayer.model.event import Event
 from interpayer.model.partner import Partner
+from interpayer.operations import environment
 from interpayer.operations.identity_policy import PolicyForPartners
 from interpayer.partners import own_key_store
 from interpayer.partners.published_keys import PublishedKeys
@@ -48,6 +49,7 @@ def listeners(application: Application) -> list[Listener]:
     settings = application.settings
     partners, own = _tls(settings, settings.client_ca), _tls(settings, None)
     operator = application.tools("operator")
+    environment.claim(operator)
     partners_door = door_of(application)
     offer = offer_of(settings, partners_door.peers.revocations)
     partners_door = replace(partners_door, udap=gate_of(application.tools("door"), offer))

@@ -17,6 +17,7 @@ from interpayer.exchange.transitions import Move, move
 from interpayer.model.event import Event
 from interpayer.model.exchange import State
 from interpayer.model.reason import REASONS
+from interpayer.operations import environment
 from interpayer.operations.upkeep import Upkeep
 from interpayer.routing.registry import registry_version
 from interpayer.system.database import Connection, DatabaseGone, role_url
@@ -34,6 +35,7 @@ def run_worker(application: Application, slot: str, *, pace: Pace | None = None)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     tools = application.tools("worker")
+    environment.claim(tools)
     engine = Engine(
         url=role_url(application.settings, "worker"),
         slot=slot,

@@ -16,6 +16,7 @@ from interpayer.cli.output import failures
 from interpayer.exchange.tools import Tools
 from interpayer.exchange.transitions import Actor
 from interpayer.model.reason import Refusal
+from interpayer.operations import environment
 from interpayer.operations.access import Person, person_of, require
 from interpayer.operations.refusals import Refusals, Refused
 from interpayer.system.clock import now
@@ -82,6 +83,7 @@ class Session:
         with failures():
             with self.acting(action) as act:
                 actor = act.actor
+            environment.claim(self.tools)
             yield self.tools, actor
 
     def audit_tools(self) -> "AuditTools":

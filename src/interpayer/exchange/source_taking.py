@@ -92,9 +92,10 @@ def take_in(tools: Tools, conn: Connection, batch: Batch, who_is: WhoIs) -> Take
     taken = Taken()
     ready: dict[bytes, _Ready] = {}
     parts = [[_ready(tools, batch, kept, ready) for kept in refined.kept] for refined in batch.refined]
-    persons = [one for one in ready.values() if one.outline.type == "Patient"]
+    real = [one for one in ready.values() if not one.arrival.rehearsal.refuses(one.outline.resource)]
+    persons = [one for one in real if one.outline.type == "Patient"]
     enrolled = {one.outline.local_id for one in persons if one.arrival.role == ENROLLMENT}
-    members = who_is(conn, [one.outline for one in ready.values()], enrolled)
+    members = who_is(conn, [one.outline for one in real], enrolled)
     apart: list[Quarantined] = []
     now: dict[bytes, _Ready] = {}
     for refined, its in zip(batch.refined, parts, strict=True):
@@ -147,6 +148,7 @@ def _ready(tools: Tools, batch: Batch, kept: Kept, ready: dict[bytes, _Ready]) -
             feed=batch.declaration.name,
             role=kept.stamp.role,
             sets=tools.sets,
+            rehearsal=tools.rehearsal,
         )
         ready[key] = _Ready(key, kept, outline(kept.resource, kept.raw, arrival), arrival)
     return ready[key]

@@ -12,6 +12,7 @@ from interpayer.exchange.sources.workshop import Workshop
 from interpayer.identity.resolve import Resolver
 from interpayer.model.partner import Endpoint, LegalEntity, Partner
 from interpayer.normalization.labeling.sets import Sets, default_sets
+from interpayer.normalization.rehearsal import Rehearsal
 from interpayer.partners.client import PartnerClient
 from interpayer.policy.bundle import Bundle
 from interpayer.records.codec import Codec
@@ -39,6 +40,11 @@ class Tools:
     workshop: Workshop
     own_systems: OwnSystems
     sets: Sets = field(default_factory=default_sets)
+
+    @property
+    def rehearsal(self) -> Rehearsal:
+        """Whether test data may be taken in here, and how they are known."""
+        return Rehearsal(self.environment, self.entity.test_namespaces)
 
     def seal_request(self, body: object, *, exchange_id: str) -> bytes:
         """A request or answer body, sealed with the key of the exchange zone and bound to its exchange."""

@@ -79,6 +79,7 @@ class LegalEntity:
     time_zone: str = "America/New_York"
     lines_of_business: tuple[str, ...] = ()
     acts_for: tuple[str, ...] = ()
+    test_namespaces: tuple[str, ...] = ()
 
     @property
     def identifier(self) -> str:

@@ -178,6 +178,7 @@ record.duplicate | The record is known already. | Nothing to do. | no | plan
 record.conflict | Two sources contradict each other. | See both values. | after_change | plan
 record.replaced | A later claim takes its place. | Nothing to do. | no | plan
 record.echo | Our own record came back. | Nothing to do. | no | plan
+record.test_data | The record says that it is made up; production takes none. | Load it into a test installation, or take the mark off at its source when it is real. | no | plan
 record.foreign_member | The record belongs to a person who was not asked for. | Tell the partner's contact. | no | partner
 record.unattributed | The record names no member, nor a record of one. | Tell the partner's contact. | no | partner
 record.excluded_denied_authorization | A denied prior authorization is not exchanged. | Nothing to do. | no | plan

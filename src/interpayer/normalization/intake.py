@@ -27,6 +27,7 @@ from interpayer.normalization.merge import (
 from interpayer.normalization.payload import PayloadRules, Prepared, prepare
 from interpayer.normalization.recognition import marks_of
 from interpayer.normalization.references import SHARED_TYPES, LocalRef, Resource, patients_of, references_of, rewrite
+from interpayer.normalization.rehearsal import TEST_DATA, Rehearsal
 
 INVALID = "record.invalid"
 FOREIGN = "record.foreign_member"
@@ -55,6 +56,7 @@ class Arrival:
     feed: str = ""
     role: str = ""
     sets: Sets = field(default_factory=default_sets)
+    rehearsal: Rehearsal = field(default_factory=Rehearsal)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,8 +124,11 @@ def canonicalize(
 ) -> list[Record] | Quarantined:
     """The record; several when a Provenance speaks of several members (each gets its own part).
 
-    Quarantined when it broke rules (``broken``), belongs to nobody who was asked for, or names nobody.
+    Quarantined when it is test data in production, broke rules (``broken``), belongs to nobody who was asked for, or
+    names nobody.
     """
+    if arrival.rehearsal.refuses(outline.resource):
+        return _quarantined(outline, arrival, TEST_DATA)
     if broken:
         return _quarantined(outline, arrival, INVALID, broken)
     try:

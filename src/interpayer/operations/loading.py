@@ -21,6 +21,7 @@ from interpayer.model.event import Event
 from interpayer.model.member import Coverage
 from interpayer.model.record import Quarantined, Record
 from interpayer.normalization.intake import Arrival, Known, Outline, canonicalize, outline, targets
+from interpayer.normalization.rehearsal import Rehearsal
 from interpayer.operations import patients, store
 from interpayer.records import store as records_store
 from interpayer.records.loading import SaveReport, begin_load
@@ -49,6 +50,8 @@ class FhirReport:
     patients_linked: int = 0
     patients_unknown: int = 0
     members_made: int = 0
+    unmarked: int = 0
+    """In a test installation: resources that do not say they are made up. Real people's data do not belong here."""
     types: Counter[str] = field(default_factory=Counter)
     excluded: Counter[str] = field(default_factory=Counter)
     removed: Counter[str] = field(default_factory=Counter)
@@ -108,7 +111,7 @@ def _know_patients(run: _Load, path: Path, *, as_members: bool, tell: Progress) 
     unknown: list[dict[str, Any]] = []
     coverages: dict[str, list[Coverage]] = {}
     types = ("Patient", "Coverage") if as_members else ("Patient",)
-    for batch in _batches(_resources(path, types)):
+    for batch in _batches(_resources(path, types, tools.rehearsal)):
         found = [resource for resource in batch if resource["resourceType"] == "Patient"]
         with tools.database.transaction() as conn:
             known = patients.link(tools, conn, found)
@@ -134,9 +137,13 @@ def _take_in(run: _Load, conn: Connection, batch: Sequence[Found], *, is_last_ca
         record_id=tools.vault.record_id,
         available_at=begin_load(conn),
         sets=tools.sets,
+        rehearsal=tools.rehearsal,
     )
     outlines: list[Outline] = []
     quarantined = [_unreadable(found, arrival) for found in batch if found.content is None]
+    if tools.environment == "test":
+        said = [found for found in batch if found.content is not None and not is_last_call]
+        run.report.unmarked += sum(not tools.rehearsal.is_marked(f.content or {}) for f in said)
     for found in batch:
         if found.content is not None:
             one = outline(found.content, found.raw, arrival)
@@ -185,9 +192,11 @@ def _unreadable(found: Found, arrival: Arrival) -> Quarantined:
     return Quarantined(found.problem or "record.invalid", "", arrival.source, found.raw, rules=("json",))
 
 
-def _resources(path: Path, types: Sequence[str]) -> Iterator[dict[str, Any]]:
+def _resources(path: Path, types: Sequence[str], rehearsal: Rehearsal) -> Iterator[dict[str, Any]]:
     for found in read_path(path):
-        if found.content is not None and found.content["resourceType"] in types:
+        if found.content is None or found.content["resourceType"] not in types:
+            continue
+        if not rehearsal.refuses(found.content):
             yield found.content
 
 

@@ -82,6 +82,14 @@ def releases_held(conn: Connection) -> bool:
     return conn.execute("select 1 from operations.hold where cleared_at is null limit 1").fetchone() is not None
 
 
+def claim_environment(conn: Connection, name: str) -> str:
+    """The environment that this database belongs to; the first to ask says which."""
+    conn.execute("insert into operations.environment (name) values (%s) on conflict do nothing", [name])
+    row = conn.execute("select name from operations.environment").fetchone()
+    assert row is not None
+    return str(row["name"])
+
+
 def open_holds(conn: Connection) -> list[dict[str, Any]]:
     """The holds that are not cleared, the oldest first."""
     return conn.execute("select * from operations.hold where cleared_at is null order by since, hold_id").fetchall()

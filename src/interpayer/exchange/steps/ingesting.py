@@ -188,6 +188,7 @@ def _arrival(tools: Tools, conn: Connection, batch_id: str) -> tuple[Arrival, _E
         exchange_id=rows[0]["id"] if rows else None,
         sender=partner.id,
         sets=tools.sets,
+        rehearsal=tools.rehearsal,
     )
     return arrival, expected
 
