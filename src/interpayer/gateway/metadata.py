@@ -58,7 +58,6 @@ def standing_statement(years: int) -> str:
 def smart_configuration(door: Door) -> dict[str, Any]:
     """`/.well-known/smart-configuration` (SMART App Launch 2.2, Backend Services)."""
     return {
-        "issuer": door.base_url,
         "jwks_uri": f"{door.base_url}/.well-known/jwks.json",
         "token_endpoint": door.token_url,
         "grant_types_supported": ["client_credentials"],

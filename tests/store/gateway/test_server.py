@@ -8,6 +8,7 @@ from typing import Any
 import httpx2
 import pytest
 
+from interpayer.gateway import scopes
 from interpayer.gateway.door import Answer, Body, Call, Operation, Rate
 from interpayer.gateway.problems import refused
 from interpayer.model.partner import PartnerStatus
@@ -15,7 +16,7 @@ from interpayer.model.reason import Fault, FaultKind, Refusal
 from interpayer.partners import directory
 from interpayer.system.database import Connection
 from tests.support.databases import ScratchDatabase
-from tests.support.doors import DoorUnderTest, Grounds, a_partner, assertion, claims
+from tests.support.doors import SCOPES, DoorUnderTest, Grounds, a_partner, assertion, claims
 
 MARKER = "Zzyzx-1961-04-01"
 MATCH = "/fhir/Patient/$member-match"
@@ -267,6 +268,20 @@ class TestWhatWeSayAboutOurselves:
         assert smart["token_endpoint"] == door.door.token_url
         assert smart["token_endpoint_auth_signing_alg_values_supported"] == ["RS384", "ES384"]
         assert door.token()
+
+    def test_the_configuration_is_json_whatever_is_accepted(self, door: DoorUnderTest) -> None:
+        with door.client(None) as http:
+            found = http.get("/fhir/.well-known/smart-configuration", headers={"Accept": "text/html"})
+        assert (found.status_code, found.headers["content-type"]) == (200, "application/json")
+        addresses = [value for name, value in found.json().items() if name.endswith(("endpoint", "uri"))]
+        assert addresses
+        assert all(address.startswith("https://") for address in addresses)
+        assert "issuer" not in found.json(), "only where people sign on (SMART App Launch 2.2, conformance)"
+
+    def test_every_scope_that_is_named_can_be_granted(self, door: DoorUnderTest) -> None:
+        with door.client(None) as http:
+            named = http.get("/.well-known/smart-configuration").json()["scopes_supported"]
+        assert scopes.grant(" ".join(named), [*SCOPES, "system/Group.rs", scopes.EXPORT_ALIAS]) == tuple(named)
 
     def test_both_versions_are_named(self, door: DoorUnderTest) -> None:
         with door.client(None) as http:

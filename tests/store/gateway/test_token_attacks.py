@@ -460,7 +460,9 @@ def test_a_good_assertion_gets_a_token_once(door: Door, key: ECKey | RSAKey, alg
     first, second = ask(door, text), ask(door, text)
     assert first.answer.status == 200
     assert isinstance(first.answer.body, dict)
-    assert first.answer.body["expires_in"] <= 300
+    assert set(first.answer.body) == {"access_token", "token_type", "expires_in", "scope"}
+    assert first.answer.body["token_type"] == "bearer"
+    assert 0 < first.answer.body["expires_in"] <= 300
     assert first.answer.body["scope"] == " ".join(SCOPES)
     assert is_refused(second)
     assert second.refused is not None

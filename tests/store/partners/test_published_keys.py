@@ -15,6 +15,7 @@ from interpayer.partners import published_keys as module
 from interpayer.partners.directory import Agreed, Credentials
 from interpayer.partners.jwks_fetch import Fetched
 from interpayer.partners.published_keys import PublishedKeys
+from interpayer.system.database import DatabaseError
 from tests.support.databases import ScratchDatabase
 from tests.support.doors import CURVE_KEY, OTHER_KEY, RSA_KEY, a_partner, public
 
@@ -192,3 +193,9 @@ def test_keys_without_an_address_are_those_registered(database: ScratchDatabase)
         found = directory.credentials(conn, "plan-c")
     assert found is not None
     assert Address(OLD).keys(database).keys_of(found, "any") == public(OTHER_KEY)
+
+
+def test_the_door_cannot_change_what_was_registered(database: ScratchDatabase, known: Credentials) -> None:
+    for statement in ("update partners.partner set jwks = '{}'", "delete from partners.leaving_key"):
+        with pytest.raises(DatabaseError, match="permission denied"), database.door.transaction() as conn:
+            conn.execute(statement)
