@@ -1,8 +1,10 @@
 """Recall: a wrong release is contained, scoped, told and closed, by two people (exchange.md, section 7)."""
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
+from interpayer.audit.ledger import events_of
 from interpayer.exchange import store
 from interpayer.exchange.recalls import store as recalls
 from interpayer.exchange.recalls.containing import RECALLABLE, Wanted, contain
@@ -45,13 +47,14 @@ def open_recall(
 
 
 def shown(conn: Connection, recall_id: str) -> dict[str, Any]:
-    """One recall with its scope, its clock, and what each of those told has answered."""
+    """One recall with its scope (what went out by the ledger), its clock, and what each of those told has answered."""
     found = recalls.recall(conn, recall_id)
     if found is None:
         raise Refusal("request.not_found", "no such recall")
     told = recalls.recipients(conn, recall_id)
     is_overdue = found["closed_at"] is None and found["due_at"] < now()
-    return {**found, "is_overdue": is_overdue, "told": told}
+    stopped = {x: {**done, **_released(conn, x)} for x, done in found["scope"].get("exchanges", {}).items()}
+    return {**found, "scope": {**found["scope"], "exchanges": stopped}, "is_overdue": is_overdue, "told": told}
 
 
 def listed(conn: Connection, *, limit: int = 100) -> list[dict[str, Any]]:
@@ -130,6 +133,16 @@ def silence(tools: Tools, conn: Connection) -> int:
             conn, recall_event("recall.silent", row["recall_id"], actor=actor, partner_id=row["partner_id"], facts={})
         )
     return len(rows)
+
+
+def _released(conn: Connection, exchange_id: str) -> dict[str, JSON]:
+    """What the ledger says went out or came in: records by the last answer, and how often files were fetched."""
+    events = events_of(conn, exchange_id)
+    names = Counter(event["name"] for event in events)
+    told: dict[str, JSON] = {}
+    for event in events:
+        told |= {name: event["facts"][name] for name in ("records", "bytes", "digest") if name in event["facts"]}
+    return {**told, "released": names["answer.released"], "fetched": names["answer.fetched"]}
 
 
 def _recallable(conn: Connection, exchange_id: str) -> Exchange:

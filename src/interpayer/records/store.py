@@ -62,20 +62,30 @@ def quarantine(conn: Connection, codec: Codec, rows: Sequence[Quarantined]) -> d
 
 
 def quarantine_by_exchange(conn: Connection, exchange_id: str) -> int:
-    """Stop serving the records whose content came by this exchange and no other way (recall); how many."""
+    """Set an exchange aside (recall): what came by none but such ones is served no more; how many."""
+    conn.execute(
+        "insert into records.set_aside (exchange_id, at) values (%s, clock_timestamp()) on conflict do nothing",
+        (exchange_id,),
+    )
     cursor = conn.execute(
-        "update records.record r set quarantined_at = clock_timestamp() "
-        "where r.exchange_id = %s and r.quarantined_at is null and not exists ("
-        " select from records.arrival a where a.record_id = r.id and a.digest = r.digest and a.exchange_id <> %s)",
-        (exchange_id, exchange_id),
+        """
+        update records.record r set quarantined_at = clock_timestamp()
+        where r.quarantined_at is null and r.id in (select record_id from records.arrival where exchange_id = %s)
+            and not exists (
+                select from records.arrival a where a.record_id = r.id and a.digest = r.digest
+                    and not exists (select from records.set_aside s where s.exchange_id = a.exchange_id))
+        """,
+        (exchange_id,),
     )
     return cursor.rowcount
 
 
 def release_quarantine(conn: Connection, exchange_id: str) -> int:
     """Serve again what `quarantine_by_exchange` kept apart: a person said that it is our member's; how many."""
+    conn.execute("delete from records.set_aside where exchange_id = %s", (exchange_id,))
     cursor = conn.execute(
-        "update records.record set quarantined_at = null where exchange_id = %s and quarantined_at is not null",
+        "update records.record r set quarantined_at = null where r.quarantined_at is not null and exists ("
+        "select from records.arrival a where a.record_id = r.id and a.digest = r.digest and a.exchange_id = %s)",
         (exchange_id,),
     )
     return cursor.rowcount

@@ -177,6 +177,17 @@ def test_what_two_exchanges_brought_survives_the_recall_of_one(database: Scratch
         received(conn, relayed("2026-01-01T00:00:00Z"), exchange="x-1")
         received(conn, relayed("2026-01-01T00:00:00Z"), exchange="x-2")
         assert store.quarantine_by_exchange(conn, "x-1") == 0
+        assert store.counts(conn, "m-1") == {"Encounter": 1}
+
+
+def test_what_two_exchanges_brought_is_served_no_more_when_both_are_recalled(database: ScratchDatabase) -> None:
+    with database.worker.transaction() as conn:
+        received(conn, relayed("2026-01-01T00:00:00Z"), exchange="x-1")
+        received(conn, relayed("2026-01-01T00:00:00Z"), exchange="x-2")
+        assert [store.quarantine_by_exchange(conn, x) for x in ("x-1", "x-2")] == [0, 1]
+        assert store.counts(conn, "m-1") == {}
+        assert store.release_quarantine(conn, "x-1") == 1
+        assert store.counts(conn, "m-1") == {"Encounter": 1}
 
 
 def test_two_loads_at_once_keep_one_record(database: ScratchDatabase) -> None:

@@ -1,11 +1,9 @@
 """Contain a wrong release at once, and find how far it went: grants, files, records, whom we gave them to ourselves."""
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from interpayer.audit.ledger import events_of
 from interpayer.consent import store as consent_store
 from interpayer.delivery import handoff_store
 from interpayer.delivery import store as delivery_store
@@ -107,7 +105,7 @@ def _onward(conn: Connection, exchanges: Iterable[Exchange], reach: _Reach) -> l
 
 def _stop(tools: Tools, conn: Connection, exchange: Exchange, *, wanted: Wanted, reach: _Reach) -> None:
     """Stop one exchange on our side of it; what had gone out stays in the disclosures."""
-    stopped: dict[str, JSON] = {"role": exchange.role.value, **_released(conn, exchange.id)}
+    stopped: dict[str, JSON] = {"role": exchange.role.value}
     if exchange.member_id:
         reach.members.add(exchange.member_id)
     if exchange.role is Role.REQUESTER:
@@ -154,16 +152,6 @@ def _consumers(conn: Connection, exchange_id: str) -> list[JSON]:
 def _drop(conn: Connection, exchange: Exchange) -> int:
     jobs = delivery_store.list_jobs(conn, partner_id=exchange.partner_id, states=_LIVE_JOBS, limit=100_000)
     return sum(len(drop_member(conn, exchange.member_id or "", job_id=job.id)) for job in jobs)
-
-
-def _released(conn: Connection, exchange_id: str) -> dict[str, JSON]:
-    """What the ledger says went out or came in: records by the last answer, and how often files were fetched."""
-    events = events_of(conn, exchange_id)
-    names = Counter(event["name"] for event in events)
-    told: dict[str, JSON] = {}
-    for event in events:
-        told |= {name: event["facts"][name] for name in ("records", "bytes", "digest") if name in event["facts"]}
-    return {**told, "released": names["answer.released"], "fetched": names["answer.fetched"]}
 
 
 def _case(tools: Tools, conn: Connection, exchange: Exchange, reason: str) -> str:
