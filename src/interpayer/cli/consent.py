@@ -1,34 +1,38 @@
 """`interpayer consent`: what members allow and take back; and going on after a restore."""
 
-from datetime import UTC, date, datetime, time, timedelta
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from interpayer.cli import output
+from interpayer.cli import consent_basis, consent_life, consent_saying, output
+from interpayer.cli.consent_saying import MemberId, tell_stopped
 from interpayer.cli.output import AsFormat, AsJson
 from interpayer.cli.session import session_of
 from interpayer.identity.graph import person_members
-from interpayer.model.consent import Consent, Scope
+from interpayer.model.consent import Consent, limits_as_json
 from interpayer.model.reason import Refusal
 from interpayer.operations import consents, holds
-from interpayer.operations.stopping import Stopped
+from interpayer.operations.explaining_consent import explain as explained
 from interpayer.system.clock import now
-from interpayer.system.ids import new_id
 
 HELP = """What members allow, and take back. A no stops exchanges, match grants and files at once.
 
     interpayer consent list m-…
     interpayer consent record m-… --from payer-a --to payer-b --start 2026-06-01 --end 2027-06-01 --proof doc-17
+    interpayer consent restrict m-… --withhold hiv --proof "call 7"
+    interpayer consent explain m-… --payer payer-a
     interpayer consent revoke k-… --reason "letter of the member"
     interpayer consent withdraw m-… --proof "form 12"           (everything at this plan)
     interpayer consent resync --reason "feed and letters loaded"   (after a restore)
 """
 app = typer.Typer(help=HELP, no_args_is_help=True)
 
-MemberId = Annotated[str, typer.Argument(metavar="MEMBER", help="Our member id (m-…).")]
-Day = Annotated[datetime, typer.Option(formats=["%Y-%m-%d"], help="A day, YYYY-MM-DD.")]
-COLUMNS = ("id", "scope", "sources", "recipients", "starts_at", "ends_at", "basis", "revoked_at", "received_from")
+COLUMNS = (
+    "id", "effect", "scope", "leaves_out", "sources", "recipients", "starts_at", "ends_at", "performer", "basis",
+    "revoked_at", "received_from",
+)  # fmt: skip
+
+STATEMENTS = ("id", "effect", "scope", "leaves_out", "by", "given_at", "period", "revoked_at", "would_give", "because")
 
 
 @app.command("list")
@@ -39,49 +43,34 @@ def list_(context: typer.Context, member: MemberId, form: AsFormat = "table", as
             raise Refusal("request.not_found", "no such member")
         known, withdrawn_at = consents.listed(act.conn, member)
     if output.chosen(form, as_json=as_json) == "json":
-        told = {"member": member, "withdrawn_at": withdrawn_at, "consents": known}
+        told = {"member": member, "withdrawn_at": withdrawn_at, "consents": [_row(consent) for consent in known]}
         output.tell_json("consent-list/1", told)
         return
-    rows = [output.plain(consent) for consent in known]
+    rows = [_row(consent) for consent in known]
     output.tell_rows("consent-list/1", "consents", rows, columns=COLUMNS, form=form)
     if withdrawn_at:
         output.say(f"Withdrawn at this plan since {withdrawn_at:%Y-%m-%d %H:%M}Z: that beats every consent above.")
 
 
 @app.command()
-def record(  # noqa: PLR0913 -- an option each
+def explain(
     context: typer.Context,
     member: MemberId,
-    *,
-    source: Annotated[list[str], typer.Option("--from", help="Organization that may send; repeat it.")],
-    recipient: Annotated[list[str], typer.Option("--to", help="Organization that may have it; repeat it.")],
-    start: Day,
-    end: Day,
-    proof: Annotated[str, typer.Option(help="Where the signed original is kept.")],
-    scope: Annotated[Scope, typer.Option(help="regular: without sensitive data; sensitive: everything.")],
+    payer: Annotated[str, typer.Option(help="The other payer: its partner id or organization.")],
     as_json: AsJson = False,
 ) -> None:
-    """Record what a member allowed; prints the consent id. The same again is the one kept."""
-    with session_of(context).acting("consent.change") as act:
-        if member not in person_members(act.conn, [member]):
-            raise Refusal("request.not_found", "no such member")
-        if end < start:
-            raise Refusal("request.malformed", "the end is before the start")
-        consent = Consent(
-            id=new_id("k"),
-            member_id=member,
-            scope=scope,
-            sources=tuple(source),
-            recipients=tuple(recipient),
-            starts_at=_midnight(start.date()),
-            ends_at=_midnight(end.date() + timedelta(days=1)),
-            performer="member",
-            proof=proof,
-        )
-        kept = consents.record(act.tools, act.conn, consent, actor=act.actor)
-    if kept.revoked_at:
-        output.say("This consent is known and was revoked; it stays so.")
-    output.tell_result("consent-record/1", {"consent": kept.id}, as_json=as_json)
+    """Say what may go about a member and a payer, both ways: why, until when, what stays out, what happens next."""
+    with session_of(context).acting("consent.read") as act:
+        told = explained(act.tools, act.conn, member_id=member, payer=payer)
+    if as_json:
+        output.tell_json("consent-explain/1", told)
+        return
+    for words, way in (("They ask us", told["they_ask"]), ("We ask them", told["we_ask"])):
+        output.say(f"{words}: {way['answer']}. {way['meaning']}")
+        shown = ("reason", "rests_on", "leaves_out", "until", "remedy", "owner", "next")
+        output.tell_fields({name: way[name] for name in shown if way[name]})
+    rows = [output.plain(one) for one in told["statements"]]
+    output.tell_rows("consent-explain/1", "statements", rows, columns=STATEMENTS, form="table")
 
 
 @app.command()
@@ -94,7 +83,7 @@ def revoke(
     """Take one consent back; what rests on it stops at once."""
     with session_of(context).acting("consent.change") as act:
         stopped = consents.revoke(act.tools, act.conn, consent, reason=reason, actor=act.actor)
-    _tell(stopped, as_json=as_json)
+    tell_stopped(stopped, as_json=as_json)
 
 
 @app.command()
@@ -104,10 +93,13 @@ def withdraw(
     proof: Annotated[str, typer.Option(help="Where the member's no is kept.")],
     as_json: AsJson = False,
 ) -> None:
-    """The member says no to this plan: it beats every consent, until the member opts in again."""
+    """The member opts out at this plan: it beats every opt-in, until the member opts in again.
+
+    What a contract or a law lets go is not an opt-in and goes on; `consent deny` forbids that too.
+    """
     with session_of(context).acting("consent.change") as act:
         stopped = consents.withdraw(act.tools, act.conn, member, proof=proof, actor=act.actor)
-    _tell(stopped, as_json=as_json)
+    tell_stopped(stopped, as_json=as_json)
 
 
 @app.command()
@@ -143,14 +135,16 @@ def resync(
         output.tell_json("resync/1", {"cleared": cleared})
 
 
-def _tell(stopped: Stopped, *, as_json: bool) -> None:
-    output.say(
-        f"Stopped: {len(stopped.exchanges)} exchanges, {len(stopped.grants)} match grants, {len(stopped.files)} files, "
-        f"{len(stopped.standing)} standing requests."
-    )
-    told = output.plain(stopped)
-    output.tell_result("consent-stopped/1", told if as_json else {"exchanges": told["exchanges"]}, as_json=as_json)
+def _row(consent: Consent) -> dict[str, Any]:
+    """A consent as a row; what it leaves out in the words that a person gave."""
+    row: dict[str, Any] = output.plain(consent)
+    row["leaves_out"] = limits_as_json(consent.limits)
+    del row["limits"]
+    if consent.authority:
+        row["authority"]["limits"] = limits_as_json(consent.authority.limits)
+    return row
 
 
-def _midnight(day: date) -> datetime:
-    return datetime.combine(day, time(), UTC)
+# Three files, for their size: what is said, and who may say it.
+app.registered_commands += [*consent_saying.app.registered_commands, *consent_life.app.registered_commands]
+app.add_typer(consent_basis.app, name="basis")
