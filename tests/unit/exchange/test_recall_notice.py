@@ -1,4 +1,4 @@
-"""The notice of a recall between two payers: what is written is read again, and what is no notice is refused by name."""
+"""The notice of a recall between two payers: what is written is read again, what is no notice is refused by name."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -49,11 +49,12 @@ CHANGES: dict[str, tuple[Notice, dict[str, Any], str]] = {
 @pytest.mark.parametrize("case", sorted(CHANGES))
 def test_what_is_no_notice_is_refused_by_the_element(case: str) -> None:
     notice, change, element = CHANGES[case]
-    with pytest.raises(Refusal, match=element):
+    with pytest.raises(Refusal, match="malformed") as refused:
         read_notice(written(notice) | change)
+    assert element in (refused.value.detail or "")
 
 
 @pytest.mark.parametrize("body", [None, [], "x", {}])
 def test_what_is_no_resource_is_refused(body: object) -> None:
-    with pytest.raises(Refusal, match="Communication"):
+    with pytest.raises(Refusal, match="malformed"):
         read_notice(body)
