@@ -93,10 +93,11 @@ def test_the_example_as_printed_is_repaired_and_refused_for_its_consent_is_over(
     assert warning["reason"] == "request.references_repaired"
 
 
-def test_regular_is_refused_while_we_cannot_tell_sensitive_data_apart(meeting: Meeting) -> None:
+def test_regular_is_accepted_since_sensitive_records_can_be_told_apart(meeting: Meeting) -> None:
     answer = meeting.new.post("/Patient/$member-match", _living(_single(meeting), scope="regular"))
-    assert (answer.status_code, _codes(answer.json())) == (422, ["not-found"])
-    assert meeting.latest()["reason"] == "consent.cannot_segment"
+    assert answer.status_code == 200
+    (granted,) = [e for e in events(meeting.old, meeting.latest()["exchange"]) if e["name"].startswith("permission.")]
+    assert (granted["name"], granted["reason"]) == ("permission.narrowed", "policy.narrowed")
 
 
 def test_with_a_living_consent_for_all_data_the_example_is_accepted(meeting: Meeting) -> None:

@@ -59,6 +59,8 @@ member.forget        admin
 ledger.redact        admin
 load.fhir            operator system
 load.enrollments     operator system
+labels.read          operator steward analyst admin
+labels.change        operator admin
 terms.load           operator admin system
 terms.read           operator steward analyst admin system
 identity.load        operator system

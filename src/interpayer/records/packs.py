@@ -16,8 +16,8 @@ RELEASED, ORIGINAL = "released", "original"
 LARGEST = 256 * 1024
 # Pack, start and length of the released form, then of the original.
 Place: TypeAlias = tuple[int | None, ...]
-# Record, member, type and the body of a record that belongs to a member.
-Line: TypeAlias = tuple[str, str, str, bytes]
+# Record, member (None: shared), type and body.
+Line: TypeAlias = tuple[str, str | None, str, bytes]
 NOWHERE: Place = (None, None, None, None, None, None)
 
 
@@ -68,7 +68,7 @@ def save_bodies(conn: Connection, codec: Codec, records: Sequence[Record]) -> di
 
 def save_united(conn: Connection, codec: Codec, lines: Sequence[Line]) -> dict[str, Place]:
     """Keep what goes out of records that are made of several; where each lies (pack, start, length)."""
-    packs: dict[tuple[str, str], list[_Filling]] = {}
+    packs: dict[tuple[str | None, str], list[_Filling]] = {}
     places: dict[str, tuple[_Filling, int, int]] = {}
     for record_id, member_id, kind, body in lines:
         filling = packs.setdefault((member_id, kind), [])

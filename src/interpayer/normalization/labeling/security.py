@@ -45,6 +45,7 @@ _CAREFUL = frozenset({
 })  # fmt: skip
 # A notice that goes with a record from a Part 2 program; ours says it of every record of the kind.
 PART2 = {"system": ACT_CODE, "code": "42CFRPart2"}
+_OURS = frozenset({(CONFIDENTIALITY, RESTRICTED), *((ACT_CODE, code) for code in (*CODE_OF.values(), PART2["code"]))})
 
 
 def told_of(meta: object) -> frozenset[str]:
@@ -75,6 +76,13 @@ def labeled_meta(meta: Mapping[str, Any], labels: Collection[str]) -> dict[str, 
         said = [coding for coding in said if coding.get("system") != CONFIDENTIALITY]
         added.insert(0, {"system": CONFIDENTIALITY, "code": RESTRICTED})
     return {**meta, "security": [*said, *added]} if added else dict(meta)
+
+
+def without_ours(meta: Mapping[str, Any]) -> dict[str, Any]:
+    """The meta without the codes that we say ourselves; what only others say stays."""
+    kept = [dict(coding) for coding in _codings(meta) if (coding.get("system"), coding.get("code")) not in _OURS]
+    rest = {name: value for name, value in meta.items() if name != "security"}
+    return {**rest, "security": kept} if kept else rest
 
 
 def _is_sensitive(labels: Collection[str]) -> bool:
