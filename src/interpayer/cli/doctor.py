@@ -17,7 +17,8 @@ from interpayer.cli import output
 from interpayer.cli.output import AsJson
 from interpayer.cli.session import Session, session_of
 from interpayer.exchange.tools import Tools
-from interpayer.operations import access, health, holds, letters, partners
+from interpayer.operations import access, health, holds, letters, partner_watch, partners
+from interpayer.partners import key_store
 from interpayer.policy.composing import load_bundle
 from interpayer.system.clock import now
 from interpayer.system.database import DatabaseGone, connect, role_url
@@ -156,6 +157,8 @@ def _inside(tools: Tools, *, calls: bool) -> Iterator[Finding]:
     with tools.database.transaction() as conn:
         admins = [person for person in access.listed(conn) if person.revoked_at is None and "admin" in person.roles]
         held, dead = holds.listed(conn), len(letters.listed(conn, limit=1000))
+        endings = partner_watch.endings(conn, within_days=LEAST_DAYS)
+        away = key_store.failing(conn)
         endpoints = [e for p in partners.listed(conn) for e in partners.shown(tools, conn, p.id).endpoints]
     yield _expect("people", bool(admins), f"{len(admins)} admins", 'interpayer access add "NAME" --role admin --login')
     yield _expect("workers", found.workers > 0, f"{found.workers} at work", "interpayer worker, or interpayer up")
@@ -169,8 +172,18 @@ def _inside(tools: Tools, *, calls: bool) -> Iterator[Finding]:
     suspected = found.suspected_partners
     yield _expect("guessing", suspected == 0, f"{suspected} partners slowed or refused lately", step)
     yield _expect("dead letters", dead == 0, f"{dead} open", "interpayer dead-letter list")
+    yield from map(_ends, endings)
+    step = "tell its contact; kept keys are used for a day"
+    yield _expect("partners' keys", not away, f"{len(away)} addresses of keys do not answer", step)
     for endpoint in endpoints if calls else ():
         yield _reachable(endpoint.fhir_base)
+
+
+def _ends(ending: partner_watch.Ending) -> Finding:
+    name, words = f"partner {ending.partner.name}", f"{ending.what} ends in {ending.days} days ({ending.at:%Y-%m-%d})"
+    if ending.days < 0:
+        words = f"{ending.what} ended on {ending.at:%Y-%m-%d}"
+    return Finding(name, WARNING, words, f"interpayer partner rotate, or change, {ending.partner.id}")
 
 
 def _reachable(fhir_base: str) -> Finding:

@@ -1,6 +1,6 @@
 """A partner as people and systems of the plan see it: what was agreed, what runs out, what the gate asks for."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -146,20 +146,3 @@ def endpoints_told(shown: PartnerView) -> list[dict[str, Any]]:
         }
         for endpoint in shown.endpoints
     ]
-
-
-def running_out(shown: PartnerView, *, at: datetime) -> Iterator[tuple[str, datetime]]:
-    """What ends by itself, and when: certificates, agreements on payers, the contract."""
-    for one in shown.certificates:
-        if one.expires_at is not None and one.leaves_at is None:
-            yield f"certificate {one.thumbprint[:8]}", one.expires_at
-    for acts in shown.acts_for:
-        if acts.until is not None and acts.in_force(at.date()):
-            yield f"acting for {acts.identifier}", _end_of(acts.until, at)
-    ends_on = shown.agreed.contract.ends_on
-    if ends_on is not None:
-        yield "contract", _end_of(ends_on, at)
-
-
-def _end_of(day: Any, at: datetime) -> datetime:
-    return datetime.combine(day, datetime.max.time(), tzinfo=at.tzinfo)

@@ -125,6 +125,15 @@ def set_leaving_keys(conn: Connection, partner_id: str, kids: Sequence[str], *, 
         )
 
 
+def note_warning(conn: Connection, partner_id: str, what: str, *, days: int) -> bool:
+    """Note that it was said that something ends in so many days; False when that was said before."""
+    noted = conn.execute(
+        "insert into partners.warned (partner_id, what, days) values (%s, %s, %s) on conflict do nothing",
+        [partner_id, what, days],
+    )
+    return noted.rowcount == 1
+
+
 def set_keys(conn: Connection, partner_id: str, jwks: Mapping[str, object]) -> None:
     """Keep these public keys (checked by the caller, see `jwks.check_jwks`)."""
     conn.execute("update partners.partner set jwks = %s, changed_at = now() where id = %s", [as_json(jwks), partner_id])
