@@ -41,7 +41,7 @@ def run_worker(application: Application, slot: str, *, pace: Pace | None = None)
         slot=slot,
         database=tools.database,
         tools=tools,
-        watch=Watch(recovered=_recovered(tools), kept=_kept(tools)),
+        watch=Watch(recovered=_recovered(tools), kept=_kept(tools), retries=lambda: tools.policy().retries),
         pace=pace,
     )
     log.info("policy.in_force", version=tools.policy().version)

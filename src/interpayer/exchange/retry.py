@@ -3,11 +3,12 @@
 Two clocks: short tries inside one run of a step, then rounds. Between rounds no thread waits, only a row does.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
 from enum import StrEnum
 
 from interpayer.model.reason import FaultKind
+from interpayer.policy.figures import RetryNumbers
 
 Draw = Callable[[], float]
 """Gives a number from 0 up to, but not including, 1."""
@@ -29,11 +30,14 @@ class RetryPolicy:
     """Rounds end this long after the first one."""
     heed_s: float = 6 * 3_600.0
     """The longest Retry-After that is believed."""
+    name: str | None = None
+    """Under which the policy in force has other numbers; None: these count wherever the step runs."""
 
 
-QUICK = RetryPolicy(attempts=5, base_s=0.05, cap_s=1.0)
-PARTNER = RetryPolicy()
-POLL = RetryPolicy(attempts=2, rounds=10_000)
+# What the steps say they are; the numbers in force are those of policy.yaml, `retries` (a test holds them together).
+QUICK = RetryPolicy(attempts=5, base_s=0.05, cap_s=1.0, name="quick")
+PARTNER = RetryPolicy(name="partner")
+POLL = RetryPolicy(attempts=2, rounds=10_000, name="poll")
 
 
 class Follow(StrEnum):
@@ -62,6 +66,12 @@ class Try:
     kind: FaultKind
     retry_after_s: float | None = None
     can_find_out: bool = False
+
+
+def in_force(policy: RetryPolicy, numbers: Mapping[str, RetryNumbers]) -> RetryPolicy:
+    """The same policy with the numbers that are in force under its name."""
+    found = numbers.get(policy.name) if policy.name else None
+    return RetryPolicy(**asdict(found), name=policy.name) if found else policy
 
 
 def jitter(base_s: float, cap_s: float, number: int, *, draw: Draw) -> float:

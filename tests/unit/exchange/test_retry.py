@@ -2,10 +2,36 @@ from itertools import pairwise
 
 import pytest
 
-from interpayer.exchange.retry import PARTNER, Follow, Next, RetryPolicy, Try, follow, jitter, next_round
+from interpayer.exchange.retry import (
+    PARTNER,
+    POLL,
+    QUICK,
+    Follow,
+    Next,
+    RetryPolicy,
+    Try,
+    follow,
+    in_force,
+    jitter,
+    next_round,
+)
 from interpayer.model.reason import FaultKind
+from interpayer.policy.composing import compose, shipped
 
 POLICY = RetryPolicy(attempts=3, base_s=1.0, cap_s=8.0, hold_s=10.0, rounds=4, round_base_s=5.0, round_cap_s=60.0)
+
+
+@pytest.mark.parametrize("policy", [QUICK, PARTNER, POLL])
+def test_the_numbers_in_the_code_are_those_that_ship(policy: RetryPolicy) -> None:
+    assert in_force(policy, shipped().retries) == policy
+
+
+def test_the_policy_in_force_counts_for_every_kind_that_it_names() -> None:
+    own = compose({"policy.yaml": "retries: {partner: {attempts: 9, budget_s: 60}}"})
+    changed = in_force(PARTNER, own.retries)
+    assert (changed.attempts, changed.budget_s, changed.cap_s) == (9, 60, PARTNER.cap_s)
+    assert in_force(POLL, own.retries) == POLL
+    assert in_force(POLICY, own.retries) is POLICY
 
 
 def always(value: float):

@@ -20,7 +20,7 @@ import orjson
 from interpayer.exchange.durability import letters, run_store, store
 from interpayer.exchange.durability.run_store import Outcome
 from interpayer.exchange.durability.work import DeadLetter, Watch, Work, continuation_id
-from interpayer.exchange.retry import QUICK, Follow, RetryPolicy, Try, follow, jitter, next_round
+from interpayer.exchange.retry import QUICK, Follow, RetryPolicy, Try, follow, in_force, jitter, next_round
 from interpayer.model.event import JSON
 from interpayer.model.reason import Fault, FaultKind, Refusal
 from interpayer.system.database import Connection, Database, DatabaseError, DatabaseGone
@@ -153,6 +153,7 @@ def perform(run: Run, name: str, policy: RetryPolicy, *, attempt: Attempt, look:
     kept = Outcome(run.work.workflow_id, run.owner, run.step_no, name, "value", None)
     run.is_inside = True
     try:
+        policy = in_force(policy, run.patiently(run.home.watch.retries))
         return _try(run, policy, lambda: attempt(kept), (lambda: look(kept)) if look else None)
     except _Waits as waits:
         return _settle(run, kept, partial(_end_round, run, kept, policy, waits))

@@ -1,10 +1,11 @@
 """The words of durable work: a run, a letter about one that ended badly, and who is told."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
 
+from interpayer.policy.figures import RetryNumbers
 from interpayer.system.database import Connection
 
 
@@ -69,12 +70,14 @@ def _nothing_known(_conn: Connection, _letter: DeadLetter) -> Circumstances:
 
 @dataclass(frozen=True, slots=True)
 class Watch:
-    """Who is told, inside the transaction that changes things, so that states and events go with it."""
+    """Who is told, inside the transaction that changes things, so that states and events go with it; who is asked."""
 
     recovered: Callable[[Connection, str, Sequence[Work]], None] = _nobody_to_tell
     """An executor died; this work of it, at least one run, was queued again."""
     kept: Callable[[Connection, DeadLetter], Circumstances] = _nothing_known
     """A dead letter is being kept; the answer is stored with it."""
+    retries: Callable[[], Mapping[str, RetryNumbers]] = dict
+    """Asked before each step: how each kind of step is tried again now."""
 
 
 def root_of(workflow_id: str) -> str:
