@@ -33,6 +33,17 @@ class OwnKey:
     state_since: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """A key that signs: its private part sealed, the data key wrapped."""
+
+    kid: str
+    algorithm: str
+    state_since: datetime
+    wrapped: bytes
+    sealed: bytes
+
+
 def lock(conn: Connection) -> None:
     """One change of the ring at a time, until the transaction ends."""
     conn.execute("select pg_advisory_xact_lock(hashtext('partners.own_key'))")
@@ -55,12 +66,13 @@ def published(conn: Connection) -> list[Mapping[str, Any]]:
     return [row["public"] for row in rows]
 
 
-def sealed_active(conn: Connection) -> list[tuple[str, str, bytes, bytes]]:
-    """Id, algorithm, wrapped data key and sealed private part of the keys that sign."""
+def sealed_active(conn: Connection) -> list[Sealed]:
+    """The keys that sign, as they lie in the database."""
     rows = conn.execute(
-        "select kid, algorithm, wrapped, sealed from partners.own_key where state = 'active' order by algorithm"
+        "select kid, algorithm, state_since, wrapped, sealed from partners.own_key where state = 'active'"
+        " order by algorithm"
     ).fetchall()
-    return [(row["kid"], row["algorithm"], bytes(row["wrapped"]), bytes(row["sealed"])) for row in rows]
+    return [Sealed(**{**row, "wrapped": bytes(row["wrapped"]), "sealed": bytes(row["sealed"])}) for row in rows]
 
 
 def add(conn: Connection, key: OwnKey, *, wrapped: bytes, sealed: bytes, by: str) -> None:

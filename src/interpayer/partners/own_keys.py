@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 
 from interpayer.partners import own_key_store
-from interpayer.partners.own_key_store import KeyState, OwnKey
+from interpayer.partners.own_key_store import KeyState, OwnKey, Sealed
 from interpayer.partners.signer import Key, Ring, private_text, public_part, read_private
 from interpayer.system.clock import now
 from interpayer.system.database import Connection, Database
@@ -44,12 +44,12 @@ class OwnKeys:
                 self._make_first(conn)
                 sealed = own_key_store.sealed_active(conn)
             published = tuple(own_key_store.published(conn))
-        active = {algorithm: self._opened(kid, algorithm, wrapped, body) for kid, algorithm, wrapped, body in sealed}
-        return Ring(active, published)
+        active = {key.algorithm: self._opened(key) for key in sealed}
+        return Ring(active, published, {key.algorithm: key.state_since for key in sealed})
 
-    def _opened(self, kid: str, algorithm: str, wrapped: bytes, body: bytes) -> Key:
-        text = unseal(self._vault.unwrap(wrapped), body, context=kid.encode())
-        return read_private(text, algorithm=algorithm, shown="the ring")
+    def _opened(self, key: Sealed) -> Key:
+        text = unseal(self._vault.unwrap(key.wrapped), key.sealed, context=key.kid.encode())
+        return read_private(text, algorithm=key.algorithm, shown="the ring")
 
 
 def keep(conn: Connection, vault: Vault, key: Key, *, algorithm: str, state: KeyState, by: str) -> OwnKey:

@@ -4,8 +4,8 @@ import json
 import secrets
 import stat
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -17,6 +17,8 @@ ALGORITHMS = ("ES384", "RS384")
 RSA_BITS = 3072
 # Below the five minutes that a server allows, so that a clock of ours that runs ahead is forgiven.
 LIFETIME_S = 240
+# Partners keep our set for five minutes, and some longer than they should.
+NEW_FOR = timedelta(minutes=15)
 
 Key: TypeAlias = ECKey | RSAKey
 
@@ -37,10 +39,11 @@ class Claims:
 
 @dataclass(frozen=True, slots=True)
 class Ring:
-    """Our keys now: the private key that signs for each algorithm, and the public ones that partners are shown."""
+    """Our keys now: the private key that signs for each algorithm, since when, and what partners are shown."""
 
     active: Mapping[str, Key]
     published: tuple[Mapping[str, Any], ...]
+    since: Mapping[str, datetime] = field(default_factory=dict)
 
 
 class Signer:
@@ -68,6 +71,11 @@ class Signer:
             key,
             algorithms=[algorithm],
         )
+
+    def is_new(self, algorithm: str, *, at: datetime) -> bool:
+        """Whether the key signs since so short a time that a partner may still hold the set without it."""
+        since = self._ring().since.get(algorithm)
+        return since is not None and at < since + NEW_FOR
 
     def public_jwks(self) -> dict[str, Any]:
         """The document that partners register us with; no private parts."""

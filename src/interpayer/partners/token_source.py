@@ -19,6 +19,8 @@ ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 # A token is not used in its last seconds: the call it goes with has to arrive first.
 MARGIN_S = 30
 DISCOVERY_S = 3600
+# A key of ours that signs since a moment ago may not be known there yet: so often partners look again, at the most.
+LOOKS_AGAIN_S = 60
 OAUTH_ERRORS = frozenset(
     {"invalid_client", "invalid_grant", "invalid_request", "invalid_scope", "unauthorized_client"}
     | {"unsupported_grant_type"}
@@ -93,7 +95,10 @@ class TokenSource:
         if reply.status == 200 and isinstance(reply.body, dict):
             return reply.body
         if 400 <= reply.status < 500 and reply.status != 429:
-            raise Fault(FaultKind.TERMINAL, "partner.refused", detail=f"token refused: {_oauth_error(reply.body)}")
+            detail = f"token refused: {_oauth_error(reply.body)}"
+            if "invalid_client" in detail and self._signer.is_new(self.target.algorithm, at=now()):
+                raise Fault(FaultKind.RETRYABLE, "partner.refused", retry_after_s=LOOKS_AGAIN_S, detail=detail)
+            raise Fault(FaultKind.TERMINAL, "partner.refused", detail=detail)
         raise failure(reply.status, reply.headers, reply.body, asked=asked, at=now())
 
     def _proof(self, endpoint: str, subject: str | None) -> dict[str, str]:

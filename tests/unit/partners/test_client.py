@@ -5,6 +5,7 @@ import itertools
 import json
 import threading
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
@@ -26,7 +27,7 @@ from interpayer.partners.client import (
     Target,
     Trail,
 )
-from interpayer.partners.signer import Claims, Signer, SignerKeyUnsafe, keys_in, new_key, private_text, ring_of
+from interpayer.partners.signer import Claims, Ring, Signer, SignerKeyUnsafe, keys_in, new_key, private_text, ring_of
 from interpayer.partners.token_source import TokenSource
 from interpayer.system.clock import now
 from tests.support.doors import CURVE_KEY, OTHER_KEY, RSA_KEY
@@ -501,6 +502,22 @@ class TestSigner:
         jwt.decode(second, OTHER_KEY, algorithms=["ES384"])
         with pytest.raises(SignerKeyUnsafe):
             signer.assertion(claims, algorithm="RS384")
+
+    def test_a_refusal_soon_after_a_rotation_is_tried_again_and_later_not(self) -> None:
+        key = {"ES384": CURVE_KEY}
+        for age, kind in ((timedelta(minutes=1), FaultKind.RETRYABLE), (timedelta(hours=1), FaultKind.TERMINAL)):
+            ring = Ring(key, (), {"ES384": now() - age})
+            http = httpx2.Client(transport=httpx2.MockTransport(self._unknown_key))
+            source = TokenSource(http, Signer(lambda ring=ring: ring), Target(BASE, "plan-a"))
+            with pytest.raises(Fault) as caught:
+                source.token(("system/*.rs",))
+            assert (caught.value.kind, caught.value.reason) == (kind, "partner.refused")
+
+    @staticmethod
+    def _unknown_key(request: httpx2.Request) -> httpx2.Response:
+        if request.url.path.endswith("smart-configuration"):
+            return httpx2.Response(200, json={"token_endpoint": "https://plan-b.example/token"})
+        return httpx2.Response(401, json={"error": "invalid_client"})
 
     def test_what_is_published_holds_no_secret(self) -> None:
         shown = Signer(lambda: ring_of({"ES384": CURVE_KEY, "RS384": RSA_KEY})).public_jwks()["keys"]
