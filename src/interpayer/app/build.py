@@ -106,9 +106,12 @@ class Application:
 
     def _client_of(self, target: Target) -> PartnerClient:
         """The client of a partner's endpoint; the connections open at the first call."""
+        policy = self._policies[0] if self._policies else shipped
         if not self._clients:
-            way = way_of(self.settings, shipped if not self._policies else self._policies[0])
+            way = way_of(self.settings, policy)
             self._clients.append(PartnerClients(outbound(self.settings), self.signer, udap=way))
+        calls = policy().calls
+        self._clients[0].be_patient(connect_s=calls.connect_s, silence_s=calls.silence_s)
         return self._clients[0].client_for(target)
 
     def _to_own_systems(self) -> httpx2.Client:

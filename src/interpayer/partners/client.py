@@ -73,6 +73,12 @@ class PartnerClients:
         self._clients: dict[Target, PartnerClient] = {}
         self._making = threading.Lock()
 
+    def be_patient(self, *, connect_s: float, silence_s: float) -> None:
+        """From now on every call waits so long to be connected, and so long for the next byte."""
+        wanted = httpx2.Timeout(silence_s, connect=connect_s)
+        if self._http.timeout != wanted:
+            self._http.timeout = wanted
+
     def client_for(self, target: Target) -> "PartnerClient":
         """The client of this endpoint."""
         with self._making:

@@ -540,3 +540,10 @@ class TestSigner:
         curve = new_key("ES384")
         assert curve.is_private
         assert curve.kid == curve.thumbprint()
+
+
+def test_how_long_a_call_waits_can_change_while_it_runs() -> None:
+    with httpx2.Client(timeout=30) as http:
+        clients = PartnerClients(http, Signer(lambda: ring_of({"ES384": CURVE_KEY})))
+        clients.be_patient(connect_s=2, silence_s=7)
+        assert (http.timeout.connect, http.timeout.read, http.timeout.write) == (2, 7, 7)
