@@ -17,7 +17,7 @@ from interpayer.cli import output
 from interpayer.cli.output import AsJson
 from interpayer.cli.session import Session, session_of
 from interpayer.exchange.tools import Tools
-from interpayer.operations import access, health, holds, letters, partner_watch, partners
+from interpayer.operations import access, health, holds, letters, partner_watch, partners, signing
 from interpayer.partners import key_store
 from interpayer.policy.composing import load_bundle
 from interpayer.system.clock import now
@@ -159,6 +159,7 @@ def _inside(tools: Tools, *, calls: bool) -> Iterator[Finding]:
         held, dead = holds.listed(conn), len(letters.listed(conn, limit=1000))
         endings = partner_watch.endings(conn, within_days=LEAST_DAYS)
         away = key_store.failing(conn)
+        aged = [key.kid for key in signing.listed(conn) if signing.is_old(key)]
         endpoints = [e for p in partners.listed(conn) for e in partners.shown(tools, conn, p.id).endpoints]
     yield _expect("people", bool(admins), f"{len(admins)} admins", 'interpayer access add "NAME" --role admin --login')
     yield _expect("workers", found.workers > 0, f"{found.workers} at work", "interpayer worker, or interpayer up")
@@ -175,6 +176,7 @@ def _inside(tools: Tools, *, calls: bool) -> Iterator[Finding]:
     yield from map(_ends, endings)
     step = "tell its contact; kept keys are used for a day"
     yield _expect("partners' keys", not away, f"{len(away)} addresses of keys do not answer", step)
+    yield _expect("own keys", not aged, f"{len(aged)} in use for more than a year", "interpayer key next")
     for endpoint in endpoints if calls else ():
         yield _reachable(endpoint.fhir_base)
 

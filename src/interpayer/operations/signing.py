@@ -133,6 +133,11 @@ def end_retiring(tools: Tools, conn: Connection) -> int:
     return len(over)
 
 
+def is_old(key: OwnKey) -> bool:
+    """Whether a key that signs is to be rotated."""
+    return key.state is KeyState.ACTIVE and key.made_at + OLD <= now()
+
+
 def told(key: OwnKey) -> dict[str, JSON]:
     """A key as people see it."""
     return {
@@ -141,7 +146,7 @@ def told(key: OwnKey) -> dict[str, JSON]:
         "state": key.state.value,
         "made_at": key.made_at.isoformat(),
         "state_since": key.state_since.isoformat(),
-        "is_old": key.state is KeyState.ACTIVE and key.made_at + OLD <= now(),
+        "is_old": is_old(key),
         "ready_at": ready_at(key).isoformat() if key.state is KeyState.NEXT else None,
     }
 

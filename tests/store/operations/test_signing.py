@@ -100,6 +100,18 @@ def test_a_rotation_is_published_ahead_and_seen_without_a_restart(
     assert [event["facts"]["change"] for event in found][-4:] == ["made", "retiring", "active", "revoked"]
 
 
+def test_a_key_in_use_for_more_than_a_year_is_marked(
+    tools: Tools, database: ScratchDatabase, person: Actor, signer: Signer
+) -> None:
+    kid_of(signer)
+    earlier(database, signing.OLD)
+    fresh = make_next(tools, person)
+    with tools.database.transaction() as conn:
+        shown_as = {key.kid: signing.told(key)["is_old"] for key in signing.listed(conn)}
+    assert shown_as.pop(fresh.kid) is False
+    assert set(shown_as.values()) == {True}
+
+
 def test_two_algorithms_have_a_key_each_from_the_first_day(tools: Tools, signer: Signer) -> None:
     assert kid_of(signer, "ES384") != kid_of(signer, "RS384")
     assert set(states(tools).values()) == {KeyState.ACTIVE}
