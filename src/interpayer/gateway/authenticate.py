@@ -84,7 +84,9 @@ def check_partner(known: Credentials, peer: Peer, *, environment: str) -> Denied
     partner = known.partner
     living = {PartnerStatus.ACTIVE} | ({PartnerStatus.TESTING} if environment == "test" else set())
     if partner.environment != environment:
-        return Denied("caller.wrong_environment", "", partner.id)
+        # Said only to one that has proved who it is; it needs to know which of its own credentials to use.
+        detail = f"these are credentials of the {partner.environment} environment, this is {environment}"
+        return Denied("caller.wrong_environment", detail, partner.id)
     if partner.status not in living:
         return Denied("caller.suspended", "", partner.id)
     agreed = known.agreed.certificates
