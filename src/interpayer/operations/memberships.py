@@ -44,7 +44,7 @@ class Wanted:
 
 def look(way: Way, fhir_base: str, *, community: str | None = None) -> Server:
     """What a server says of itself in our communities; nothing is kept."""
-    return discover(way.http, fhir_base, _candidates(way, community), way.udap.revocations, at=now())
+    return discover(way.http, fhir_base, _candidates(way, community), revocations=way.udap.revocations, at=now())
 
 
 def join(tools: Tools, way: Way, wanted: Wanted, *, actor: Actor) -> Membership:
@@ -53,7 +53,7 @@ def join(tools: Tools, way: Way, wanted: Wanted, *, actor: Actor) -> Membership:
         partner_id, fhir_base = _place(conn, wanted)
     server = look(way, fhir_base, community=wanted.community)
     identity, plea = _ours(tools, server.community, scopes=wanted.scopes, base=tools.fhir_base)
-    admission = register(way.http, server, identity, plea, at=now())
+    admission = register(way.http, server, plea, identity=identity, at=now())
     if admission.is_ended:
         raise Refusal("partner.refused", "the server cancelled the registration")
     ours = Membership(
@@ -79,7 +79,7 @@ def leave(tools: Tools, way: Way, wanted: Wanted, *, actor: Actor) -> Membership
         raise Refusal("request.not_found", "we are not registered there over UDAP")
     server = look(way, fhir_base, community=ours.community)
     identity, plea = _ours(tools, server.community, scopes=(), base=ours.uri)
-    if not register(way.http, server, identity, plea, at=now()).is_ended:
+    if not register(way.http, server, plea, identity=identity, at=now()).is_ended:
         raise Refusal("partner.bad_answer", "the server did not confirm the end")
     with tools.database.transaction() as conn:
         communities.left(tools, conn, ours, actor=actor)

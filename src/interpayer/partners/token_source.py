@@ -96,10 +96,14 @@ class TokenSource:
             return reply.body
         if 400 <= reply.status < 500 and reply.status != 429:
             detail = f"token refused: {_oauth_error(reply.body)}"
-            if "invalid_client" in detail and self._signer.is_new(self.target.algorithm, at=now()):
+            if "invalid_client" in detail and self._has_new_key():
                 raise Fault(FaultKind.RETRYABLE, "partner.refused", retry_after_s=LOOKS_AGAIN_S, detail=detail)
             raise Fault(FaultKind.TERMINAL, "partner.refused", detail=detail)
         raise failure(reply.status, reply.headers, reply.body, asked=asked, at=now())
+
+    def _has_new_key(self) -> bool:
+        """Whether the partner may not have seen yet what we prove ourselves with."""
+        return self._signer.is_new(self.target.algorithm, at=now())
 
     def _proof(self, endpoint: str, subject: str | None) -> dict[str, str]:
         """The part of the form that proves who we are."""

@@ -14,7 +14,7 @@ from interpayer.model.partner import PartnerStatus
 from interpayer.model.reason import Fault, Refusal
 from interpayer.partners import directory
 from interpayer.partners import store as agreements
-from interpayer.partners.signer import Signer
+from interpayer.partners.signer import Ring, Signer
 from interpayer.partners.token_source import Target
 from interpayer.partners.udap.communities import Communities, Community
 from interpayer.partners.udap.server import Plea, discover, register
@@ -49,7 +49,7 @@ class Circle:
 
     def tokens(self, client_id: str) -> UdapTokenSource:
         target = Target(self.door.door.fhir_base, client_id, udap_community=COMMUNITY)
-        return UdapTokenSource(self.http, Signer(lambda: (_ for _ in ()).throw(AssertionError)), target, way=self.way)
+        return UdapTokenSource(self.http, Signer(lambda: Ring({}, ())), target, way=self.way)
 
 
 @pytest.fixture(scope="module")
@@ -74,12 +74,14 @@ def circle(
 
 def test_two_payers_meet_by_their_community_alone(circle: Circle) -> None:
     """(1) discovery (2) registration (3) a person's yes (4) a token (5) a call (6) the end."""
-    server = discover(circle.http, circle.door.door.fhir_base, circle.way.communities.current(), None, at=moment())
+    server = discover(
+        circle.http, circle.door.door.fhir_base, circle.way.communities.current(), revocations=None, at=moment()
+    )
     assert server.community.uri == COMMUNITY and server.token_endpoint == circle.door.door.token_url  # (1)
 
     identity = circle.community.identity
     assert identity is not None
-    admission = register(circle.http, server, identity, circle.plea(), at=moment())  # (2)
+    admission = register(circle.http, server, circle.plea(), identity=identity, at=moment())  # (2)
     assert admission.scopes == SCOPES and not admission.is_ended
 
     tokens = circle.tokens(admission.client_id)
@@ -98,7 +100,7 @@ def test_two_payers_meet_by_their_community_alone(circle: Circle) -> None:
     called = circle.http.post("/fhir/Patient/$member-match", content=b'{"resourceType": "Parameters"}', headers=headers)
     assert called.status_code == 200 and called.json()["partner"] == partner.id  # (5)
 
-    ended = register(circle.http, server, identity, Plea(OUR_URI, "Plan B", CONTACTS, ()), at=moment())
+    ended = register(circle.http, server, Plea(OUR_URI, "Plan B", CONTACTS, ()), identity=identity, at=moment())
     assert ended.is_ended and ended.client_id == admission.client_id  # (6)
     again = circle.http.post("/fhir/Patient/$member-match", content=b'{"resourceType": "Parameters"}', headers=headers)
     assert again.status_code == 401
@@ -145,20 +147,20 @@ def test_a_partner_is_looked_for_in_each_of_our_communities(circle: Circle) -> N
     turned = sorted(circle.way.communities.current(), key=lambda one: one.uri != OTHER_COMMUNITY)
     assert [one.uri for one in turned] == [OTHER_COMMUNITY, COMMUNITY]
     base = circle.door.door.fhir_base
-    assert discover(circle.http, base, turned, None, at=moment()).community.uri == COMMUNITY
+    assert discover(circle.http, base, turned, revocations=None, at=moment()).community.uri == COMMUNITY
     with pytest.raises(Refusal) as refused:
-        discover(circle.http, base, turned[:1], None, at=moment())
+        discover(circle.http, base, turned[:1], revocations=None, at=moment())
     assert refused.value.reason == "route.no_capability"
     with pytest.raises(Refusal):
-        discover(circle.http, base, [], None, at=moment())
+        discover(circle.http, base, [], revocations=None, at=moment())
 
 
 def test_a_refused_registration_says_by_which_rule(circle: Circle) -> None:
-    server = discover(circle.http, circle.door.door.fhir_base, [circle.community], None, at=moment())
+    server = discover(circle.http, circle.door.door.fhir_base, [circle.community], revocations=None, at=moment())
     identity = circle.community.identity
     assert identity is not None
     plea = Plea("https://somebody-else.example", "Plan B", CONTACTS, SCOPES)
     with pytest.raises(Fault) as refused:
-        register(circle.http, server, identity, plea, at=moment())
+        register(circle.http, server, plea, identity=identity, at=moment())
     assert refused.value.reason == "partner.refused"
     assert refused.value.detail == "registration refused: invalid_software_statement"

@@ -63,7 +63,7 @@ def asked(world: World, answer: Any, *, status: int = 200, revocations: Revocati
         return httpx2.Response(status, content=content)
 
     http = httpx2.Client(transport=httpx2.MockTransport(respond))
-    return discover(http, BASE, [community(world)], revocations, at=moment())
+    return discover(http, BASE, [community(world)], revocations=revocations, at=moment())
 
 
 def test_the_signed_addresses_count_before_the_plain_ones(world: World, theirs: Signer) -> None:
@@ -176,7 +176,7 @@ def registered(world: World, answer: Any, *, status: int = 201, plea: Plea | Non
     http = httpx2.Client(transport=httpx2.MockTransport(respond))
     server = Server(BASE, community(world), REGISTER, TOKEN, (), ())
     asked_for = plea or Plea(US, "Plan B", ("mailto:b@plan-b.example",), SCOPES)
-    return register(http, server, identity(world), asked_for, at=moment()), seen[0]
+    return register(http, server, asked_for, identity=identity(world), at=moment()), seen[0]
 
 
 def test_our_statement_says_what_the_guide_wants(world: World) -> None:
@@ -246,7 +246,9 @@ def test_a_required_certification_that_we_lack_is_said_before_anything_is_sent(w
     server = Server(BASE, community(world), REGISTER, TOKEN, (), ("https://community.example/certified",))
     http = httpx2.Client(transport=httpx2.MockTransport(never))
     with pytest.raises(Refusal):
-        register(http, server, identity(world), Plea(US, "Plan B", ("mailto:b@x.example",), SCOPES), at=moment())
+        register(
+            http, server, Plea(US, "Plan B", ("mailto:b@x.example",), SCOPES), identity=identity(world), at=moment()
+        )
 
 
 def test_our_hl7_b2b_names_organization_and_purpose_and_nobody_else(tmp_path: Path) -> None:

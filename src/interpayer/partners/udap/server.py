@@ -71,8 +71,8 @@ def discover(
     http: httpx2.Client,
     fhir_base: str,
     communities: Iterable[Community],
-    revocations: Revocations | None,
     *,
+    revocations: Revocations | None,
     at: datetime,
 ) -> Server:
     """The server behind a FHIR base, in the first of our communities in which it proves who it is.
@@ -91,7 +91,7 @@ def discover(
     raise trouble or Refusal("route.no_capability", "we are in no UDAP community")
 
 
-def register(http: httpx2.Client, server: Server, identity: Identity, plea: Plea, *, at: datetime) -> Admission:
+def register(http: httpx2.Client, server: Server, plea: Plea, *, identity: Identity, at: datetime) -> Admission:
     """Our registration at a server, new or changed; without scopes it ends. `Fault` partner.refused on a no."""
     missing = [one for one in server.certifications_required if not plea.certifications]
     if missing:

@@ -42,9 +42,13 @@ class UdapTokenSource(TokenSource):
         }
         return {"client_assertion": sign(community.identity, claims, at=now()), "udap": "1"}
 
+    def _has_new_key(self) -> bool:
+        """A certificate comes along with every assertion: there is nothing that a partner has to fetch before."""
+        return False
+
     def _discovered(self) -> str:
         return discover(
-            self._http, self.target.fhir_base, [self._community()], self._way.revocations, at=now()
+            self._http, self.target.fhir_base, [self._community()], revocations=self._way.revocations, at=now()
         ).token_endpoint
 
     def _community(self) -> Community:
