@@ -24,6 +24,7 @@ from interpayer.model.exchange import State
 from interpayer.model.partner import Caller
 from interpayer.model.reason import Refusal
 from interpayer.records.codec import plain_of
+from interpayer.records.counting import withheld as withheld_counts
 from interpayer.system.clock import now
 from interpayer.system.database import Connection
 
@@ -64,13 +65,15 @@ def everything_for(
     lines = [line for block in blocks for line in plain_of(block).splitlines()]
     content = sum(block.count for block in blocks if not block.shared and block.type not in ("Patient", "Provenance"))
     exchange_id = exchange_of[member_id]
+    withheld: dict[str, JSON] = {**withheld_counts(conn, selection).get(member_id, {})}
     facts: dict[str, JSON] = {"records": len(lines), "digest": sha256(b"\n".join(sorted(lines))).hexdigest()}
     moves = [
         Move(
             *(exchange_id, State.ASSEMBLING),
             facts=facts,
             answer=answer_of(content, told),
-            details={"released": facts, **told_of_sources(told)},
+            body={"withheld": withheld},
+            details={"released": facts, "withheld": withheld, **told_of_sources(told)},
         ),
         Move(exchange_id, State.RELEASED, facts=facts),
         Move(exchange_id, State.COMPLETED, facts=facts),
