@@ -199,3 +199,35 @@ def test_a_door_that_cannot_start_says_so(grounds: Grounds) -> None:
     doors = Doors([Listener(broken, "127.0.0.1:0", None)])
     with pytest.raises(RuntimeError, match="did not open"):
         doors.start()
+
+
+@pytest.mark.parametrize(
+    ("latest", "ciphers", "spoken"),
+    [
+        (ssl.TLSVersion.TLSv1_3, None, ("TLSv1.3", None)),
+        (ssl.TLSVersion.TLSv1_2, None, ("TLSv1.2", None)),
+        (ssl.TLSVersion.TLSv1_2, "ECDHE-ECDSA-AES128-GCM-SHA256", ("TLSv1.2", "ECDHE-ECDSA-AES128-GCM-SHA256")),
+        (ssl.TLSVersion.TLSv1_2, "ECDHE-ECDSA-AES128-SHA256", None),
+        (ssl.TLSVersion.TLSv1_2, "AES128-GCM-SHA256", None),
+    ],
+    ids=["1.3 preferred", "1.2", "1.2 with AEAD", "1.2 with CBC", "1.2 without forward secrecy"],
+)
+def test_what_tls_is_spoken(
+    door: DoorUnderTest, latest: ssl.TLSVersion, ciphers: str | None, spoken: tuple[str, str | None] | None
+) -> None:
+    context = door.grounds.client_context("plan-b")
+    context.maximum_version = latest
+    if ciphers:
+        context.set_ciphers(ciphers)
+    host, _, port = door.doors.addresses[0].rpartition(":")
+    with socket.create_connection((host, int(port)), timeout=10) as plain:
+        if spoken is None:
+            with pytest.raises(ssl.SSLError):
+                context.wrap_socket(plain, server_hostname="127.0.0.1")
+            return
+        with context.wrap_socket(plain, server_hostname="127.0.0.1") as tls:
+            cipher = tls.cipher()
+            assert tls.version() == spoken[0]
+            assert cipher is not None
+            assert spoken[1] in {None, cipher[0]}
+            assert tls.compression() is None
