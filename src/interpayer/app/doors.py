@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from starlette.applications import Starlette
+from starlette.routing import Route
 
 from interpayer.api import server as api
 from interpayer.app.build import Application
@@ -27,6 +28,7 @@ from interpayer.operations import environment
 from interpayer.operations.identity_policy import PolicyForPartners
 from interpayer.partners import own_key_store
 from interpayer.partners.published_keys import PublishedKeys
+from interpayer.system.classification import require_classed
 from interpayer.system.database import Connection, serve_partner
 from interpayer.system.settings import Settings
 
@@ -56,10 +58,24 @@ def listeners(application: Application) -> list[Listener]:
     door = gateway.build(partners_door, _operations(application.tools("door")), more=offer.routes)
     is_local = settings.listen.startswith(UNIX)
     return [
-        _listener(door, settings.listen, None if is_local else partners),
-        _listener(api.build(operator), settings.api_listen, own),
-        _listener(console.build(operator, _session_key(settings.home)), settings.console_listen, own),
+        _listener(classed("partners", door), settings.listen, None if is_local else partners),
+        _listener(classed("api", api.build(operator)), settings.api_listen, own),
+        _listener(
+            classed("console", console.build(operator, _session_key(settings.home))), settings.console_listen, own
+        ),
     ]
+
+
+def classed(door: str, app: Starlette) -> Starlette:
+    """The door, if each of its routes has its class (classification.toml); else it does not start: `Unclassed`."""
+    require_classed(door, routes_of(app))
+    return app
+
+
+def routes_of(app: Starlette) -> set[str]:
+    """What a door serves, as `METHOD /path`; the document that describes the door is no route of it."""
+    served = (route for route in app.routes if isinstance(route, Route) and not route.path.endswith("/openapi.json"))
+    return {f"{method} {route.path}" for route in served for method in (route.methods or set()) - {"HEAD"}}
 
 
 def _tls(settings: Settings, client_ca: Path | None) -> RenewedTls | None:
