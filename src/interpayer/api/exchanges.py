@@ -135,7 +135,7 @@ def _row(visit: Visit, exchange_id: str) -> dict[str, Any]:
 
 def _answer(visit: Visit, exchange_id: str, status: int, *, headers: dict[str, str] | None = None) -> Response:
     """Four facts in four fields: the call's HTTP status, the exchange's state, its answer, its clock."""
-    found = answers.load(visit.conn, exchange_id, codec=visit.tools.codec)
+    found = answers.load(visit.conn, exchange_id, codec=visit.tools.codec, bundle=visit.tools.policy())
     if found is None:
         raise Refusal("request.not_found")
     return JSONResponse({"status": status, **answers.render(found)}, status_code=status, headers=headers)

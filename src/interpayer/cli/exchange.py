@@ -123,7 +123,7 @@ def list_(  # noqa: PLR0913 -- an option each
 def show(context: typer.Context, exchange_id: ExchangeId, as_json: AsJson = False) -> None:
     """Show one exchange: state, answer, clocks, who is meant, what was allowed, which route, what came."""
     with session_of(context).acting("exchange.read") as act:
-        found = answers.load(act.conn, exchange_id, codec=act.tools.codec)
+        found = answers.load(act.conn, exchange_id, codec=act.tools.codec, bundle=act.tools.policy())
         if found is None:
             raise Refusal("request.not_found", f"no exchange {exchange_id}")
         told = answers.render(found)

@@ -70,7 +70,7 @@ def listed(visit: Visit) -> Response:
 
 def shown(visit: Visit) -> Response:
     """One exchange: the outcome first, then decisions with their versions, counts, and what happened."""
-    found = answers.load(visit.conn, visit.path["id"], codec=visit.tools.codec)
+    found = answers.load(visit.conn, visit.path["id"], codec=visit.tools.codec, bundle=visit.tools.policy())
     if found is None:
         raise Refusal("request.not_found")
     exchange = answers.render(found)

@@ -42,7 +42,7 @@ def _records(tools: Tools, one: Assembled, kinds: Mapping[str, str], *, at: date
     target = f"{one.type}/{shown if one.type == 'Patient' else one.record_id}"
     forms = sorted({source_form(kinds.get(source, "fhir_files"), role) for source, role in one.sources})
     resource = assembler_provenance(_local_id(one.record_id), payer, target, recorded=at, forms=forms)
-    arrival = Arrival(tools.fhir_base, tools.fhir_base, True, tools.vault.record_id, at)
+    arrival = Arrival(tools.fhir_base, tools.fhir_base, True, tools.vault.record_id, at, rules=tools.payload_rules)
     place = one.type, one.record_id
     known = Known(
         members={one.record_id: one.member_id, one.member_id: one.member_id},

@@ -147,6 +147,7 @@ def _ready(tools: Tools, batch: Batch, kept: Kept, ready: dict[bytes, _Ready]) -
             exchange_id=batch.exchange_id,
             feed=batch.declaration.name,
             role=kept.stamp.role,
+            rules=tools.payload_rules,
             sets=tools.sets,
             rehearsal=tools.rehearsal,
         )

@@ -1,7 +1,7 @@
 """What the steps work with; built once in app.py and handed to the engine and the doors."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import orjson
@@ -12,6 +12,7 @@ from interpayer.exchange.sources.workshop import Workshop
 from interpayer.identity.resolve import Resolver
 from interpayer.model.partner import Endpoint, LegalEntity, Partner
 from interpayer.normalization.labeling.sets import Sets, default_sets
+from interpayer.normalization.payload import PayloadRules
 from interpayer.normalization.rehearsal import Rehearsal
 from interpayer.partners.client import PartnerClient
 from interpayer.policy.bundle import Bundle
@@ -45,6 +46,12 @@ class Tools:
     def rehearsal(self) -> Rehearsal:
         """Whether test data may be taken in here, and how they are known."""
         return Rehearsal(self.environment, self.entity.test_namespaces)
+
+    @property
+    def payload_rules(self) -> PayloadRules:
+        """What is taken out of a payload at load, as the policy in force says."""
+        bundle = self.policy()
+        return PayloadRules(bundle.version, **asdict(bundle.payload))
 
     def seal_request(self, body: object, *, exchange_id: str) -> bytes:
         """A request or answer body, sealed with the key of the exchange zone and bound to its exchange."""

@@ -28,6 +28,7 @@ EVENTS: dict[str, str] = {
     "exchange.replayed": "A named person had it done again, with a reason.",
     "exchange.recovered": "Work of a process that died was taken over.",
     "exchange.transition_refused": "Somebody tried a transition that the rules do not know.",
+    "exchange.purged": "What was sent with a request was removed, because its retention was over.",
     "exchange.overdue": "The law's time passed.",
     "member.matched": "Exactly one person is meant.",
     "member.unmatched": "No person, or none for certain, is meant.",

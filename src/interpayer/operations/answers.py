@@ -6,7 +6,7 @@ State, answer and clock are three fields; the HTTP status of the call is a fourt
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from interpayer.audit import ledger
@@ -15,6 +15,9 @@ from interpayer.exchange.completeness import OWN, SourceAsked, rendered
 from interpayer.identity import review
 from interpayer.model.exchange import FINAL, Role, State
 from interpayer.model.reason import REASONS
+from interpayer.operations.retention import rule_of
+from interpayer.policy.bundle import Bundle
+from interpayer.policy.retention import RetentionRule
 from interpayer.records import store as records_store
 from interpayer.records.codec import Codec
 from interpayer.records.joining import contradictions
@@ -41,9 +44,10 @@ class Found:
     reviewed: Mapping[str, Any] | None = None
     contradictions: Sequence[Mapping[str, Any]] = ()
     sources: Sequence[SourceAsked] = ()
+    retention: RetentionRule | None = None
 
 
-def load(conn: Connection, exchange_id: str, *, codec: Codec) -> Found | None:
+def load(conn: Connection, exchange_id: str, *, codec: Codec, bundle: Bundle | None = None) -> Found | None:
     """What is known of one exchange now; None when there is none of this id."""
     row = store.row_of(conn, exchange_id)
     if row is None:
@@ -57,6 +61,7 @@ def load(conn: Connection, exchange_id: str, *, codec: Codec) -> Found | None:
         reviewed=_reviewed(conn, row),
         contradictions=_contradictions(conn, codec, row),
         sources=source_store.of_exchanges(conn, [exchange_id]).get(exchange_id, ()),
+        retention=rule_of(bundle, row) if bundle else None,
     )
 
 
@@ -109,7 +114,17 @@ def render(found: Found) -> dict[str, Any]:
         "records": _records(found),
         "arrivals": dict(sum((Counter(outcomes) for outcomes in found.received.values()), Counter())),
         "receipt": _receipt(details),
+        "retention": _retention(found),
     }
+
+
+def _retention(found: Found) -> dict[str, Any] | None:
+    """The rule under which the request is kept, and until when at the earliest where the exchange is over."""
+    rule, row = found.retention, found.row
+    if rule is None:
+        return None
+    until = row["state_at"] + timedelta(days=rule.keep_days) if is_finished(row) else None
+    return {"rule": rule.name, "keep_days": rule.keep_days, "until": _iso(until)}
 
 
 def _clock(row: Mapping[str, Any], at: datetime) -> dict[str, Any]:

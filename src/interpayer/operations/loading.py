@@ -136,6 +136,7 @@ def _take_in(run: _Load, conn: Connection, batch: Sequence[Found], *, is_last_ca
         own=True,
         record_id=tools.vault.record_id,
         available_at=begin_load(conn),
+        rules=tools.payload_rules,
         sets=tools.sets,
         rehearsal=tools.rehearsal,
     )

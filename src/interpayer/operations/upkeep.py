@@ -17,7 +17,7 @@ from interpayer.identity.learning import store as learning_store
 from interpayer.identity.published import default_policy
 from interpayer.model.event import Event
 from interpayer.model.exchange import State
-from interpayer.operations import cases, guessing, partner_watch, recall, signing, standing
+from interpayer.operations import cases, guessing, partner_watch, recall, retention, signing, standing
 from interpayer.operations.legal_holds import held_jobs
 from interpayer.operations.rebuilding import rebuild_files
 from interpayer.system.clock import now
@@ -25,7 +25,6 @@ from interpayer.system.database import Connection
 
 _LIMIT = 200
 _MOST_EVIDENCE = 50_000
-KEPT_DAYS = 30
 
 
 class Upkeep:
@@ -115,9 +114,9 @@ def _leftovers(tools: Tools, conn: Connection) -> int:
     return len(job_ids)
 
 
-def _finished_work(_tools: Tools, conn: Connection) -> int:
+def _finished_work(tools: Tools, conn: Connection) -> int:
     """What the engine keeps of finished work goes after a while; exchanges and ledger stay."""
-    return durable.purge(conn, now() - timedelta(days=KEPT_DAYS))
+    return durable.purge(conn, retention.work_kept_since(tools))
 
 
 def _archived(tools: Tools, conn: Connection) -> int:
@@ -146,6 +145,8 @@ _TASKS: dict[str, tuple[Callable[[Tools, Connection], int], float]] = {
     "leftovers": (_leftovers, 60.0),
     "finished_work": (_finished_work, 600.0),
     "archived": (_archived, 600.0),
+    "old_requests": (retention.purge_requests, 600.0),
+    "old_decisions": (retention.purge_decisions, 3600.0),
     "silent_recalls": (recall.silence, 10.0),
     "own_keys": (signing.end_retiring, 30.0),
     "endings": (partner_watch.warn, 600.0),

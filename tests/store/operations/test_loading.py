@@ -1,6 +1,7 @@
 """Own records in: attributed by member number, twice is once, nothing lost without being counted."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from interpayer.identity import store as identity_store
 from interpayer.identity.enrollment import upsert_enrollments
 from interpayer.model.member import Coverage, Demographics, Enrollment, Identifier, IdKind, Name
 from interpayer.operations import loading
+from interpayer.policy.composing import compose
 from interpayer.records import store as records_store
 
 Write = Callable[..., Path]
@@ -51,6 +53,25 @@ def a_condition(patient_id: str = "pat-1", condition_id: str = "con-1") -> dict:
         "subject": {"reference": f"Patient/{patient_id}"},
         "code": {"text": "something"},
         "recordedDate": "2026-01-05",
+    }
+
+
+def a_denied_authorization(number: str) -> dict:
+    url = "http://hl7.org/fhir/us/davinci-pdex/StructureDefinition/extension-reviewActionCode"
+    action = {"url": "extension-reviewAction", "extension": [{"url": url, "valueCode": "A3"}]}
+    return {
+        "resourceType": "ExplanationOfBenefit",
+        "id": number,
+        "use": "preauthorization",
+        "status": "active",
+        "type": {"coding": [{"code": "professional"}]},
+        "patient": {"reference": "Patient/pat-1"},
+        "created": "2026-10-01",
+        "insurer": {"display": "this plan"},
+        "provider": {"display": "a clinic"},
+        "outcome": "complete",
+        "insurance": [{"focal": True, "coverage": {"display": "a card"}}],
+        "adjudication": [{"category": {"coding": [{"code": "submitted"}]}, "extension": [action]}],
     }
 
 
@@ -142,3 +163,15 @@ def test_the_ledger_says_what_was_loaded(tools: Tools, person: Actor, write: Wri
     with tools.database.transaction() as conn:
         (event,) = [e for e in search(conn) if e["chain"] == f"load:{report.load_id}"]
     assert (event["name"], event["actor_id"], event["facts"]["new"]) == ("records.loaded", "Ana Ruiz", 2)
+
+
+def test_what_a_payload_leaves_out_is_what_policy_says(tools: Tools, person: Actor, write: Write) -> None:
+    member_id = a_member(tools)
+    law_changed = compose({"policy.yaml": "payload: {without_denied: false}"})
+    loading.load(tools, write(a_patient(), a_denied_authorization("pa-1")), actor=person)
+    changed = replace(tools, policy=lambda: law_changed)
+    loading.load(changed, write(a_patient(), a_denied_authorization("pa-2")), actor=person)
+    with tools.database.transaction() as conn:
+        found = records_store.records_of(conn, tools.codec, member_id, types=["ExplanationOfBenefit"])
+        excluded = {one["original_id"]: one["excluded"] for one in found}
+    assert excluded == {"pa-1": "record.excluded_denied_authorization", "pa-2": None}

@@ -187,6 +187,7 @@ def _arrival(tools: Tools, conn: Connection, batch_id: str) -> tuple[Arrival, _E
         available_at=available_at,
         exchange_id=rows[0]["id"] if rows else None,
         sender=partner.id,
+        rules=tools.payload_rules,
         sets=tools.sets,
         rehearsal=tools.rehearsal,
     )
