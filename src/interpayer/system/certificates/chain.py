@@ -93,7 +93,7 @@ def read_der(certificates: Iterable[bytes]) -> tuple[x509.Certificate, ...] | Br
             return Broken(Trouble.MALFORMED, "the chain is too large")
         try:
             found.append(x509.load_der_x509_certificate(der))
-        except ValueError:
+        except (ValueError, x509.InvalidVersion):
             return Broken(Trouble.MALFORMED, "a certificate cannot be read")
     return tuple(found)
 
@@ -111,7 +111,7 @@ def names_of(certificate: x509.Certificate) -> tuple[str, ...]:
     """The subject alternative names as text: DNS names in lower case, URIs, email and IP addresses as they stand."""
     try:
         names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    except (x509.ExtensionNotFound, ValueError):
+    except (x509.ExtensionNotFound, x509.DuplicateExtension, ValueError):
         return ()
     dns = tuple(name.lower() for name in names.get_values_for_type(x509.DNSName))
     addresses = tuple(str(address) for address in names.get_values_for_type(x509.IPAddress))
@@ -192,6 +192,6 @@ def _explained(leaf: x509.Certificate, *, at: datetime, use: Use) -> Broken:
 def _is_for_clients(leaf: x509.Certificate) -> bool:
     try:
         uses = leaf.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
-    except (x509.ExtensionNotFound, ValueError):
+    except (x509.ExtensionNotFound, x509.DuplicateExtension, ValueError):
         return True
     return ExtendedKeyUsageOID.CLIENT_AUTH in uses
