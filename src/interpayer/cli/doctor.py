@@ -115,11 +115,19 @@ def _certificates(settings: Settings) -> Iterator[Finding]:
             yield Finding(name, WARNING, "none: partners cannot show a certificate", "set INTERPAYER_CLIENT_CA")
         else:
             yield _certificate(name, path)
+    shown = settings.home / "tls" / "client.crt"
+    if shown.exists():
+        yield _certificate("our client certificate", shown)
+    else:
+        words = "none: partners that want one refuse our calls"
+        yield Finding("our client certificate", WARNING, words, f"put one at {shown}, its key beside it")
 
 
 def _certificate(name: str, path: Path) -> Finding:
     try:
-        ends_at = x509.load_pem_x509_certificate(path.read_bytes()).not_valid_after_utc
+        # Of several, say all authorities that may vouch for partners, the one that ends first.
+        found = x509.load_pem_x509_certificates(path.read_bytes())
+        ends_at = min(one.not_valid_after_utc for one in found)
     except (OSError, ValueError) as error:
         return Finding(name, ILL, f"{path} cannot be read: {type(error).__name__}", "put a PEM certificate there")
     days = (ends_at - now()).days
