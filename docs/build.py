@@ -216,6 +216,47 @@ def _matching() -> str | None:
     )
 
 
+def _routes_of(door: str, read: Any) -> list[str]:
+    body = [[f"`{route}`", of.shows, of.takes, of.audience, of.retention] for route, of in read.routes[door].items()]
+    return [f"## {_DOORS[door]}", "", *_table(["route", "shows", "takes", "for", "kept"], body), ""]
+
+
+def _classification() -> str | None:
+    module = _module("interpayer.system.classification")
+    if module is None:
+        return None
+    read = module.classification()
+    kinds = {"Sensitivity": read.sensitivities, "Audience": read.audiences, "Kept": read.retentions}
+    lines = [
+        line
+        for kind, words in kinds.items()
+        for line in (f"## {kind}", "", *_table(["class", "meaning"], [[f"`{k}`", v] for k, v in words.items()]), "")
+    ]
+    lines += ["## Who may be shown what", "", *_table(
+        ["role", *read.sensitivities],
+        [[role, *("yes" if level in levels else "no" for level in read.sensitivities)]
+         for role, levels in read.roles.items()]), ""]  # fmt: skip
+    lines += [line for door in read.routes for line in _routes_of(door, read)]
+    tables = [[f"`{table}`", kept] for table, kept in sorted(read.tables.items())]
+    lines += ["## Tables", "", "A name with `*` stands for all that fit and are not named themselves.", "",
+              *_table(["table", "kept"], tables), ""]  # fmt: skip
+    names: dict[str, list[str]] = {}
+    for name, level in sorted(read.fields.items()):
+        names.setdefault(level, []).append(f"`{name}`")
+    lines += ["## Names", "", "Columns, facts of events and fields of bodies. A name means the same everywhere.", "",
+              *_table(["class", "names"], [[level, ", ".join(names.get(level, []))] for level in read.sensitivities]),
+              "", "Where it means something else:", "",
+              *_table(["place", "class"], [[f"`{place}`", level] for place, level in sorted(read.exceptions.items())]),
+              "", "## Logs", "", "A log line has no other fields than these: "
+              + ", ".join(f"`{name}`" for name in sorted(read.logs)) + "."]  # fmt: skip
+    lead = (
+        "How sensitive everything is that our doors show and our tables keep, for whom it is, and how long it is kept."
+        " A door does not start with a route that is not here; tests compare the rest with what there is."
+    )
+    return _page("Classification", lead, lines)
+
+
+_DOORS = {"partners": "The partners' door", "api": "The plan's own API", "console": "The console"}
 BUILDERS: dict[str, Callable[[], str | None]] = {
     "reasons.md": _reasons,
     "events.md": _events,
@@ -225,6 +266,7 @@ BUILDERS: dict[str, Callable[[], str | None]] = {
     "api.md": _api,
     "fhir-door.md": _fhir_door,
     "matching.md": _matching,
+    "classification.md": _classification,
 }
 
 

@@ -25,6 +25,7 @@ from interpayer.api.door import Gate, open_to_all
 from interpayer.api.intake import Admission
 from interpayer.exchange.tools import Tools
 from interpayer.operations import health
+from interpayer.system.classification import classification
 
 ROUTERS = (exchanges, records, handoffs, cases, people, identity, standing, partners, consents, policies, audit)
 TITLE, VERSION = "Interpayer", "1"
@@ -75,8 +76,11 @@ def _described(app: FastAPI) -> dict[str, Any]:
         components = told.setdefault("components", {})
         components["securitySchemes"] = {"bearer": {"type": "http", "scheme": "bearer"}}
         components.setdefault("schemas", {})["Problem"] = _PROBLEM
-        for operations in told["paths"].values():
-            for operation in operations.values():
+        classes = classification().routes["api"]
+        for path, operations in told["paths"].items():
+            for method, operation in operations.items():
+                if (found := classes.get(f"{method.upper()} {path}")) is not None:
+                    operation.update(found.as_extension())
                 operation["responses"].pop("422", None)
                 operation["responses"]["4XX"] = _REFUSED
         app.openapi_schema = told
