@@ -1,5 +1,6 @@
 """`$member-match` (HRex 1.2 and 1.1) and `$bulk-member-match` (PDex 2.2 and 2.1; also as `$multi-member-match`)."""
 
+from functools import partial
 from typing import Any
 
 from interpayer.exchange.kickoff import start_match_job
@@ -37,23 +38,11 @@ def operations(tools: Tools) -> list[Operation]:
             return problems.refused(_told(tools, answer), call.context, detail=detail, status=422)
         return Answer(body=_matched(tools, answer))
 
-    def bulk_member_match(call: Call, conn: Connection) -> Answer:
-        check_unbound(call)
-        require_async(call)
-        wait_while_held(tools, conn)
-        turn_away(tools, conn, call.caller.partner_id, at=call.context.received_at)
-        bundles = read_bulk(call.body)
-        limit = tools.policy().exchange.batch_members
-        if len(bundles) > limit:
-            raise Refusal("request.too_large", f"at most {limit} MemberBundles in one request")
-        job_id = start_match_job(tools, conn, request_of(call), bundles=bundles, url=call.url)
-        return accepted(tools, job_id)
-
     bulk = [
         Operation(
             "POST",
             f"/Group/${name}",
-            bulk_member_match,
+            partial(_match_many, tools),
             scopes=(BULK_MATCH,),
             route_class="bulk",
             body=Body.JSON,
@@ -76,6 +65,19 @@ def operations(tools: Tools) -> list[Operation]:
         definition=SINGLE,
     )
     return [single, *bulk]
+
+
+def _match_many(tools: Tools, call: Call, conn: Connection) -> Answer:
+    check_unbound(call)
+    require_async(call)
+    wait_while_held(tools, conn)
+    turn_away(tools, conn, call.caller.partner_id, at=call.context.received_at)
+    bundles = read_bulk(call.body)
+    limit = tools.policy().exchange.batch_members
+    if len(bundles) > limit:
+        raise Refusal("request.too_large", f"at most {limit} MemberBundles in one request")
+    job_id = start_match_job(tools, conn, request_of(call), bundles=bundles, url=call.url)
+    return accepted(tools, job_id)
 
 
 def request_of(call: Call) -> Request:
