@@ -45,6 +45,7 @@ EVENTS: dict[str, str] = {
     "permission.granted": "Consent and policy say yes.",
     "permission.narrowed": "Consent and policy say yes to less.",
     "permission.refused": "Consent or policy say no.",
+    "notice.owed": "A policy obliges to tell the member or the privacy office of what was released.",
     "consent.recorded": "A consent was recorded.",
     "consent.revoked": "A consent was withdrawn.",
     "route.chosen": "A route was chosen; the others were rejected with reasons.",

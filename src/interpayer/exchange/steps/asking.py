@@ -9,6 +9,7 @@ from interpayer.exchange.asked import Asked, missing, read_asked
 from interpayer.exchange.durability.flow import tx_step
 from interpayer.exchange.durability.store import accept
 from interpayer.exchange.steps import permission
+from interpayer.exchange.steps.obliging import owed
 from interpayer.exchange.tools import Tools
 from interpayer.exchange.transitions import Move, move_one
 from interpayer.identity import evidence, review
@@ -161,6 +162,8 @@ def authorize(tools: Tools, conn: Connection, exchange_id: str) -> str:
     decision = permission.to_ask(tools, conn, exchange, asked)
     target = State.BLOCKED if decision.is_refused else State.PERMITTED
     move_one(conn, tools.ledger, permission.moved(exchange_id, decision, target))
+    partner_id = decision.decided_on.get("partner_id")
+    tools.ledger.append_many(conn, [*owed([(exchange_id, exchange.member_id, decision)], partner_id=partner_id)])
     return target.value
 
 

@@ -10,6 +10,7 @@ from interpayer.consent import store as consent_store
 from interpayer.consent.evaluate import holds_until
 from interpayer.consent.reading import Unreadable, read_consent
 from interpayer.exchange.steps import governing, permission
+from interpayer.exchange.steps.obliging import owed
 from interpayer.exchange.tools import Tools
 from interpayer.exchange.transitions import move
 from interpayer.model.consent import NOTHING_WITHHELD, Consent, LegalBasis, MatchGrant, Permission, Standing
@@ -48,6 +49,9 @@ def permit(
     governing.keep(conn, asking, subject=sought[0].exchange_id if len(sought) == 1 else None)
     consent_store.save_grants(conn, grants)
     move(conn, tools.ledger, moves, trace_id=trace_id)
+    who = {one.exchange_id: one.member_id for one in sought}
+    notices = owed(((exchange_id, who[exchange_id], said) for exchange_id, said in told), partner_id=partner_id)
+    tools.ledger.append_many(conn, [*notices])
     return told
 
 
