@@ -79,8 +79,8 @@ def _described(app: FastAPI) -> dict[str, Any]:
         classes = classification().routes["api"]
         for path, operations in told["paths"].items():
             for method, operation in operations.items():
-                if (found := classes.get(f"{method.upper()} {path}")) is not None:
-                    operation.update(found.as_extension())
+                found = classes.get(f"{method.upper()} {path}")
+                operation.update(found.as_extension() if found else {})
                 operation["responses"].pop("422", None)
                 operation["responses"]["4XX"] = _REFUSED
         app.openapi_schema = told
