@@ -317,7 +317,7 @@ TOKEN_CASES: dict[str, tuple[Callable[[Scene], httpx2.Response], int, str, str]]
     "no form": (lambda s: _form(s, f"{MARKER}"), 400, "invalid_request", MALFORMED),
     "not ASCII": (lambda s: _form(s, b"grant_type=\xff"), 400, "invalid_request", MALFORMED),
     "a parameter twice": (lambda s: _form(s, "scope=a&scope=b"), 400, "invalid_request", MALFORMED),
-    "oversized": (lambda s: _form(s, "a=" + "b" * 20_000), 413, "invalid_request", "request.too_large"),
+    "oversized": (lambda s: _form(s, "a=" + "b" * 60_000), 413, "invalid_request", "request.too_large"),
     "no grant type": (lambda s: s.owner.ask_token(grant_type=""), 400, "invalid_request", MALFORMED),
     "another grant type": (
         lambda s: s.owner.ask_token(grant_type=MARKER), 400, "unsupported_grant_type", MALFORMED,
