@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from interpayer.consent import store as consent_store
+from interpayer.consent.combining import names_one_of
 from interpayer.consent.rows import digest_of
 from interpayer.exchange import store as exchange_store
 from interpayer.exchange.tools import Tools
@@ -62,24 +63,56 @@ def record_many(tools: Tools, conn: Connection, consents: Sequence[Consent], *, 
 
 
 def revoke(tools: Tools, conn: Connection, consent_id: str, *, reason: str, actor: Actor) -> Stopped:
-    """Take one consent back; what rests on it stops at once. Twice is once. A restriction taken back ends nothing."""
+    """Take a consent back; what rests on it stops at once. Twice is once. A restriction taken back ends nothing.
+
+    With it goes every earlier one between the same parties, and every one that the same partner sent: a partner sends
+    one with each request, and taking the latest back must not revive a wider one.
+    """
     consent = consent_store.load(conn, consent_id)
     if consent is None:
         raise Refusal("request.not_found", "no such consent")
     if consent.revoked_at is not None:
         return Stopped()
-    ended = consent_store.revoke(conn, consent_id, at=now(), by=actor.id, reason=reason)
+    taken = [consent, *_with_it(conn, consent)]
+    ended = [
+        grant for one in taken for grant in consent_store.revoke(conn, one.id, at=now(), by=actor.id, reason=reason)
+    ]
     members = [consent.member_id] if consent.member_id else []
-    stopped = stop_under(tools, conn, ended, members=members, consents=[consent_id], actor=actor)
+    stopped = stop_under(tools, conn, ended, members=members, consents=[one.id for one in taken], actor=actor)
     tools.ledger.append(
         conn,
         Event(
             *(REVOKED, f"consent:{consent_id}", actor.type, actor.id),
             member_id=consent.member_id,
-            facts={"consent": consent_id, "why": reason, "exchanges": len(stopped.exchanges)},
+            facts={
+                "consent": consent_id,
+                "why": reason,
+                "exchanges": len(stopped.exchanges),
+                "with_it": [one.id for one in taken[1:]],
+            },
         ),
     )
     return stopped
+
+
+def _with_it(conn: Connection, consent: Consent) -> list[Consent]:
+    if consent.effect is not Effect.PERMIT or consent.member_id is None or consent.given_at is None:
+        return []
+    known = consent_store.consents_of(conn, [consent.member_id]).get(consent.member_id, [])
+    return [
+        one
+        for one in known
+        if one.id != consent.id
+        and one.revoked_at is None
+        and (one.effect, one.basis, one.purpose) == (consent.effect, consent.basis, consent.purpose)
+        and names_one_of(one.sources, consent.sources)
+        and names_one_of(one.recipients, consent.recipients)
+        and ((one.given_at or consent.given_at) <= consent.given_at or _same_sender(one, consent))
+    ]
+
+
+def _same_sender(one: Consent, two: Consent) -> bool:
+    return one.received_from is not None and one.received_from == two.received_from
 
 
 def withdraw(tools: Tools, conn: Connection, member_id: str, *, proof: str, actor: Actor) -> Stopped:
