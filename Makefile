@@ -15,7 +15,7 @@ EXCLUDE_NEWER ?= $(shell $(PYTHON) -c 'import datetime as d; print((d.datetime.n
 REQUIREMENTS := .venv/.requirements-installed
 PROJECT := .venv/.project-installed
 
-.PHONY: list demo test check scan bench bench-identity bench-canonical spark conformance drill golden docs format requirements install clean
+.PHONY: list demo test check scan bench bench-identity bench-canonical bench-door fuzz-doors spark conformance drill golden docs format requirements install clean
 
 list: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | column -t -s '|' 2>/dev/null \
@@ -47,6 +47,12 @@ bench-identity: $(PROJECT) ## the right person or nobody, beside Splink and the 
 
 bench-canonical: $(PROJECT) ## reading, mapping and checking many sources, each beside a baseline
 	@$(BIN)/python -m bench canonical $(ARGS)
+
+bench-door: $(PROJECT) ## the full door beside the bare framework, and an honest client among 200 slow ones
+	@$(BIN)/python -m bench door $(ARGS)
+
+fuzz-doors: $(PROJECT) ## 20,000 generated calls at both doors; no answer may be a fault of ours
+	@FUZZ_CALLS=20000 $(BIN)/python -m pytest -q -s -m "" --timeout 3600 tests/conformance/test_fuzzed_doors.py
 
 spark: $(PROJECT) ## candidates found on Spark's local mode; needs Java
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements/spark.txt
