@@ -5,13 +5,12 @@ SMART Backend Services 2.2, HRex 1.2, PDex 2.2 (2.1 accepted), Bulk Data 2.0.
 
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import httpx2
 import orjson
 
-from interpayer.model.reason import Fault, Refusal
+from interpayer.model.reason import Fault, FaultKind
 from interpayer.partners.answers import (
     TOKEN_REFUSED,
     Asked,
@@ -27,6 +26,7 @@ from interpayer.partners.answers import (
 )
 from interpayer.partners.files import Downloaded, Sink, copy_file, read_lines
 from interpayer.partners.scopes import REQUESTER
+from interpayer.partners.shaping import ExportWanted, export_kick_off, match_names, version_headers
 from interpayer.partners.signer import Signer
 from interpayer.partners.token_source import Target, TokenSource
 from interpayer.partners.transport import Ask, Reply, Trail, headers_of, same_origin, send
@@ -49,18 +49,7 @@ __all__ = [
 ]
 
 JSON = "application/fhir+json"
-PAYER_TO_PAYER = "hl7.fhir.us.davinci-pdex#payertopayer"
 MOST_PAGES = 10_000
-
-
-@dataclass(frozen=True, slots=True)
-class ExportWanted:
-    """What to ask an export for; empty means everything that the guide's scope holds."""
-
-    since: str | None = None
-    until: str | None = None
-    types: tuple[str, ...] = ()
-    patients: tuple[str, ...] = ()
 
 
 class PartnerClients:
@@ -94,7 +83,7 @@ class PartnerClients:
         if target.udap_community is None:
             return TokenSource(self._http, self._signer, target)
         if self._udap is None:
-            raise Refusal("route.no_capability", "we take part in no UDAP community")
+            raise Fault(FaultKind.TERMINAL, "route.no_capability", detail="we take part in no UDAP community")
         return UdapTokenSource(self._http, self._signer, target, way=self._udap)
 
 
@@ -105,6 +94,8 @@ class PartnerClient:
         self._http = http
         self._tokens = tokens
         self._base = tokens.target.fhir_base.rstrip("/")
+        self._profile = tokens.target.profile
+        self._repeats_by_key = tokens.target.repeats_by_key
 
     def token(self, scopes: Sequence[str] = REQUESTER, *, subject: str | None = None) -> str:
         """An access token, from memory while it is fresh."""
@@ -117,24 +108,23 @@ class PartnerClient:
 
     def bulk_match(self, parameters: Mapping[str, Any], *, trail: Trail) -> str:
         """`Group/$bulk-member-match` (PDex 2.2), under its other name where only that is known; the status address."""
-        try:
-            reply = self._post("/Group/$bulk-member-match", parameters, trail=trail, is_async=True)
-        except Fault as fault:
-            if fault.detail != "HTTP 404":
-                raise
-            reply = self._post("/Group/$multi-member-match", parameters, trail=trail, is_async=True)
-        return self._status_url(reply)
+        *first, last = match_names(self._profile)
+        for name in first:
+            try:
+                return self._status_url(self._post(f"/Group/${name}", parameters, trail=trail, is_async=True))
+            except Fault as fault:
+                if fault.detail != "HTTP 404":
+                    raise
+        return self._status_url(self._post(f"/Group/${last}", parameters, trail=trail, is_async=True))
 
     def export(self, group_id: str, wanted: ExportWanted, *, trail: Trail) -> str:
-        """`Group/{id}/$davinci-data-export` (ATR 2.1) for payer to payer; the status address."""
-        parameters = [{"name": "exportType", "valueCanonical": PAYER_TO_PAYER}]
-        parameters += [{"name": "_type", "valueString": ",".join(wanted.types)}] if wanted.types else []
-        instants = {"_since": wanted.since, "_until": wanted.until}
-        parameters += [{"name": name, "valueInstant": value} for name, value in instants.items() if value]
-        patients = [{"name": "patient", "valueReference": {"reference": f"Patient/{p}"}} for p in wanted.patients]
-        body = {"resourceType": "Parameters", "parameter": [*parameters, *patients]}
-        reply = self._post(f"/Group/{group_id}/$davinci-data-export", body, trail=trail, is_async=True)
-        return self._status_url(reply)
+        """`Group/{id}/$davinci-data-export` (ATR 2.1) in the form that the partner wants; the status address."""
+        ask = export_kick_off(group_id, wanted, self._profile)
+        if ask.body is not None:
+            return self._status_url(self._post(ask.path, ask.body, trail=trail, is_async=True))
+        headers = headers_of(trail, Accept=JSON, Prefer="respond-async") | version_headers(self._profile)
+        asked = Asked(is_repeatable=self._repeats_by_key)
+        return self._status_url(self._authorized(Ask(ask.method, f"{self._base}{ask.path}", headers, asked)))
 
     def poll(self, url: str, *, trail: Trail) -> Running | Manifest | BareParameters:
         """Where a job stands: running, or its result."""
@@ -199,13 +189,14 @@ class PartnerClient:
                 raise
 
     def _post(self, path: str, body: object, *, trail: Trail, about: str = "call", is_async: bool = False) -> Reply:
-        headers = headers_of(trail, Accept=JSON, Content_Type=JSON)
+        headers = headers_of(trail, Accept=JSON, Content_Type=JSON) | version_headers(self._profile)
         if trail.idempotency_key:
             headers["Idempotency-Key"] = trail.idempotency_key
         if is_async:
             headers["Prefer"] = "respond-async"
-        # Our key makes a repeat harmless only where the partner knows such keys; so a lost answer is looked into first.
-        asked = Asked(is_repeatable=False, about=about)
+        # Our key makes a repeat harmless only where the contract says that the partner knows such keys; elsewhere a
+        # lost answer is looked into first.
+        asked = Asked(is_repeatable=self._repeats_by_key and trail.idempotency_key is not None, about=about)
         return self._authorized(Ask("POST", f"{self._base}{path}", headers, asked, orjson.dumps(body)))
 
     def _authorized(self, ask: Ask, *, subject: str | None = None) -> Reply:

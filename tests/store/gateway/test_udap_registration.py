@@ -7,6 +7,7 @@ import base64
 import hmac
 import json
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
@@ -615,3 +616,20 @@ def status_of(grounds: Grounds, client_id: str) -> PartnerStatus:
         partner = directory.by_client_id(conn, client_id)
     assert partner is not None
     return partner.status
+
+
+def test_two_statements_at_once_make_one_partner(grounds: Grounds) -> None:
+    signer = grounds.world.client("https://hasty.example")
+    texts = [signer.sign(signer.statement(ADDRESS)) for _ in range(6)]
+    with ThreadPoolExecutor(6) as pool:
+        answers = list(pool.map(grounds.register, texts))
+    assert sorted(one.answer.status for one in answers) == [200, 200, 200, 200, 200, 201]
+    assert len({shown(one)["client_id"] for one in answers}) == 1
+
+
+def test_one_statement_sent_twice_at_once_counts_once(grounds: Grounds) -> None:
+    signer = grounds.world.client("https://stutters.example")
+    text = signer.sign(signer.statement(ADDRESS))
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(grounds.register, [text] * 4))
+    assert sorted(one.answer.status for one in answers) == [201, 400, 400, 400]

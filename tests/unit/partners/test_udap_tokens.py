@@ -8,7 +8,7 @@ from urllib.parse import parse_qs
 import httpx2
 import pytest
 
-from interpayer.model.reason import Refusal
+from interpayer.model.reason import Fault, FaultKind
 from interpayer.partners.signer import Ring, Signer
 from interpayer.partners.token_source import Target
 from interpayer.partners.udap.communities import Communities
@@ -93,6 +93,7 @@ def test_each_assertion_has_an_id_of_its_own(world: World) -> None:
 
 def test_a_community_that_was_closed_here_gives_no_token(world: World) -> None:
     partner = Partner(world)
-    with pytest.raises(Refusal):
+    with pytest.raises(Fault) as closed:
         source(world, partner, community="https://gone.example").token(("a",))
+    assert (closed.value.kind, closed.value.reason) == (FaultKind.TERMINAL, "route.no_capability")
     assert partner.seen == []

@@ -5,7 +5,7 @@ from typing import Any
 
 import httpx2
 
-from interpayer.model.reason import Refusal
+from interpayer.model.reason import Fault, FaultKind, Refusal
 from interpayer.partners.signer import Signer
 from interpayer.partners.token_source import Target, TokenSource
 from interpayer.partners.udap.communities import Communities, Community
@@ -29,6 +29,13 @@ class UdapTokenSource(TokenSource):
     def __init__(self, http: httpx2.Client, signer: Signer, target: Target, *, way: UdapWay) -> None:
         super().__init__(http, signer, target)
         self._way = way
+
+    def token(self, scopes: tuple[str, ...], *, subject: str | None = None) -> str:
+        """As everywhere. What we lack ourselves (a community that is open, a certificate) ends the call as a fault."""
+        try:
+            return super().token(scopes, subject=subject)
+        except Refusal as refusal:
+            raise Fault(FaultKind.TERMINAL, refusal.reason, detail=refusal.detail) from None
 
     def _proof(self, endpoint: str, subject: str | None) -> dict[str, str]:
         """A client assertion with our chain (UDAP Security 1.0, 5.2). It never names a patient: `sub` is our id."""
