@@ -18,6 +18,7 @@ from interpayer.exchange.sources.workshop import Workshop
 from interpayer.exchange.tools import Tools
 from interpayer.identity.learning.adopting import TablesInForce
 from interpayer.identity.resolve import Resolver, default_tables
+from interpayer.model.agreement import Idempotency
 from interpayer.model.partner import Endpoint, LegalEntity, Partner
 from interpayer.model.reason import Refusal
 from interpayer.normalization.labeling.sets import Sets, load_sets
@@ -239,6 +240,8 @@ def _caller(
                 algorithm=agreed.algorithm,
                 sub_style=agreed.assertion_style,
                 udap_community=ours.community if ours else None,
+                profile=agreed.profile,
+                repeats_by_key=agreed.contract.idempotency is Idempotency.KEY,
             )
         )
 

@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 
 import httpx2
 
+from interpayer.model.agreement import USUAL_PROFILE, Profile
 from interpayer.model.reason import Fault, FaultKind
 from interpayer.partners.answers import Asked, bad_answer, failure
 from interpayer.partners.signer import Claims, Signer
@@ -32,6 +33,7 @@ class Target:
     """Where we call and how we are known there; `sub_style` "patient" names the member in `sub` (PDex 2.2).
 
     With `udap_community` we are registered there over UDAP, and our certificate of that community proves who we are.
+    `profile` is the form that it wants requests in; `repeats_by_key`: the same Idempotency-Key again is the same call.
     """
 
     fhir_base: str
@@ -39,6 +41,8 @@ class Target:
     algorithm: str = "ES384"
     sub_style: str = "client"
     udap_community: str | None = None
+    profile: Profile = USUAL_PROFILE
+    repeats_by_key: bool = False
 
 
 class TokenSource:

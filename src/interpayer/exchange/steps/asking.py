@@ -9,6 +9,7 @@ from interpayer.exchange.asked import Asked, missing, read_asked
 from interpayer.exchange.durability.flow import tx_step
 from interpayer.exchange.durability.store import accept
 from interpayer.exchange.steps import permission
+from interpayer.exchange.steps.calling import wish_of
 from interpayer.exchange.steps.obliging import owed
 from interpayer.exchange.tools import Tools
 from interpayer.exchange.transitions import Move, move_one
@@ -200,13 +201,8 @@ def choose_route(tools: Tools, conn: Connection, exchange_id: str) -> dict[str, 
 def route_for(tools: Tools, conn: Connection, asked: Asked, *, environment: str) -> Route:
     """The route to the payer that was asked for; the registry's version goes with it."""
     endpoints = registry.endpoints_of(conn, asked.partner or "")
-    wanted = routing.Wanted(
-        environment=environment,
-        profile=asked.capability_profile,
-        requires_mtls=asked.requires_mtls,
-        members=1,
-        at=now(),
-    )
+    profile = asked.capability_profile or wish_of(conn, asked.partner or "")
+    wanted = routing.Wanted(environment, profile, requires_mtls=asked.requires_mtls, members=1, at=now())
     route = routing.choose(
         endpoints,
         wanted,

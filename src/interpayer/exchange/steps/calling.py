@@ -15,6 +15,7 @@ from interpayer.partners.client import PartnerClient
 from interpayer.routing import pacing, registry
 from interpayer.routing.registry import BreakerLimits
 from interpayer.system.clock import now
+from interpayer.system.database import Connection
 
 Found = TypeVar("Found")
 # The partner did not answer, or asked for rest. Anything else it said, a no as well, shows that it is there.
@@ -60,6 +61,13 @@ def _ask(tools: Tools, endpoint: Endpoint, limits: BreakerLimits) -> None:
     until = resting.open_until if resting else None
     wait_s = (until - at).total_seconds() if until else limits.open_s
     raise Fault(FaultKind.RETRYABLE, "route.breaker_open", retry_after_s=max(wait_s, 1.0))
+
+
+def wish_of(conn: Connection, organization: str) -> str | None:
+    """How the partner of this payer wants to be asked, where nobody says how to ask; None when it left that open."""
+    partner = directory.by_organization(conn, organization)
+    agreed = directory.agreed(conn, partner.id) if partner else None
+    return agreed.profile.mode if agreed else None
 
 
 def _keep_pace(tools: Tools, endpoint: Endpoint, partner: Partner) -> None:
