@@ -4,8 +4,11 @@ Every hop is walked with the real steps and stores, for both roles; only the mom
 """
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from threading import Barrier
 from typing import Any
 
 import pytest
@@ -27,12 +30,12 @@ from interpayer.exchange.transitions import Actor, Move, move
 from interpayer.gateway.subject import granted_member
 from interpayer.identity.enrollment import upsert_enrollments
 from interpayer.identity.reading import write_coverage, write_patient
-from interpayer.model.consent import Consent, Effect, Scope
+from interpayer.model.consent import Basis, Consent, Effect, LegalBasis, Scope
 from interpayer.model.exchange import State
 from interpayer.model.member import Coverage, Demographics
 from interpayer.model.partner import Endpoint
 from interpayer.model.reason import Refusal
-from interpayer.operations import consents, exchanges, restricting
+from interpayer.operations import consents, exchanges, legal_bases, restricting
 from interpayer.partners import directory
 from interpayer.routing import registry
 from interpayer.simulation.installation import CAPABILITIES
@@ -55,6 +58,7 @@ class House:
     door: Tools
     worker: Tools
     operator: Tools
+    home: Path
     people: int = 0
 
 
@@ -115,7 +119,7 @@ def house(database_server: DatabaseServer, tmp_path_factory: pytest.TempPathFact
         with database.operator.transaction() as conn:
             directory.add_partner(conn, PARTNER, None, by="tests")
             registry.add_endpoint(conn, endpoint, PARTNER.organizations)
-        yield House(database, door, worker, operator)
+        yield House(database, door, worker, operator, home)
     database_server.drop(database)
 
 
@@ -183,6 +187,15 @@ def life_event(scene: Scene, what: str) -> None:
         restricting.note_life_event(scene.operator, conn, scene.member_id, event, actor=ANA)
 
 
+def child_comes_of_age(scene: Scene) -> None:
+    """The plan learns that the child was born eight years earlier."""
+    born = (scene.person.birth_date or date.min).replace(year=now().year - 18, month=1, day=1)
+    grown = a_row(replace(scene.person, birth_date=born), scene.card, as_of="2026-11-02")
+    with scene.operator.database.transaction() as conn:
+        (kept,) = upsert_enrollments(conn, scene.operator.vault, [grown])
+    assert kept.member_id == scene.member_id
+
+
 def authority_ends(scene: Scene) -> None:
     over = '{"role": "HPOWATT", "proof": "order", "ends_at": "2026-01-01T00:00:00+00:00"}'
     scene.change(f"performer = 'representative:HPOWATT', authority = '{over}'")
@@ -208,6 +221,8 @@ ENDINGS: list[tuple[Callable[[Scene], None], str, str]] = [
     (authority_ends, "member", "consent.representative_unproven"),
     (limits_leave_nothing, "member", "consent.contradictory"),
     (purpose_is_another, "member", "consent.scope_exceeded"),
+    (child_is_emancipated, "representative:MTH", "consent.aged_out"),
+    (child_comes_of_age, "representative:FTH", "consent.aged_out"),
 ]
 
 
@@ -241,7 +256,7 @@ def at_token(scene: Scene) -> bool:
 
 def at_kick_off(scene: Scene) -> bool:
     with scene.operator.database.transaction() as conn:
-        (row,) = exchange_store.of_members(conn, [scene.member_id], State)
+        row, *_ = exchange_store.of_members(conn, [scene.member_id], State)
         group = batch_store.MatchGroup(
             *(new_id("b"), new_id("j"), PARTNER.id, "match", now(), b"", ((scene.member_id, row["id"]),)), size=1
         )
@@ -414,3 +429,49 @@ def test_done_again_it_is_decided_again(scene: Scene) -> None:
 def moved_on_to_failed(scene: Scene) -> None:
     with scene.worker.database.transaction() as conn:
         move(conn, scene.worker.ledger, [Move(scene.exchange_id, State.FAILED, "system.bug")])
+
+
+def test_a_no_reaches_exports_that_two_workers_have_begun(scene: Scene) -> None:
+    assert at_match(scene) and at_kick_off(scene)
+    first = scene.job_id
+    assert at_kick_off(scene)
+    with opened(scene.house.database, scene.house.home, role="worker") as other:
+        works = [(scene.worker, first), (other, scene.job_id)]
+        gathered = Barrier(3)
+
+        def work(tools: Tools, job_id: str) -> int:
+            exporting.gather.plain(tools, job_id)
+            gathered.wait(10)
+            gathered.wait(10)
+            with tools.database.transaction() as conn:
+                exporting.release.plain(tools, conn, job_id)
+                return sum(file.lines for file in files(conn, job_id))
+
+        with ThreadPoolExecutor(2) as pool:
+            going = [pool.submit(work, *one) for one in works]
+            gathered.wait(10)
+            is_revoked(scene)
+            gathered.wait(10)
+            assert [one.result(10) for one in going] == [0, 0]
+
+
+# ---- without an opt-in
+
+
+def test_without_an_opt_in_a_contract_must_stand_at_every_hop(scene: Scene) -> None:
+    more = {"basis": "state_medicaid_contract", "consent_reference": "MCO-7"}
+    asked(scene, **more)
+    assert not at_intake(scene), "nobody recorded the contract"
+    at = now()
+    basis = LegalBasis(
+        *(new_id("l"), Basis.STATE_MEDICAID_CONTRACT, "MCO-7", PARTNER.organizations, (PAYER,)),
+        *(at - timedelta(days=2), at + timedelta(days=300), "shelf 3"),
+    )
+    with scene.operator.database.transaction() as conn:
+        legal_bases.add(scene.operator, conn, basis, actor=ANA)
+    is_withdrawn(scene)
+    asked(scene, **more)
+    assert at_intake(scene) and at_route(scene)
+    with scene.operator.database.transaction() as conn:
+        stopped = legal_bases.end(scene.operator, conn, basis.id, reason="contract over", actor=ANA)
+    assert stopped.exchanges == (scene.exchange_id,)
