@@ -15,6 +15,7 @@ PLACES = {
     "delivery.issue": "job_id", "exchange.exchange": "id", "exchange.envelope": "exchange_id", "exchange.batch": "id",
     "exchange.match_group": "id", "exchange.group_member": "group_id", "exchange.job_member": "job_id",
     "exchange.match_outcome": "job_id", "consent.match_grant": "grant_id", "gateway.idempotency": "key",
+    "exchange.recall_received": "id",
 }  # fmt: skip
 ROWS = """
 insert into exchange.exchange (id, role, state, correlation_id, partner_id, member_id, purpose, basis, received_at,
@@ -36,6 +37,7 @@ insert into delivery.segment values ('f-{p}', 0, 0, 0, 1, 1, 1, 's', 'm-1', null
 insert into delivery.issue values ('j-{p}', 1, 'c', 'd');
 insert into consent.match_grant (grant_id, partner_id, member_id, consent_id, exchange_id, expires_at)
 values ('k-{p}', '{p}', 'm-1', 'k-1', 'x-{p}', now());
+insert into exchange.recall_received values ('r-{p}', '{p}', 'n', 'recall', now(), 's');
 insert into gateway.idempotency values ('{p}', 'i-{p}', 'f', 'a', now(), now());
 """
 CONSENT = """
