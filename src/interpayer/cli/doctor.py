@@ -13,13 +13,15 @@ from urllib.parse import urlsplit
 import typer
 from cryptography import x509
 
+from interpayer.app.udap import way_of
 from interpayer.cli import output
 from interpayer.cli.output import AsJson
 from interpayer.cli.session import Session, session_of
 from interpayer.exchange.tools import Tools
-from interpayer.operations import access, health, holds, letters, partner_watch, partners, signing
+from interpayer.operations import access, health, holds, letters, memberships, partner_watch, partners, signing
 from interpayer.partners import key_store
-from interpayer.policy.composing import load_bundle
+from interpayer.partners.udap.store import registrations
+from interpayer.policy.composing import load_bundle, shipped
 from interpayer.system.clock import now
 from interpayer.system.database import DatabaseGone, connect, role_url
 from interpayer.system.migrate import pending
@@ -73,6 +75,7 @@ def _look(session: Session, *, calls: bool) -> Iterator[Finding]:
         return
     yield Finding("settings", WELL, f"home {settings.home}, {settings.environment}")
     yield from (_key(settings), _disk(settings), _organizations(settings), *_certificates(settings), _policy())
+    yield from _communities(settings)
     database = _database(settings)
     yield database
     if database.state != ILL:
@@ -135,6 +138,15 @@ def _certificate(name: str, path: Path) -> Finding:
     return Finding(name, state, f"{days} days left ({path})", "renew it")
 
 
+def _communities(settings: Settings) -> Iterator[Finding]:
+    """The UDAP trust communities, where there are any."""
+    base = f"{settings.base_url}/fhir"
+    for row in memberships.standing(way_of(settings, shipped), fhir_base=base):
+        state = ILL if row["state"] == "closed" else WARNING if row["why"] else WELL
+        words = f"{row['state']}: {row['why']}" if row["why"] else str(row["state"])
+        yield Finding(f"community {row['name']}", state, words, "interpayer udap check")
+
+
 def _policy() -> Finding:
     try:
         return Finding("policy", WELL, f"version {load_bundle().version}")
@@ -167,6 +179,7 @@ def _inside(tools: Tools, *, calls: bool) -> Iterator[Finding]:
         held, dead = holds.listed(conn), len(letters.listed(conn, limit=1000))
         endings = partner_watch.endings(conn, within_days=LEAST_DAYS)
         away = key_store.failing(conn)
+        waiting = sum(one.status == "invited" for one in registrations(conn))
         aged = [key.kid for key in signing.listed(conn) if signing.is_old(key)]
         endpoints = [e for p in partners.listed(conn) for e in partners.shown(tools, conn, p.id).endpoints]
     yield _expect("people", bool(admins), f"{len(admins)} admins", 'interpayer access add "NAME" --role admin --login')
@@ -185,6 +198,7 @@ def _inside(tools: Tools, *, calls: bool) -> Iterator[Finding]:
     step = "tell its contact; kept keys are used for a day"
     yield _expect("partners' keys", not away, f"{len(away)} addresses of keys do not answer", step)
     yield _expect("own keys", not aged, f"{len(aged)} in use for more than a year", "interpayer key next")
+    yield _expect("registrations", not waiting, f"{waiting} partners registered and wait", "interpayer udap list")
     for endpoint in endpoints if calls else ():
         yield _reachable(endpoint.fhir_base)
 

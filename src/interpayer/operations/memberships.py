@@ -23,6 +23,9 @@ from interpayer.routing import registry
 from interpayer.system.clock import now
 from interpayer.system.database import Connection
 
+# From then on it is told that a certificate of ours ends.
+LEAST_DAYS = 30
+
 
 @dataclass(frozen=True, slots=True)
 class Way:
@@ -108,8 +111,9 @@ def _told(community: Community, *, fhir_base: str) -> dict[str, Any]:
 def _lacking(ours: Identity | None, *, fhir_base: str) -> str:
     if ours is None:
         return "we have no certificate: partners may register here, but we tell no metadata and cannot join"
-    if ours.chain[0].not_valid_after_utc <= now():
-        return "our certificate has expired"
+    days = (ours.chain[0].not_valid_after_utc - now()).days
+    if days < LEAST_DAYS:
+        return "our certificate has expired" if days < 0 else f"our certificate ends in {days} days"
     return "" if fhir_base in ours.uris else "our certificate does not name our FHIR base: we tell no metadata"
 
 

@@ -10,13 +10,15 @@ from typing import Any
 import pytest
 
 from interpayer.app.build import build
+from interpayer.app.doors import in_background
 from interpayer.model.reason import Fault
 from interpayer.operations import partners
 from interpayer.routing import registry
+from interpayer.simulation.installation import free_ports
 from interpayer.system.settings import read_settings
+from interpayer.system.tls import create_authority, issue_client, issue_server
 from tests.store.cli.conftest import Run, told
-from tests.support.databases import ScratchDatabase
-from tests.support.doors import CURVE_KEY, DoorUnderTest, Grounds, public
+from tests.support.doors import CURVE_KEY, public
 from tests.support.udap import COMMUNITY, World
 
 OUR_URI = "https://payer-b.example/exchange"
@@ -28,36 +30,39 @@ RULES: dict[str, Any] = {
 
 
 @pytest.fixture
-def door(
-    database: ScratchDatabase, admin: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[DoorUnderTest]:
-    """The door of this very installation: what it registers at is itself, under another name."""
-    grounds = Grounds(tmp_path / "grounds")
+def base_url(admin: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The doors of this very installation, as `interpayer serve` opens them: what it registers at is itself."""
+    [port, *others] = free_ports(3)
+    address = f"https://127.0.0.1:{port}"
+    tls = tmp_path / "home" / "tls"
+    tls.mkdir(parents=True)
+    authority = create_authority(tmp_path / "authority", "Test CA")
+    issue_server(tls, authority, ["127.0.0.1"], name="server")
+    issue_client(tls, authority, "client")
+    for name in ("ca.crt", "client-ca.crt"):
+        shutil.copy(authority.certificate, tls / name)
     world = World(tmp_path / "udap")
     shutil.rmtree(world.folder / "two")
     world.community("one", COMMUNITY, anchors=[world.root], **RULES)
-    opened = DoorUnderTest(database, grounds, communities=world.folder)
-    world.certify_us("one", OUR_URI, opened.door.fhir_base)
-    tls = tmp_path / "home" / "tls"
-    tls.mkdir(parents=True)
-    shutil.copy(grounds.ca.certificate, tls / "ca.crt")
-    for ending in ("crt", "key"):
-        shutil.copy(
-            getattr(grounds.clients["plan-b"], {"crt": "certificate", "key": "key"}[ending]), tls / f"client.{ending}"
-        )
-    monkeypatch.setenv("INTERPAYER_UDAP_COMMUNITIES", str(world.folder))
-    monkeypatch.setenv("INTERPAYER_ALLOWED_PRIVATE_HOSTS", "127.0.0.1")
-    monkeypatch.setenv("INTERPAYER_BASE_URL", opened.base_url)
-    yield opened
-    opened.close()
+    world.certify_us("one", OUR_URI, f"{address}/fhir")
+    listening = dict(zip(("LISTEN", "API_LISTEN", "CONSOLE_LISTEN"), (port, *others), strict=True))
+    wanted = {name: f"127.0.0.1:{number}" for name, number in listening.items()}
+    wanted |= {"UDAP_COMMUNITIES": str(world.folder), "ALLOWED_PRIVATE_HOSTS": "127.0.0.1", "BASE_URL": address}
+    for name, value in wanted.items():
+        monkeypatch.setenv(f"INTERPAYER_{name}", value)
+    application = build(read_settings(os.environ))
+    opened = in_background(application).start()
+    yield address
+    opened.stop()
+    application.close()
 
 
-def test_a_payer_joins_is_let_in_calls_and_leaves(door: DoorUnderTest, admin: Run) -> None:
+def test_a_payer_joins_is_let_in_calls_and_leaves(base_url: str, admin: Run) -> None:
     checked = told(admin("udap", "check", "--json"))["communities"]
     assert [(one["name"], one["state"], one["why"]) for one in checked] == [("one", "open", "")]
-    base = door.door.fhir_base
+    base = f"{base_url}/fhir"
     looked = told(admin("udap", "look", base, "--json"))
-    assert looked["community"] == COMMUNITY and looked["token_endpoint"] == door.door.token_url
+    assert looked["community"] == COMMUNITY and looked["token_endpoint"] == f"{base_url}/token"
 
     document = {"name": "Alder", "client_id": "payer-a", "organizations": ["payer-a"], "jwks": public(CURVE_KEY)}
     document |= {"environment": "test", "scopes": ["system/*.rs"], "endpoints": [{"fhir_base": base}]}
@@ -121,4 +126,7 @@ def test_a_closed_community_is_told_and_ends_with_failure(
     assert checked.exit_code == 1
     rows = {one["name"]: one for one in told(checked)["communities"]}
     assert (rows["one"]["state"], rows["two"]["state"]) == ("closed", "open")
+    found = {one["name"]: one for one in told(admin("doctor", "--no-partners", "--json"))["findings"]}
+    assert (found["community one"]["state"], found["community two"]["state"]) == ("ill", "warning")
+    assert found["registrations"]["state"] == "well"
     assert "is no certificate" in rows["one"]["why"] and "we have no certificate" in rows["two"]["why"]
