@@ -79,7 +79,7 @@ def accept(tools: Tools, conn: Connection, token: str, *, document: Mapping[str,
     partner = _changed(conn, partner, read)
     store.add_certificates(conn, partner.id, read.certificates, by=actor.id)
     for endpoint in onboarding.endpoints_of(read, partner):
-        registry.add_endpoint(conn, endpoint, [one.identifier for one in read.acts_for])
+        registry.add_endpoint(conn, endpoint, read.acts_for)
     directory.note(conn, partner.id, "registration", by=actor.id, reason="by invitation")
     move(tools, conn, partner, PartnerStatus.TESTING, why=Why("registered by invitation"), actor=actor)
     return partners.find(conn, partner.id)
@@ -98,7 +98,7 @@ def change(
     read = _overlaid(tools, conn, partner, document)
     partner = _changed(conn, partner, read)
     for endpoint in registry.endpoints_of_partner(conn, partner.id):
-        registry.add_endpoint(conn, endpoint, [one.identifier for one in read.acts_for])
+        registry.add_endpoint(conn, endpoint, read.acts_for)
     directory.note(conn, partner.id, "agreement", by=actor.id, reason=reason)
     facts: dict[str, JSON] = {"change": "agreement", "elements": [*sorted(map(str, document))], "why": reason}
     partners.record(tools, conn, partner.id, actor=actor, facts=facts)

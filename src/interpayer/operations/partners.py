@@ -53,7 +53,7 @@ def add(tools: Tools, conn: Connection, document: object, *, actor: Actor) -> Ad
     partner = onboarding.register(conn, read, by=actor.id)
     endpoints = onboarding.endpoints_of(read, partner)
     for endpoint in endpoints:
-        registry.add_endpoint(conn, endpoint, [one.identifier for one in read.acts_for])
+        registry.add_endpoint(conn, endpoint, read.acts_for)
     open_items = view(tools, conn, partner).open_items
     facts: dict[str, JSON] = {
         "change": "added",
@@ -93,7 +93,7 @@ def add_endpoint(tools: Tools, conn: Connection, name: str, *, endpoint: Mapping
     """Add a place where the partner answers; checked as in a registration document."""
     partner = find(conn, name)
     made = onboarding.read_endpoint(endpoint, partner)
-    registry.add_endpoint(conn, made, [one.identifier for one in store.acts_for(conn, partner.id)])
+    registry.add_endpoint(conn, made, store.acts_for(conn, partner.id))
     facts: dict[str, JSON] = {"change": "endpoint added", "endpoints": [made.fhir_base]}
     record(tools, conn, partner.id, actor=actor, facts=facts)
     return made

@@ -2,12 +2,14 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
+from interpayer.model.agreement import ActsFor
 from interpayer.model.partner import Endpoint
 from interpayer.model.reason import Refusal
 from interpayer.routing.choose import Breaker
+from interpayer.system.clock import now
 from interpayer.system.database import Connection
 
 STATUSES = ("active", "suspended", "quarantined", "retired")
@@ -23,8 +25,11 @@ class BreakerLimits:
     probe_s: float = 60
 
 
-def add_endpoint(conn: Connection, endpoint: Endpoint, organizations: Sequence[str]) -> str:
-    """Add or replace an endpoint and the payers it answers for; returns its id."""
+def add_endpoint(conn: Connection, endpoint: Endpoint, organizations: Sequence[str | ActsFor]) -> str:
+    """Add or replace an endpoint and the payers it answers for, on the days on which its partner acts for them.
+
+    Returns its id. A payer named by its identifier alone is answered for on every day.
+    """
     conn.execute(
         """
         insert into routing.endpoint (endpoint_id, partner_id, fhir_base, capabilities, version, environment, status,
@@ -39,29 +44,35 @@ def add_endpoint(conn: Connection, endpoint: Endpoint, organizations: Sequence[s
          endpoint.environment, endpoint.status, endpoint.requires_mtls, endpoint.maximum_members],
     )  # fmt: skip
     conn.execute("delete from routing.answers_for where endpoint_id = %s", [endpoint.id])
-    conn.execute(
-        "insert into routing.answers_for (endpoint_id, identifier, value) "
-        "select %s, * from unnest(%s::text[], %s::text[])",
-        [endpoint.id, list(organizations), [name.rpartition("|")[2] for name in organizations]],
-    )
+    for one in organizations:
+        name, since, until = (one, None, None) if isinstance(one, str) else (one.identifier, one.since, one.until)
+        conn.execute(
+            "insert into routing.answers_for (endpoint_id, identifier, value, since, until)"
+            " values (%s, %s, %s, %s, %s)",
+            [endpoint.id, name, name.rpartition("|")[2], since, until],
+        )
     for starts_at, ends_at in endpoint.maintenance:
         add_maintenance(conn, endpoint.id, starts_at=starts_at, ends_at=ends_at)
     _bump(conn)
     return endpoint.id
 
 
-def endpoints_of(conn: Connection, organization: str) -> list[Endpoint]:
-    """The endpoints that answer for this payer (`system|value`, or a bare value of any system); no retired ones."""
+def endpoints_of(conn: Connection, organization: str, *, on: date | None = None) -> list[Endpoint]:
+    """The endpoints that answer for this payer on a day, today when none is named; no retired ones.
+
+    The payer is `system|value`, or a bare value of any system.
+    """
     rows = conn.execute(
         """
         select e.* from routing.endpoint e
          where e.status <> 'retired'
            and exists (select from routing.answers_for a where a.endpoint_id = e.endpoint_id
                           and (a.identifier = %(name)s
-                               or (a.value = %(value)s and (a.identifier = a.value or %(name)s = %(value)s))))
+                               or (a.value = %(value)s and (a.identifier = a.value or %(name)s = %(value)s)))
+                          and coalesce(a.since <= %(on)s, true) and coalesce(a.until >= %(on)s, true))
          order by e.endpoint_id
         """,
-        {"name": organization, "value": organization.rpartition("|")[2]},
+        {"name": organization, "value": organization.rpartition("|")[2], "on": on or now().date()},
     ).fetchall()
     return _endpoints(conn, rows)
 

@@ -17,6 +17,7 @@ from interpayer.operations import partner_acting, partner_credentials, partner_l
 from interpayer.operations.partner_credentials import NewCredentials
 from interpayer.partners import directory
 from interpayer.partners.gate import ITEMS, NEVER_WAIVED
+from interpayer.routing import registry
 from interpayer.system.clock import now
 from tests.store.operations.test_partners import a_document
 from tests.support.databases import ScratchDatabase
@@ -221,9 +222,17 @@ def test_a_payer_changes_its_vendor_on_a_day(tools: Tools, person: Actor) -> Non
         _act(tools, conn, first.id, {"identifier": "payer-a", "since": str(today), "until": str(today)}, person)
         tomorrow = {"identifier": "payer-a", "since": str(today + timedelta(days=1)), "proof": "contract 9"}
         _act(tools, conn, second.id, tomorrow, person)
+        partners.add_endpoint(
+            tools, conn, second.id, endpoint={"fhir_base": "https://vendor-2.example/fhir"}, actor=person
+        )
         on = [_who(conn, today), _who(conn, today + timedelta(days=1))]
+        routes = [
+            {one.partner_id for one in registry.endpoints_of(conn, "payer-a", on=day)}
+            for day in (today, today + timedelta(days=1))
+        ]
         assert partners.find(conn, second.id).organizations == ("payer-y",)
     assert on == [first.id, second.id]
+    assert routes == [{first.id}, {second.id}]
 
 
 def _act(tools: Tools, conn: psycopg.Connection[Any], name: str, document: dict[str, Any], actor: Actor) -> None:
