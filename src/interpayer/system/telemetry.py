@@ -10,6 +10,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable, MutableMapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any
@@ -35,8 +36,10 @@ class _Stderr:
         return self._write
 
     def _write(self, line: bytes) -> None:
-        sys.stderr.write(line.decode() + "\n")
-        sys.stderr.flush()
+        # Whoever reads the log went away, or its disk is full: that stops no work (policy/rules/failures.yaml, telemetry).
+        with suppress(OSError, ValueError):
+            sys.stderr.write(line.decode() + "\n")
+            sys.stderr.flush()
 
 
 def get_logger() -> Any:

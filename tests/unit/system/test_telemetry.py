@@ -1,14 +1,17 @@
 """Logs: no value that is not on the list, no text of a foreign library, no text of an exception."""
 
 import ast
+import io
 import json
 import os
 import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from interpayer.system.classification import classification
-from interpayer.system.telemetry import keep_allowed
+from interpayer.system.telemetry import keep_allowed, log
 
 ROOT = Path(__file__).parents[3]
 MARKER = "Markerson"
@@ -74,6 +77,19 @@ def test_nothing_written_holds_a_name() -> None:
 def test_before_it_is_configured_the_list_holds_too() -> None:
     (line,) = run(f"from interpayer.system.telemetry import log; log.info('x', who='{MARKER}')")
     assert line["dropped"] == 1
+
+
+def test_a_log_that_cannot_be_written_stops_no_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Full:
+        def write(self, _text: str) -> int:
+            raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(sys, "stderr", Full())
+    log.error("a failure", reason="system.storage")
+    closed = io.StringIO()
+    closed.close()
+    monkeypatch.setattr(sys, "stderr", closed)
+    log.error("another failure")
 
 
 def test_the_list_holds_no_word_for_a_person() -> None:
