@@ -36,7 +36,7 @@ class _Stderr:
         return self._write
 
     def _write(self, line: bytes) -> None:
-        # Whoever reads the log went away, or its disk is full: that stops no work (policy/rules/failures.yaml, telemetry).
+        # Whoever reads the log went away, or its disk is full: that stops no work (policy/rules/failures.yaml).
         with suppress(OSError, ValueError):
             sys.stderr.write(line.decode() + "\n")
             sys.stderr.flush()
