@@ -77,7 +77,7 @@ def revoke(tools: Tools, conn: Connection, consent_id: str, *, reason: str, acto
     ended = [
         grant for one in taken for grant in consent_store.revoke(conn, one.id, at=now(), by=actor.id, reason=reason)
     ]
-    members = [consent.member_id] if consent.member_id else []
+    members = [one.member_id for one in taken if one.member_id]
     stopped = stop_under(tools, conn, ended, members=members, consents=[one.id for one in taken], actor=actor)
     tools.ledger.append(
         conn,
@@ -96,8 +96,10 @@ def revoke(tools: Tools, conn: Connection, consent_id: str, *, reason: str, acto
 
 
 def _with_it(conn: Connection, consent: Consent) -> list[Consent]:
-    if consent.effect is not Effect.PERMIT or consent.member_id is None or consent.given_at is None:
+    if consent.member_id is None or consent.given_at is None:
         return []
+    if consent.effect is not Effect.PERMIT:
+        return _copies(conn, consent)
     known = consent_store.consents_of(conn, [consent.member_id]).get(consent.member_id, [])
     return [
         one
@@ -108,6 +110,19 @@ def _with_it(conn: Connection, consent: Consent) -> list[Consent]:
         and names_one_of(one.sources, consent.sources)
         and names_one_of(one.recipients, consent.recipients)
         and ((one.given_at or consent.given_at) <= consent.given_at or _same_sender(one, consent))
+    ]
+
+
+def _copies(conn: Connection, said: Consent) -> list[Consent]:
+    """The same restriction or denial of the person's other memberships."""
+    people = graph.person_members(conn, [said.member_id or ""])
+    known = consent_store.consents_of(conn, people.get(said.member_id or "", ()))
+    alike = digest_of(replace(said, member_id=None))
+    return [
+        one
+        for of_member in known.values()
+        for one in of_member
+        if one.id != said.id and one.revoked_at is None and digest_of(replace(one, member_id=None)) == alike
     ]
 
 

@@ -13,7 +13,7 @@ from interpayer.identity.masking import masked_id
 from interpayer.identity.people.ids import INTERNAL
 from interpayer.model.event import JSON, Event
 from interpayer.model.member import Identifier, IdKind
-from interpayer.operations import consents
+from interpayer.operations import consents, restricting
 from interpayer.operations.access import CHAIN
 from interpayer.operations.undoing import Fallout, contain, holds_still, of_members, rests_on_both
 from interpayer.system.database import Connection
@@ -90,11 +90,13 @@ def merge(tools: Tools, conn: Connection, member_id: str, *, into: str, grounds:
     carried = tuple(m for m in members if said_no and m not in said_no)
     if carried:
         consents.withdraw(tools, conn, person_id, proof="carried over from a member of the same person", actor=actor)
+    restricted = restricting.carry_over(tools, conn, members, actor=actor)
     facts: dict[str, JSON] = {
         "why": grounds.reason,
         "confidence": grounds.confidence,
         "members": len(members),
         "opted_out": len(carried),
+        "restricted": restricted,
     }
     body: dict[str, JSON] = {"joined": [member_id, into], "members": [*members]}
     tools.ledger.append(conn, _event(tools, "person.merged", person_id, actor=actor, facts=facts, body=body))

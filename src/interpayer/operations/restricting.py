@@ -1,6 +1,7 @@
 """What a member forbids or leaves out, and what changes who may speak for a member: it counts at once, everywhere."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from interpayer.consent import life_events
 from interpayer.consent import store as consent_store
@@ -21,15 +22,40 @@ from interpayer.operations.stopping import Stopped, stop, stop_under
 from interpayer.partners import directory
 from interpayer.system.clock import now
 from interpayer.system.database import Connection
+from interpayer.system.ids import new_id
 
 
 def restrict(tools: Tools, conn: Connection, said: Consent, *, actor: Actor) -> tuple[Consent, Stopped]:
-    """Keep a restriction or a denial; what rests on more than it leaves ends, and may be asked for anew.
+    """Keep a restriction or a denial, for every membership of the person; what rests on more than it leaves ends.
 
     A match after it gives a grant for what is left; nothing that was gathered before it is handed out any more.
     """
     if said.effect is Effect.PERMIT or said.member_id is None:
         raise Refusal("request.malformed", "a permission is recorded, not a restriction")
+    others = [m for m in graph.person_members(conn, [said.member_id])[said.member_id] if m != said.member_id]
+    kept, stopped = _restrict_one(tools, conn, said, actor=actor)
+    for member_id in others:
+        _, more = _restrict_one(tools, conn, replace(said, id=new_id("k"), member_id=member_id), actor=actor)
+        stopped = _sum(stopped, more)
+    return kept, stopped
+
+
+def carry_over(tools: Tools, conn: Connection, members: Sequence[str], *, actor: Actor) -> int:
+    """Members were joined to one person: what one of them forbade or left out, all of them did. How many statements."""
+    known = consent_store.standings(conn, members)
+    made = 0
+    for member_id in members:
+        for said in known[member_id].statements:
+            if said.effect is Effect.PERMIT:
+                continue
+            for other in (m for m in members if m != member_id):
+                copy = replace(said, id=new_id("k"), member_id=other)
+                kept, _ = _restrict_one(tools, conn, copy, actor=actor)
+                made += kept.id == copy.id
+    return made
+
+
+def _restrict_one(tools: Tools, conn: Connection, said: Consent, *, actor: Actor) -> tuple[Consent, Stopped]:
     kept = consents.record(tools, conn, said, actor=actor)
     if kept.id != said.id and kept.revoked_at is None:
         return kept, Stopped()
@@ -72,6 +98,16 @@ def take_back_life_event(tools: Tools, conn: Connection, member_id: str, *, what
     undone = [m for m in people if life_events.take_back(conn, m, what=what, at=now(), by=actor.id)]
     _tell(tools, conn, undone, what=f"{what}, taken back", actor=actor)
     return bool(undone)
+
+
+def _sum(one: Stopped, two: Stopped) -> Stopped:
+    return Stopped(
+        (*one.exchanges, *two.exchanges),
+        (*one.grants, *two.grants),
+        (*one.files, *two.files),
+        (*one.standing, *two.standing),
+        (*one.continuing, *two.continuing),
+    )
 
 
 def _tell(tools: Tools, conn: Connection, member_ids: Sequence[str], *, what: str, actor: Actor) -> None:

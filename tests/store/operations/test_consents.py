@@ -14,18 +14,20 @@ from interpayer.exchange import store as exchange_store
 from interpayer.exchange.durability import store as durable
 from interpayer.exchange.tools import Tools
 from interpayer.exchange.transitions import Actor
+from interpayer.identity import graph
 from interpayer.identity.enrollment import upsert_enrollments
 from interpayer.model.consent import Basis, Consent, Effect, LegalBasis, Limits, MatchGrant, Scope
 from interpayer.model.exchange import Role, State
 from interpayer.model.member import Coverage, Demographics, Enrollment, Identifier, IdKind, Name
 from interpayer.model.reason import REASONS, Refusal
-from interpayer.operations import consents, legal_bases, restricting
+from interpayer.operations import consents, legal_bases, people, restricting
 from interpayer.operations.explaining_consent import NEXT
 from interpayer.operations.stopping import Stopped
 from interpayer.partners import directory
 from interpayer.system.clock import now
 from interpayer.system.ids import new_id
 from tests.support.doors import a_partner
+from tests.support.tools import add_members
 
 
 @pytest.fixture
@@ -201,6 +203,24 @@ def test_a_restriction_ends_what_rests_on_more_and_leaves_the_consent(
         given = consent_store.standings(conn, [member_id])[member_id].statements
     assert (nothing.exchanges, stopped.exchanges, len(stopped.grants)) == ((), (stopping,), 1)
     assert {one.effect for one in given} == {Effect.PERMIT, Effect.NARROW}
+
+
+def test_a_restriction_holds_for_every_membership_also_one_joined_later(
+    tools: Tools, person: Actor, member_id: str
+) -> None:
+    first, second = add_members(tools)
+    grounds = graph.Grounds(person.id, "member_confirmed")
+    with tools.database.transaction() as conn:
+        kept, _ = restricting.restrict(tools, conn, said(first, Effect.NARROW, limits=HIV), actor=person)
+        people.merge(tools, conn, first, into=second, grounds=grounds, actor=person)
+        held = consent_store.standings(conn, [first, second])
+        assert [len(held[m].statements) for m in (first, second)] == [1, 1]
+        denial, _ = restricting.restrict(tools, conn, said(second, Effect.DENY), actor=person)
+        consents.revoke(tools, conn, kept.id, reason="called again", actor=person)
+        held = consent_store.standings(conn, [first, second])
+        assert [[one.effect for one in held[m].statements] for m in (first, second)] == [[Effect.DENY]] * 2
+        consents.revoke(tools, conn, denial.id, reason="called again", actor=person)
+        assert not any(one.statements for one in consent_store.standings(conn, [first, second]).values())
 
 
 def test_a_permission_is_no_restriction_and_an_empty_one_says_nothing(
