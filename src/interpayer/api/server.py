@@ -9,6 +9,7 @@ from fastapi.responses import JSONResponse
 
 from interpayer.api import (
     audit,
+    break_glass,
     cases,
     consents,
     exchanges,
@@ -18,7 +19,6 @@ from interpayer.api import (
     people,
     policies,
     problems,
-    records,
     standing,
 )
 from interpayer.api.door import Gate, open_to_all
@@ -27,7 +27,7 @@ from interpayer.exchange.tools import Tools
 from interpayer.operations import health
 from interpayer.system.classification import classification
 
-ROUTERS = (exchanges, records, handoffs, cases, people, identity, standing, partners, consents, policies, audit)
+ROUTERS = (exchanges, break_glass, handoffs, cases, people, identity, standing, partners, consents, policies, audit)
 TITLE, VERSION = "Interpayer", "1"
 _LEAD = """The plan's own door. Every call names a person or system by bearer token; every no is a problem
 (RFC 9457) with a reason code. HTTP status, state, answer and clock of an exchange are four different things."""

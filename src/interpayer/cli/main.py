@@ -37,6 +37,7 @@ NOUNS: dict[str, str] = {
     "udap": "Trust communities: who registered with us, and where we are registered.",
     "key": "Our own signing keys: list, rotate, revoke.",
     "recall": "Undo a wrong release.",
+    "break-glass": "Look at bodies, by four eyes, for minutes.",
     "dead-letter": "Work that automation gave up.",
     "audit": "The ledger: what happened, in words, and its proof.",
     "identity": "Who is meant: load members, match queries, say why.",

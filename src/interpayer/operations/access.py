@@ -79,7 +79,11 @@ letter.read          operator
 letter.replay        operator
 audit.read           operator analyst
 audit.disclosures    analyst
-record.look          analyst
+break_glass.read     analyst admin
+break_glass.ask      analyst
+break_glass.open     analyst admin
+break_glass.look     analyst
+break_glass.confirm  analyst admin
 record.explain       operator steward analyst
 audit.verify         operator analyst admin
 audit.export         analyst admin

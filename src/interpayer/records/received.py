@@ -1,4 +1,4 @@
-"""What one exchange brought, record by record."""
+"""What one exchange brought, and what is held of one member, record by record and page by page."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -25,6 +25,20 @@ def received_records(
     """These records with their bodies: protected data, the caller writes `access.looked`."""
     for record_id in received_ids(conn, exchange_id, after=after, limit=limit):
         record = read_record(conn, codec, record_id)
+        if record is not None:
+            yield record
+
+
+def held_records(
+    conn: Connection, codec: Codec, member_id: str, *, after: str | None = None, limit: int = 50
+) -> Iterator[dict[str, Any]]:
+    """What is held of a member, with bodies, in id order: protected data, the caller writes `access.looked`."""
+    rows = conn.execute(
+        "select id from records.record where member_id = %s and id > %s order by id limit %s",
+        (member_id, after or "", limit),
+    ).fetchall()
+    for row in rows:
+        record = read_record(conn, codec, row["id"])
         if record is not None:
             yield record
 

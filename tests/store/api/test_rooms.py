@@ -144,7 +144,7 @@ def test_disclosures_of_a_member_are_told_to_the_analyst_and_the_look_is_an_even
     assert (chain["events"][0]["seq"], chain["checkpoint"]) == (1, None)
 
 
-def test_received_records_are_break_glass_with_their_digits(api: Call, tools: Tools, database: ScratchDatabase) -> None:
+def test_bodies_are_seen_through_broken_glass_only(api: Call, tools: Tools, database: ScratchDatabase) -> None:
     (member_id, _) = add_members(tools)
     with tools.database.transaction() as conn:
         exchange_id, _ = exchanges.ask(tools, conn, Wish({"partner": "urn:payers|old"}, Actor("system", "feed")))
@@ -155,18 +155,26 @@ def test_received_records_are_break_glass_with_their_digits(api: Call, tools: To
         records, quarantined = make(received, arrival, {"p1": member_id})
         assert not quarantined
         loading.save_records(conn, tools.codec, records)
-    path = f"/exchanges/{exchange_id}/records"
-    assert api("GET", path, role="analyst").status_code == 422
+    assert api("POST", "/break-glass", role="analyst", json={"exchange": exchange_id}).status_code == 422
+    wish = {"exchange": exchange_id, "reason": "complaint"}
+    assert api("POST", "/break-glass", role="operator", json=wish).status_code == 403
+    glass = "/break-glass/" + api("POST", "/break-glass", role="analyst", json=wish).json()["look"]["id"]
+    assert api("GET", f"{glass}/records", role="analyst").status_code == 409
+    assert api("POST", f"{glass}/open", role="analyst").status_code == 403
+    assert api("POST", f"{glass}/open", role="admin").json()["look"]["state"] == "open"
     seen: list[str] = []
     following: str | None = ""
     while following is not None:
         after = f"&after={following}" if following else ""
-        page = api("GET", f"{path}?reason=complaint&limit=2{after}", role="analyst").json()
+        page = api("GET", f"{glass}/records?limit=2{after}", role="analyst").json()
         seen += [record["resource"]["id"] for record in page["records"]]
         following = page["next"]
     assert sorted(seen) == ["e0", "e1", "e2"]
     assert events(database, "access.looked") == 2
-    assert api("GET", f"{path}?reason=complaint", role="operator").status_code == 403
+    assert api("POST", f"{glass}/end", role="analyst").json()["look"]["state"] == "ended"
+    found = {"reason": "no more than was needed"}
+    assert api("POST", f"{glass}/confirmation", role="admin", json=found).json()["look"]["state"] == "confirmed"
+    assert [row["looks"] for row in api("GET", "/break-glass", role="admin").json()["looks"]] == [2]
     assert api("GET", f"/exchanges/{exchange_id}").json()["records"] == {"Encounter": 3}
 
 
