@@ -123,7 +123,7 @@ class Communities:
         read, self._broken = read_communities(folder)
         self._current, self._seen = read, seen
         for name, why in self._broken.items():
-            log.error("a trust community is closed", community=name, reason=why)
+            log.error("a trust community is closed", kind=name, reason=why)
 
 
 def read_communities(folder: Path) -> tuple[tuple[Community, ...], dict[str, str]]:
