@@ -409,15 +409,16 @@ def test_credentials_in_two_places_are_refused(door: Door) -> None:
 
 
 def test_what_a_partner_may_not_do_now_is_said_in_one_way(door: Door, keeper: ScratchDatabase) -> None:
-    """Suspended, of another environment, with another certificate: which of them is not for whoever asks."""
+    """Suspended, retired, with another certificate: which of them is not for whoever asks. Only that the credentials
+    are of another environment is told, to a partner that has proved itself: it can correct that."""
     with keeper.operator.transaction() as conn:
         directory.add_partner(conn, a_partner("plan-off", status=PartnerStatus.SUSPENDED), by="tests")
-        directory.add_partner(conn, a_partner("plan-prod", environment="production"), by="tests")
+        directory.add_partner(conn, a_partner("plan-over", status=PartnerStatus.RETIRED), by="tests")
         directory.add_partner(conn, a_partner("plan-pinned"), Agreed(certificates=("C" * 43,)), by="tests")
-    answers = [ask(door, assertion(claims(AUDIENCE, client_id=f"plan-{n}"))) for n in ("off", "prod", "pinned")]
+    answers = [ask(door, assertion(claims(AUDIENCE, client_id=f"plan-{n}"))) for n in ("off", "over", "pinned")]
     assert len({json.dumps(issued.answer.body) for issued in answers}) == 1
     reasons = [issued.refused.reason for issued in answers if issued.refused]
-    assert reasons == ["caller.suspended", "caller.wrong_environment", "caller.certificate_mismatch"]
+    assert reasons == ["caller.suspended", "caller.suspended", "caller.certificate_mismatch"]
 
 
 def is_helpful(name: str, issued: tokens.Issued) -> bool:
