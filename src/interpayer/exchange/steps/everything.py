@@ -9,7 +9,9 @@ from interpayer.exchange import source_store
 from interpayer.exchange.completeness import DEFERRED, answer_of
 from interpayer.exchange.durability.store import accept
 from interpayer.exchange.steps.choosing import choose_sources
+from interpayer.exchange.steps.obliging import owed
 from interpayer.exchange.steps.releasing import (
+    by_kind,
     decide,
     exchanges_for,
     lines_of,
@@ -61,6 +63,7 @@ def everything_for(
         # this call cannot wait; the next one finds what is asked now
         accept(conn, "ask_deferred", exchange_of[member_id], exchange_of[member_id])
     selection = selection_of(tools, decisions, {**asked, "since": since, "until": None}, until=None)
+    selection = by_kind(tools, conn, caller.partner_id, selection, decisions)
     blocks = list(lines_of(tools, conn, selection, exchange_of, decisions))
     lines = [line for block in blocks for line in plain_of(block).splitlines()]
     content = sum(block.count for block in blocks if not block.shared and block.type not in ("Patient", "Provenance"))
@@ -80,4 +83,6 @@ def everything_for(
     ]
     for wanted_move in moves:
         move(conn, tools.ledger, [wanted_move])
+    notices = owed([(exchange_id, member_id, decisions[member_id])], partner_id=caller.partner_id)
+    tools.ledger.append_many(conn, [*notices])
     return lines

@@ -16,8 +16,10 @@ from interpayer.exchange.completeness import answer_of, silent_reasons
 from interpayer.exchange.durability.flow import step, tx_step
 from interpayer.exchange.steps.choosing import choose_sources
 from interpayer.exchange.steps.deciding import caller_of
+from interpayer.exchange.steps.obliging import owed
 from interpayer.exchange.steps.permission import wait_while_held
 from interpayer.exchange.steps.releasing import (
+    by_kind,
     decide,
     exchanges_for,
     lines_of,
@@ -91,11 +93,12 @@ def _written(tools: Tools, job_id: str) -> int:
         asked = orjson.loads(delivery_store.job_request(conn, tools.vault, job_id))
         exchange_of = batch_store.job_members(conn, job_id)
         # consent may have been narrowed since the members were let in; who lost it is told at release
-        partner_id = delivery_store.known_job(conn, job_id).partner_id
-        decided = decide(tools, conn, caller_of(conn, partner_id).partner_id, list(exchange_of))
+        partner_id = caller_of(conn, delivery_store.known_job(conn, job_id).partner_id).partner_id
+        decided = decide(tools, conn, partner_id, list(exchange_of))
         decisions = {m: one for m, one in decided.items() if not one.is_refused}
         batch_store.save_limits(conn, job_id, {m: one.limits for m, one in decisions.items()})
         selection = selection_of(tools, decisions, asked, until=horizon)
+        selection = by_kind(tools, conn, partner_id, selection, decisions)
         blocks = lines_of(tools, conn, selection, exchange_of, decisions)
         parts = open_parts(conn, tools.objects, tools.vault, job_id=job_id)
         written = ndjson.write_files(conn, parts, blocks)
@@ -119,7 +122,9 @@ def release(tools: Tools, conn: Connection, job_id: str) -> str:
     decisions = decide(tools, conn, caller.partner_id, list(exchange_of))
     refused = withdraw_outgrown(tools, conn, job_id, exchange_of, decisions)
     permitted = {m: x for m, x in exchange_of.items() if m not in refused}
-    _released(tools, conn, job_id, permitted, decisions)
+    _released(tools, conn, job_id, permitted, {m: decisions[m] for m in permitted})
+    notices = owed(((x, m, decisions[m]) for m, x in permitted.items()), partner_id=job.partner_id)
+    tools.ledger.append_many(conn, [*notices])
     hours = tools.policy().exchange.file_hours
     kept = job.detail.get("transaction_time")
     at = datetime.fromisoformat(kept) if kept else now()
@@ -145,8 +150,9 @@ def _released(
 ) -> None:
     shares = member_share(conn, job_id, list(exchange_of))
     asked = orjson.loads(delivery_store.job_request(conn, tools.vault, job_id))
-    permitted = {member_id: decisions[member_id] for member_id in exchange_of}
-    withheld = withheld_counts(conn, selection_of(tools, permitted, asked, until=None))
+    partner_id = delivery_store.known_job(conn, job_id).partner_id
+    selection = selection_of(tools, decisions, asked, until=None)
+    withheld = withheld_counts(conn, by_kind(tools, conn, partner_id, selection, decisions))
     sources = source_store.of_exchanges(conn, list(exchange_of.values()))
     for reason in silent_reasons([one for asked_of in sources.values() for one in asked_of]):
         delivery_store.add_issue(conn, job_id, code=reason, text=SILENT, severity="warning")

@@ -18,18 +18,21 @@ from interpayer.delivery.withdrawal import drop_member
 from interpayer.exchange import batch_store, source_store, store
 from interpayer.exchange.completeness import SourceAsked, gaps_of, rendered, stale
 from interpayer.exchange.steps import permission
+from interpayer.exchange.steps.governing import refused_kinds
 from interpayer.exchange.steps.limiting import outgrown
 from interpayer.exchange.steps.permitting import to_read
 from interpayer.exchange.tools import Tools
 from interpayer.exchange.transitions import Move, move
 from interpayer.identity import store as identity_store
 from interpayer.identity.reading import write_patient
-from interpayer.model.consent import Consent, Permission, Verdict
+from interpayer.model.consent import Consent, Limits, Permission, Verdict
 from interpayer.model.event import JSON, Event
 from interpayer.model.exchange import Exchange, Role, State
 from interpayer.model.partner import Caller
 from interpayer.model.record import Lines
-from interpayer.records.export import Selection, export_lines
+from interpayer.policy.facts import RecordKind
+from interpayer.records.export import Selection, export_lines, parameters_of
+from interpayer.records.limiting import ALWAYS, kind_key, kinds
 from interpayer.system.clock import now
 from interpayer.system.database import Connection
 from interpayer.system.ids import new_id
@@ -55,6 +58,25 @@ def selection_of(
         until=min(filter(None, (wanted_until, until)), default=None),
         limits={m: decision.limits for m, decision in decisions.items() if not decision.limits.is_open},
     )
+
+
+def by_kind(
+    tools: Tools, conn: Connection, partner_id: str, selection: Selection, decisions: Mapping[str, Permission]
+) -> Selection:
+    """The selection without the kinds of records that policy refuses: asked once per kind, never per record."""
+    groups: dict[Limits, list[str]] = {}
+    for member_id, decision in decisions.items():
+        groups.setdefault(decision.limits, []).append(member_id)
+    refused: dict[Limits, frozenset[str]] = {}
+    for limits, member_ids in groups.items():
+        held = kinds(conn, parameters_of(selection, member_ids))
+        asked = [RecordKind(kind, labels) for kind, labels in sorted(held, key=lambda one: kind_key(*one))]
+        # an allow-list of types does not mean the person and whence the records came
+        meant = replace(limits, types=limits.types | set(ALWAYS)) if limits.types is not None else limits
+        given = replace(decisions[member_ids[0]], limits=meant)
+        no = refused_kinds(tools, conn, partner_id, given=given, kinds=asked)
+        refused[limits] = frozenset(kind_key(one.type, one.labels) for one in no)
+    return replace(selection, refused={limits: keys for limits, keys in refused.items() if keys})
 
 
 def exchanges_for(
