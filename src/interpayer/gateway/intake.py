@@ -12,6 +12,7 @@ import orjson
 from interpayer.gateway.door import Body, Context, Operation
 from interpayer.model.reason import Refusal
 from interpayer.system.ids import new_id
+from interpayer.system.nesting import DEEPEST, is_deep
 
 JSON_TYPES = frozenset({"application/fhir+json", "application/json"})
 # What a caller may want: every spelling of JSON and NDJSON that the guides use.
@@ -22,14 +23,10 @@ FORMATS = frozenset({"json", *JSON_TYPES, "application/fhir json", "application/
 BODY_DEADLINE_S = 10.0
 # A large body may take longer, as long as it moves at this pace (security.md B7).
 SLOWEST_BYTES_PER_S = 256 * 1024
-DEEPEST = 64
 # Also a legal FHIR id, because it becomes the id of an OperationOutcome.
 CORRELATION = re.compile(r"[A-Za-z0-9.-]{8,64}")
 TRACEPARENT = re.compile(r"[0-9a-f]{2}-(?P<trace>(?!0{32})[0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 RESOURCE_ID = re.compile(r"[A-Za-z0-9.-]{1,64}")
-STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
-BRACKETS = bytes.maketrans(b"{}", b"[]")
-NO_BRACKETS = bytes(byte for byte in range(256) if byte not in b"[]{}")
 
 
 def context_of(headers: Mapping[str, str], at: datetime) -> Context:
@@ -84,7 +81,7 @@ async def read_body(chunks: AsyncIterator[bytes], headers: Mapping[str, str], *,
 
 def read_object(raw: bytes) -> dict[str, Any]:
     """The JSON object in these bytes; `Refusal` when it is none, is nested too deeply or holds NUL."""
-    if _is_deep(raw):
+    if is_deep(raw):
         raise Refusal("request.malformed", f"the body is nested deeper than {DEEPEST} levels")
     if b"\\u0000" in raw:
         raise Refusal("request.malformed", "the body holds the character NUL")
@@ -101,17 +98,3 @@ def check_ids(parameters: Mapping[str, str]) -> None:
     """`Refusal` request.not_found for what cannot be a FHIR id: nothing has it, and no store is asked."""
     if not all(RESOURCE_ID.fullmatch(value) for value in parameters.values()):
         raise Refusal("request.not_found")
-
-
-def _is_deep(raw: bytes) -> bool:
-    """Whether brackets nest too deeply, told without building anything: each pass strips the innermost pairs.
-
-    Unbalanced ones are no JSON, which the parser says (it has a limit of its own).
-    """
-    brackets = STRING.sub(b"", raw).translate(BRACKETS, NO_BRACKETS)
-    for _ in range(DEEPEST):
-        shorter = brackets.replace(b"[]", b"")
-        if len(shorter) == len(brackets):
-            return False
-        brackets = shorter
-    return b"[]" in brackets

@@ -13,10 +13,14 @@ from interpayer.model.reason import Fault, FaultKind
 from interpayer.partners.answers import bad_answer, failure
 from interpayer.partners.transport import Ask, streamed
 from interpayer.system.clock import now
+from interpayer.system.nesting import is_deep
 
 CONTENT_RANGE = re.compile(r"bytes (?:(\d+)-(\d+)|\*)/(\d+|\*)")
 LARGEST_IN_MEMORY = 64 * 1024 * 1024
 LARGEST_OUTCOME = 1024 * 1024
+# One resource; real ones stay far below. And how many times its size a small file may unpack to (beyond some slack).
+LONGEST_LINE = 16 * 1024 * 1024
+EXPANSION, EXPANSION_FREE = 200, 1024 * 1024
 
 
 class Sink(Protocol):
@@ -72,8 +76,11 @@ def read_lines(download: Callable[[Sink], Downloaded]) -> list[dict[str, Any]]:
     memory = _Memory()
     result = download(memory)
     text = _unpacked(bytes(memory.content)) if result.encoding == "gzip" else bytes(memory.content)
+    raw = [line for line in text.splitlines() if line.strip()]
+    if any(len(line) > LONGEST_LINE or is_deep(line) for line in raw):
+        raise bad_answer("a line of the file is longer or nested deeper than any resource")
     try:
-        lines = [orjson.loads(line) for line in text.splitlines() if line.strip()]
+        lines = [orjson.loads(line) for line in raw]
     except orjson.JSONDecodeError:
         raise bad_answer("a line of the file is no JSON") from None
     if not all(isinstance(line, dict) for line in lines):
@@ -113,17 +120,18 @@ def _copied(response: httpx2.Response, sink: Sink, named: dict[str, str], *, res
 
 
 def _unpacked(content: bytes) -> bytes:
-    """Gzip of several members, as long as it stays below the limit (a small file can unpack to any size)."""
+    """Gzip of several members, as long as it stays below the limits (a small file can unpack to any size)."""
     out = bytearray()
+    most = min(LARGEST_IN_MEMORY, EXPANSION_FREE + EXPANSION * len(content))
     rest = content
     while rest:
         unpack = zlib.decompressobj(wbits=31)
         try:
-            out += unpack.decompress(rest, LARGEST_IN_MEMORY + 1 - len(out))
+            out += unpack.decompress(rest, most + 1 - len(out))
         except zlib.error:
             raise bad_answer("the file says gzip and is not") from None
-        if len(out) > LARGEST_IN_MEMORY:
-            raise bad_answer("the file unpacks to more than we hold in memory")
+        if len(out) > most:
+            raise bad_answer("the file unpacks to more than we hold in memory, or than is sane")
         if not unpack.eof:
             raise bad_answer("the gzip file is cut off")
         rest = unpack.unused_data

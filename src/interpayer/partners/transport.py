@@ -11,6 +11,7 @@ import orjson
 
 from interpayer.model.reason import Fault, FaultKind
 from interpayer.partners.answers import Asked, bad_answer
+from interpayer.system.nesting import is_deep
 from interpayer.system.outbound import OutboundRefused
 
 LARGEST_JSON = 64 * 1024 * 1024
@@ -111,6 +112,7 @@ def _broken_off(error: httpx2.TransportError, asked: Asked, *, is_answered: bool
 
 def _parsed(content: bytes) -> Any:
     try:
-        return orjson.loads(content)
+        # what is nested deeper than any resource is no answer either
+        return None if is_deep(content) else orjson.loads(content)
     except orjson.JSONDecodeError:
         return None
