@@ -12,7 +12,7 @@ SHOWN = [row for row in ROWS if row[2] != "not yet"]
 TARGETS = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text("utf-8"), re.M))
 
 
-def _exists(proof: str) -> bool:
+def exists(proof: str) -> bool:
     words = proof.split()
     if words[0] == "make":
         return words[1] in TARGETS
@@ -47,5 +47,5 @@ def test_a_row_is_complete(row: list[str]) -> None:
 def test_what_shows_a_row_exists(row: list[str]) -> None:
     proofs = re.findall(r"`([^`]+)`", row[3].partition("missing:")[0])
     assert proofs, f"{row[0]} is called {row[2]} but names no test and no command"
-    gone = [proof for proof in proofs if not _exists(proof)]
+    gone = [proof for proof in proofs if not exists(proof)]
     assert not gone, f"{row[0]} names what is gone: {gone}"
