@@ -21,9 +21,10 @@ from interpayer.exchange.tools import Tools
 from interpayer.operations import access, health, holds, letters, memberships, partner_watch, partners, signing
 from interpayer.partners import key_store
 from interpayer.partners.udap.store import registrations
-from interpayer.policy.composing import load_bundle, shipped
+from interpayer.policy.composing import shipped
+from interpayer.policy.in_force import in_force
 from interpayer.system.clock import now
-from interpayer.system.database import DatabaseGone, connect, role_url
+from interpayer.system.database import DatabaseError, DatabaseGone, connect, role_url
 from interpayer.system.migrate import pending
 from interpayer.system.settings import Settings, SettingsInvalid
 
@@ -74,7 +75,7 @@ def _look(session: Session, *, calls: bool) -> Iterator[Finding]:
         yield Finding("settings", ILL, str(error), "correct the setting named")
         return
     yield Finding("settings", WELL, f"home {settings.home}, {settings.environment}")
-    yield from (_key(settings), _disk(settings), _organizations(settings), *_certificates(settings), _policy())
+    yield from (_key(settings), _disk(settings), _organizations(settings), *_certificates(settings), _policy(settings))
     yield from _communities(settings)
     database = _database(settings)
     yield database
@@ -147,11 +148,16 @@ def _communities(settings: Settings) -> Iterator[Finding]:
         yield Finding(f"community {row['name']}", state, words, "interpayer udap check")
 
 
-def _policy() -> Finding:
+def _policy(settings: Settings) -> Finding:
     try:
-        return Finding("policy", WELL, f"version {load_bundle().version}")
-    except ValueError as error:
-        return Finding("policy", ILL, str(error), "correct the file named")
+        with connect(role_url(settings, "operator")) as conn:
+            found = in_force(conn)
+    except (DatabaseGone, DatabaseError):
+        return Finding("policy", WARNING, f"version {shipped().version} ships; what is in force is not known")
+    if found.broken is not None:
+        step = "interpayer policy rollback --reason ..., or publish files that load"
+        return Finding("policy", ILL, f"{found.version} does not load, so every answer is no: {found.broken}", step)
+    return Finding("policy", WELL, f"version {found.version}")
 
 
 def _database(settings: Settings) -> Finding:

@@ -1,5 +1,6 @@
 """The rules as a person works with them: checked, tried, compared, published by two names, taken back by one."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -100,3 +101,17 @@ def test_a_no_is_explained_by_what_was_missing(admin: Run, tmp_path: Path) -> No
     assert admin("policy", "explain").exit_code == output.USAGE
     facts.write_text("{action: match, member: m-1}")
     assert admin("policy", "explain", "--facts", str(facts)).exit_code == output.USAGE
+
+
+def test_the_doctor_says_that_a_policy_does_not_load(admin: Run, database: ScratchDatabase) -> None:
+    def state() -> str:
+        findings = {one["name"]: one["state"] for one in told(admin("doctor", "--json"))["findings"]}
+        return str(findings["policy"])
+
+    assert state() == "well"
+    with database.operator.transaction() as conn:
+        other = replace(shipped(), version="p-of-another-release")
+        store.publish(conn, other, by="ana", own={"ours.cedar": "of another release"})
+        store.release(conn, other.version, act="publish", by="ana", reason="of another release")
+    assert state() == "ill"
+    assert "every answer is no" in admin("policy", "list").stderr
