@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from interpayer.api import server
-from interpayer.operations.access import ROLES
+from interpayer.operations.access import ACTIONS, ROLES
 from interpayer.system.classification import PLAIN_ON_THE_LEDGER, classification
 from tests.architecture.tree import modules, parsed
 
@@ -107,6 +107,26 @@ def test_nobody_is_shown_more_than_the_role_may_see(route: str) -> None:
     assert able == [], f"{route} shows {shown.shows}"
     # a partner that was invited brings a secret instead of a role
     assert (shown.audience in ("anyone", "partner")) == (acts()[route] == [])
+
+
+@cache
+def pages() -> dict[str, str]:
+    """The pages of the console with the action that each is for."""
+    found = {}
+    for name in (name for name in modules() if name.startswith("console.")):
+        for node in ast.walk(parsed(modules()[name])):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "route":
+                path, action = (arg.value for arg in node.args[1:3] if isinstance(arg, ast.Constant))
+                method = next((k.value.value for k in node.keywords if isinstance(k.value, ast.Constant)), "GET")
+                found[f"{method} {path}"] = str(action)
+    return found
+
+
+@pytest.mark.parametrize("page", sorted(pages()))
+def test_no_page_shows_a_role_more_than_it_may_see(page: str) -> None:
+    read = classification()
+    shown = read.routes["console"][page]
+    assert [role for role in ACTIONS[pages()[page]] if shown.shows not in read.roles[role]] == []
 
 
 def test_every_role_is_in_the_table_and_nobody_is_shown_secrets() -> None:

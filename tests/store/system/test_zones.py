@@ -1,10 +1,13 @@
 """Each login role does what grants.toml gives it and nothing else: every table and function is tried, by each role."""
 
 from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
-from interpayer.system.database import Connection, DatabaseError, connect
+from interpayer.system.cluster import folder_of
+from interpayer.system.database import Connection, DatabaseError, DatabaseGone, connect
 from interpayer.system.grants import declared_grants
 from tests.support.databases import ScratchDatabase
 
@@ -80,6 +83,25 @@ def test_what_is_not_granted_is_refused_when_it_is_tried(database: ScratchDataba
     assert got_in == []
     assert kept_out == []
     assert len(asked) > 400
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_a_process_needs_its_own_password_and_no_other(database: ScratchDatabase, tmp_path: Path, role: str) -> None:
+    """A process whose account can read one file logs in as that role; the same secret opens no other."""
+    own = folder_of(database.home) / "passwords" / role
+    (tmp_path / role).write_text(own.read_text())
+    (tmp_path / role).chmod(0o600)
+    user, place = f"interpayer_{role}", quote(str(tmp_path / role), safe="")
+    url = database.url(role).replace(quote(str(own), safe=""), place)
+    assert url != database.url(role)
+    with connect(url) as conn:
+        assert conn.execute("select session_user::text as name").fetchone() == {"name": user}
+    for other in {*ROLES, "migrator"} - {role}:
+        stolen = tmp_path / f"{role}-as-{other}"
+        stolen.write_text(own.read_text().replace(user, f"interpayer_{other}"))
+        stolen.chmod(0o600)
+        with pytest.raises(DatabaseGone, match="password authentication failed"):
+            connect(url.replace(f"//{user}@", f"//interpayer_{other}@").replace(place, quote(str(stolen), safe="")))
 
 
 @pytest.mark.parametrize("role", ROLES)
