@@ -1,4 +1,4 @@
-"""docs/explanation/threat-model.md: each scenario has a control, a test, an alert and an owner, and all of them exist."""
+"""docs/explanation/threat-model.md: each scenario has a control, test, alert and owner, and all of them exist."""
 
 import re
 
