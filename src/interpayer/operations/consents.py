@@ -49,11 +49,12 @@ def record_many(tools: Tools, conn: Connection, consents: Sequence[Consent], *, 
                     "ends_at": k.ends_at.isoformat(),
                     "basis": k.basis.value,
                     "effect": k.effect.value,
-                    "limits": limits_as_json(k.limits),
                     "contract": k.contract,
                     "attested_by": k.attested_by,
                     "signed": k.signature is not None,
                 },
+                # what somebody wants left out says something of them
+                body={"limits": limits_as_json(k.limits)} if not k.limits.is_open else {},
             )
             for given, k in zip(consents, kept, strict=True)
             if given.id == k.id
