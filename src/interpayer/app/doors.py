@@ -30,12 +30,13 @@ from interpayer.partners import own_key_store
 from interpayer.partners.published_keys import PublishedKeys
 from interpayer.system.classification import require_classed
 from interpayer.system.database import Connection, serve_partner
-from interpayer.system.settings import Settings
+from interpayer.system.settings import Settings, SettingsInvalid
 
 
 def run_doors(application: Application, *, ready: Callable[[], None] | None = None) -> None:
     """Serve until SIGTERM; requests under way are finished."""
     try:
+        require_tls(application.settings)
         serve(listeners(application), ready=ready)
     finally:
         application.close()
@@ -43,7 +44,16 @@ def run_doors(application: Application, *, ready: Callable[[], None] | None = No
 
 def in_background(application: Application) -> Doors:
     """The same doors in threads of this process, for tests."""
+    require_tls(application.settings)
     return Doors(listeners(application))
+
+
+def require_tls(settings: Settings) -> None:
+    """`SettingsInvalid` where a door would speak plain http over a network (floor.md, TLS)."""
+    if settings.tls_certificate is None or settings.tls_key is None:
+        raise SettingsInvalid(
+            "the doors speak https: set tls_certificate and tls_key; `interpayer up` makes them to try"
+        )
 
 
 def listeners(application: Application) -> list[Listener]:
@@ -58,7 +68,10 @@ def listeners(application: Application) -> list[Listener]:
     door = gateway.build(partners_door, _operations(application.tools("door")), more=offer.routes)
     is_local = settings.listen.startswith(UNIX)
     return [
-        _listener(classed("partners", door), settings.listen, None if is_local else partners),
+        replace(
+            _listener(classed("partners", door), settings.listen, None if is_local else partners),
+            most_of_one=lambda: partners_door.policy().connections.open,
+        ),
         _listener(classed("api", api.build(operator)), settings.api_listen, own),
         _listener(
             classed("console", console.build(operator, _session_key(settings.home))), settings.console_listen, own

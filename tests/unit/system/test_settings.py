@@ -61,3 +61,11 @@ def test_a_file_that_is_no_settings_file_is_refused(tmp_path, text) -> None:
 def test_an_empty_variable_is_as_good_as_none() -> None:
     assert read_settings({"INTERPAYER_TOKEN": "", "INTERPAYER_HOME": "/x"}).token is None
     assert read_settings({"INTERPAYER_HOME": "/x"}).home == Path("/x")
+
+
+def test_a_unix_socket_needs_the_word_unix_among_the_proxies() -> None:
+    given = {"INTERPAYER_LISTEN": "unix:/run/door.sock"}
+    with pytest.raises(SettingsInvalid, match="proxies"):
+        read_settings(given)
+    settings = read_settings({**given, "INTERPAYER_PROXIES": "10.1.0.2, unix"})
+    assert (settings.listen, settings.proxies) == ("unix:/run/door.sock", ("10.1.0.2", "unix"))
