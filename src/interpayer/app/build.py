@@ -51,6 +51,7 @@ class Application:
 
     settings: Settings
     entity: LegalEntity
+    other_entities: tuple[LegalEntity, ...]
     vault: Vault
     ledger: Ledger
     objects: ObjectStore
@@ -78,6 +79,7 @@ class Application:
                 objects=self.objects,
                 policy=self._policy(role),
                 entity=self.entity,
+                other_entities=self.other_entities,
                 fhir_base=f"{self.settings.base_url}/fhir",
                 environment=self.settings.environment,
                 call=_caller(database, self._client_of, self.settings.base_url),
@@ -155,9 +157,11 @@ def build(settings: Settings) -> Application:
     def sign(client_id: str, audience: str) -> str:
         return made[0].signer.assertion(Claims(client_id, audience, now()))
 
+    entities = read_entities(settings.organizations)
     application = Application(
         settings=settings,
-        entity=read_entity(settings.organizations),
+        entity=entities[0],
+        other_entities=entities[1:],
         vault=vault,
         ledger=Ledger(vault),
         objects=ObjectStore(settings.object_store),
@@ -196,15 +200,22 @@ def workshop_of(settings: Settings, *, packages: Path | None = None, sign: Sign 
     return Workshop(Means(lambda ca: outbound(settings, ca=ca), sign or sign_alone, os.environ), contract)
 
 
-def read_entity(path: Path | None) -> LegalEntity:
-    """The first legal entity of the organizations file; a name for trying out when there is no file."""
+def read_entities(path: Path | None) -> tuple[LegalEntity, ...]:
+    """The legal entities of the organizations file; a name for trying out when there is no file.
+
+    The first one speaks for the installation where nothing else says whom a question is about.
+    """
     if path is None:
-        return LegalEntity(id="payer", name="This payer", identifiers=("payer",))
+        return (LegalEntity(id="payer", name="This payer", identifiers=("payer",)),)
     content = yaml.safe_load(path.read_text(encoding="utf-8"))
     entities = content.get("legal_entities") if isinstance(content, dict) else None
     if not isinstance(entities, list) or not entities:
         raise SettingsInvalid(f"{path}: `legal_entities` must be a list with at least one entry")
-    return _entity(entities[0], path)
+    found = tuple(_entity(raw, path) for raw in entities)
+    names = [name for one in found for name in {one.id, *one.identifiers}]
+    if len(set(names)) != len(names):
+        raise SettingsInvalid(f"{path}: two legal entities have the same id or identifier")
+    return found
 
 
 def _entity(raw: Any, path: Path) -> LegalEntity:

@@ -9,6 +9,7 @@ import typer
 from interpayer.cli import output
 from interpayer.cli.output import AsJson
 from interpayer.cli.session import session_of
+from interpayer.exchange.entities import serving
 from interpayer.operations import enrollments, loading
 from interpayer.operations.feed import FeedFault
 
@@ -20,12 +21,16 @@ HELP = """Load what this plan holds. Loading the same again changes nothing.
 app = typer.Typer(help=HELP, no_args_is_help=True)
 
 SHOWN_FAULTS = 20
+Entity = Annotated[
+    str | None, typer.Option(help="Legal entity whose members these are: id or identifier; the first of the file.")
+]
 
 
 @app.command("enrollments")
 def enrollments_(
     context: typer.Context,
     file: Annotated[Path, typer.Argument(help="CSV with a header line; unknown columns are refused.")],
+    entity: Entity = None,
     as_json: AsJson = False,
 ) -> None:
     """Load the enrollment feed: members, coverages, opt-ins and opt-outs, other payers; with a reconciliation report.
@@ -34,7 +39,7 @@ def enrollments_(
     """
     with session_of(context).acting_alone("load.enrollments") as (tools, actor), output.progress("rows") as shown:
         try:
-            report = enrollments.load(tools, file, actor=actor, progress=shown.at)
+            report = enrollments.load(serving(tools, entity), file, actor=actor, progress=shown.at)
         except FeedFault as error:
             output.fail("this file is no enrollment feed", str(error), code=output.USAGE)
     if as_json:
@@ -57,6 +62,7 @@ def fhir(
     as_members: Annotated[
         bool, typer.Option(help="Make members out of Patients that no enrollment names (sample data).")
     ] = False,
+    entity: Entity = None,
     as_json: AsJson = False,
 ) -> None:
     """Load FHIR records of our members; Patients are members by their member number (identifier of type MB).
@@ -70,7 +76,7 @@ def fhir(
         def tell(what: str, count: int) -> None:
             shown.at(count, what=what)
 
-        report = loading.load(tools, path, actor=actor, as_members=as_members, progress=tell)
+        report = loading.load(serving(tools, entity), path, actor=actor, as_members=as_members, progress=tell)
     if as_json:
         output.tell_json("load-fhir/1", {"load": report.load_id, **report.counts()})
     else:

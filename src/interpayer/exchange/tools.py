@@ -41,11 +41,14 @@ class Tools:
     workshop: Workshop
     own_systems: OwnSystems
     sets: Sets = field(default_factory=default_sets)
+    other_entities: tuple[LegalEntity, ...] = ()
+    """Beside `entity`, the first one of the organizations file; see exchange/entities.py."""
 
     @property
     def rehearsal(self) -> Rehearsal:
         """Whether test data may be taken in here, and how they are known."""
-        return Rehearsal(self.environment, self.entity.test_namespaces)
+        namespaces = (name for one in (self.entity, *self.other_entities) for name in one.test_namespaces)
+        return Rehearsal(self.environment, tuple(namespaces))
 
     @property
     def payload_rules(self) -> PayloadRules:

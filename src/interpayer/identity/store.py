@@ -169,6 +169,12 @@ def coverages_of(conn: Connection, vault: Vault, member_ids: Collection[str]) ->
     return {m: list(held.profile.coverages) for m, held in held_members(conn, vault, member_ids).items()}
 
 
+def payer_of(conn: Connection, member_id: str) -> str | None:
+    """The payer that enrolled the member; None when the member is unknown."""
+    row = conn.execute("select payer from identity.member where member_id = %s", [member_id]).fetchone()
+    return row["payer"] if row else None
+
+
 def lines_of_business(conn: Connection, member_ids: Collection[str]) -> dict[str, frozenset[str]]:
     """The lines of business of all coverages, past ones too, of those of these members that have any."""
     rows = conn.execute(

@@ -8,6 +8,7 @@ from interpayer.exchange import batch_store, store
 from interpayer.exchange.asked import Asked, missing, read_asked
 from interpayer.exchange.durability.flow import tx_step
 from interpayer.exchange.durability.store import accept
+from interpayer.exchange.entities import entity_of_person
 from interpayer.exchange.steps import permission
 from interpayer.exchange.steps.calling import wish_of
 from interpayer.exchange.steps.obliging import owed
@@ -71,7 +72,8 @@ def identify(tools: Tools, conn: Connection, exchange_id: str) -> str:
         return _known_member(tools, conn, exchange_id, asked.member_id)
     if asked.demographics is None:
         raise LookupError("a validated request has demographics or a member id")
-    query = Query(demographics=asked.demographics, coverage=None, payer=tools.entity.identifier)
+    payer = entity_of_person(tools, asked.demographics).identifier
+    query = Query(demographics=asked.demographics, coverage=None, payer=payer)
     match = tools.resolver.resolve(conn, query)
     identity_store.save_evidence(conn, [match])
     if match.disposition is Disposition.REVIEW:

@@ -7,6 +7,7 @@ from hashlib import sha256
 
 from interpayer.consent.reading import Unreadable, read_consent
 from interpayer.exchange import store
+from interpayer.exchange.entities import entity_of_card
 from interpayer.exchange.member_bundle import MemberBundle, shortcomings
 from interpayer.exchange.steps import guarding
 from interpayer.exchange.steps.asking import case_opened, matched, two_names_below
@@ -170,7 +171,7 @@ def _lacking(bundle: MemberBundle, caller: Caller) -> tuple[str | None, tuple[st
 
 def _query(tools: Tools, bundle: MemberBundle) -> Query:
     card = read_coverage(bundle.coverage_to_match)
-    return Query(read_patient(bundle.patient), card, tools.entity.identifier)
+    return Query(read_patient(bundle.patient), card, entity_of_card(tools, card).identifier)
 
 
 def _withhold(

@@ -5,6 +5,7 @@ from typing import Any
 
 from interpayer.consent.writing import write_consent
 from interpayer.exchange.asked import coverage_to_match
+from interpayer.exchange.entities import entity_of_card
 from interpayer.exchange.member_bundle import MemberBundle
 from interpayer.exchange.steps import permission
 from interpayer.exchange.steps.asking import asked_for
@@ -38,7 +39,9 @@ def describe(tools: Tools, conn: Connection, row: Mapping[str, Any]) -> MemberBu
             patient_id=patient_id,
             payer_name=asked.partner or "",
         ),
-        coverage_to_link=write_coverage(own, coverage_id="link", patient_id=patient_id, payer_name=tools.entity.name),
+        coverage_to_link=write_coverage(
+            own, coverage_id="link", patient_id=patient_id, payer_name=entity_of_card(tools, own).name
+        ),
         consent=write_consent(consent, consent_id="consent", patient_ref=f"Patient/{patient_id}", limits=given.limits),
     )
 

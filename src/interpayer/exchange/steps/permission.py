@@ -8,6 +8,7 @@ from interpayer.consent import bases
 from interpayer.consent import store as consent_store
 from interpayer.consent.evaluate import Circumstances, evaluate
 from interpayer.exchange.asked import Asked
+from interpayer.exchange.entities import entity_of_member
 from interpayer.exchange.steps.governing import Asker, asker_of, keep, learn_lines, ruled
 from interpayer.exchange.tools import Tools
 from interpayer.exchange.transitions import Move
@@ -74,7 +75,7 @@ def circumstances_of(tools: Tools, conn: Connection, asking: Asker, ground: Grou
     return Circumstances(
         at=asking.at,
         recipients=asking.partner.organizations,
-        sources=tools.entity.identifiers,
+        sources=entity_of_member(tools, conn, ground.consent.member_id if ground.consent else None).identifiers,
         policy_version=asking.bundle.version,
         standing=known_birth(tools, conn, ground.consent, ground.standing),
         majority_years=asking.bundle.exchange.majority_years,
@@ -176,7 +177,7 @@ def _own_consent(
     standing = consent_store.standings(conn, [member_id])[member_id]
     circumstances = Circumstances(
         at=now(),
-        recipients=tools.entity.identifiers,
+        recipients=entity_of_member(tools, conn, member_id).identifiers,
         sources=tuple(sources),
         policy_version=bundle.version,
         standing=known_birth(tools, conn, None, standing),

@@ -9,6 +9,7 @@ from interpayer.consent import bases
 from interpayer.consent import store as consent_store
 from interpayer.consent.evaluate import holds_until
 from interpayer.consent.reading import Unreadable, read_consent
+from interpayer.exchange.entities import entity_of_member
 from interpayer.exchange.steps import governing, permission
 from interpayer.exchange.steps.obliging import owed
 from interpayer.exchange.tools import Tools
@@ -130,7 +131,7 @@ def _kept(tools: Tools, conn: Connection, asking: governing.Asker, one: Sought) 
 
 def _basis(tools: Tools, conn: Connection, asking: governing.Asker, said: Consent) -> LegalBasis | None:
     return bases.basis_between(
-        *(conn, tools.entity.identifiers, asking.partner.organizations),
+        *(conn, entity_of_member(tools, conn, said.member_id).identifiers, asking.partner.organizations),
         at=asking.at,
         contract=said.proof,
     )
