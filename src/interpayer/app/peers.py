@@ -3,23 +3,26 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from interpayer.gateway.forwarded import read_proxies
+from interpayer.gateway.forwarded import ProxiesInvalid, read_proxies
 from interpayer.gateway.peers import Peers
 from interpayer.policy.bundle import Bundle
 from interpayer.policy.failures import Then
-from interpayer.system.certificates.anchors import EXCEPTIONS, Anchors, read_anchors
+from interpayer.system.certificates.anchors import EXCEPTIONS, Anchors, AnchorsInvalid, read_anchors
 from interpayer.system.certificates.fetching import revocation_fetch
 from interpayer.system.certificates.revocation import Patience, Revocations
 from interpayer.system.certificates.watched import Watched
-from interpayer.system.settings import Settings
+from interpayer.system.settings import Settings, SettingsInvalid
 
 KEPT = "revocation"
 
 
 def peers_of(settings: Settings, policy: Callable[[], Bundle]) -> Peers:
-    """The judge of client certificates, as the settings and the policy in force say."""
-    anchors = None if settings.client_ca is None else _anchors(settings.client_ca)
-    return Peers(anchors, revocations_of(settings, policy), read_proxies(settings.proxies))
+    """The judge of client certificates, as the settings and the policy in force say; else `SettingsInvalid`."""
+    try:
+        anchors = None if settings.client_ca is None else _anchors(settings.client_ca)
+        return Peers(anchors, revocations_of(settings, policy), read_proxies(settings.proxies))
+    except (AnchorsInvalid, ProxiesInvalid) as error:
+        raise SettingsInvalid(str(error)) from error
 
 
 def revocations_of(settings: Settings, policy: Callable[[], Bundle]) -> Revocations:

@@ -1,8 +1,10 @@
 """Connections: slow ones are cut, honest ones are not disturbed, and the end lets requests in flight finish."""
 
 import asyncio
+import contextlib
 import socket
 import ssl
+import statistics
 import threading
 import time
 from collections.abc import Iterator
@@ -26,17 +28,6 @@ def connection(door: DoorUnderTest, name: str | None = "plan-b") -> Iterator[ssl
     plain = socket.create_connection((host, int(port)), timeout=10)
     with plain, context.wrap_socket(plain, server_hostname="127.0.0.1") as tls:
         yield tls
-
-
-@contextmanager
-def held_open(door: DoorUnderTest, number: int) -> Iterator[None]:
-    host, _, port = door.doors.addresses[0].rpartition(":")
-    held = [socket.create_connection((host, int(port))) for _ in range(number)]
-    try:
-        yield
-    finally:
-        for one in held:
-            one.close()
 
 
 def rest_of(tls: ssl.SSLSocket) -> bytes:
@@ -140,12 +131,45 @@ def test_a_large_body_can_read_its_refusal_and_is_then_cut(door: DoorUnderTest) 
         assert time.monotonic() - began < 10
 
 
-def test_slow_connections_do_not_disturb_honest_ones(door: DoorUnderTest) -> None:
-    with held_open(door, 60), door.client() as http:
-        began = time.monotonic()
-        for _ in range(20):
-            assert http.get("/fhir/metadata").status_code == 200
-        assert time.monotonic() - began < 5
+def test_two_hundred_slow_clients_do_not_disturb_an_honest_one(door: DoorUnderTest) -> None:
+    """Silent ones, half handshakes, slow heads, slow bodies, none that reads: each kind forty times."""
+    beginnings = (
+        None,
+        b"\x16\x03\x01",
+        b"GET /fhir/metadata HTTP/1.1\r\nHost: x\r\nX-Slow: ",
+        b"POST /token HTTP/1.1\r\nHost: x\r\nContent-Length: 900\r\n"
+        b"Content-Type: application/x-www-form-urlencoded\r\n\r\nx",
+        b"GET /fhir/metadata HTTP/1.1\r\nHost: x\r\n\r\n" * 20,
+    )
+    with contextlib.ExitStack() as held, door.client() as http:
+        alone = [timed(http) for _ in range(20)]
+        for begin in beginnings:
+            for _ in range(40):
+                held.enter_context(begun(door, begin))
+        among = [timed(http) for _ in range(20)]
+    # the bench has the ratio; here the machine may be busy with other tests, so this only shows that nobody waits in line
+    assert statistics.median(among) < max(10 * statistics.median(alone), 0.5)
+    assert max(among) < 5
+
+
+@contextmanager
+def begun(door: DoorUnderTest, begin: bytes | None) -> Iterator[None]:
+    """A connection that says so much and then nothing."""
+    host, _, port = door.doors.addresses[0].rpartition(":")
+    with socket.create_connection((host, int(port)), timeout=10) as plain:
+        if begin is None or begin.startswith(b"\x16"):
+            plain.sendall(begin or b"")
+            yield
+            return
+        with door.grounds.client_context(None).wrap_socket(plain, server_hostname="127.0.0.1") as tls:
+            tls.sendall(begin)
+            yield
+
+
+def timed(http: httpx2.Client) -> float:
+    began = time.monotonic()
+    assert http.get("/fhir/metadata").status_code == 200
+    return time.monotonic() - began
 
 
 def test_requests_in_flight_finish_and_new_ones_find_the_door_closed(grounds: Grounds) -> None:

@@ -7,9 +7,7 @@ import pytest
 
 from interpayer.app.doors import require_tls
 from interpayer.app.peers import peers_of
-from interpayer.gateway.forwarded import ProxiesInvalid
 from interpayer.policy.composing import shipped
-from interpayer.system.certificates.anchors import AnchorsInvalid
 from interpayer.system.settings import SettingsInvalid, read_settings
 
 
@@ -25,7 +23,7 @@ def test_no_door_speaks_plain_http_over_a_network(tmp_path: Path) -> None:
 def test_authorities_and_proxies_that_cannot_be_used_end_the_start(tmp_path: Path) -> None:
     settings = read_settings({"INTERPAYER_HOME": str(tmp_path)})
     assert peers_of(settings, shipped).anchors is None
-    with pytest.raises(AnchorsInvalid):
+    with pytest.raises(SettingsInvalid):
         peers_of(replace(settings, client_ca=tmp_path / "none.crt"), shipped)
-    with pytest.raises(ProxiesInvalid):
+    with pytest.raises(SettingsInvalid):
         peers_of(replace(settings, proxies=("proxy.example",)), shipped)
