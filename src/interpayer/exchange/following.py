@@ -29,7 +29,7 @@ def may_fetch(tools: Tools, conn: Connection, wanted: File) -> None:
     if job is None or not exchange_of:
         return
     decisions = releasing.decide(tools, conn, job.partner_id, list(exchange_of))
-    releasing.withdraw_outgrown(tools, conn, wanted.job_id, exchange_of, decisions)
+    releasing.withdraw_outgrown(tools, conn, wanted.job_id, exchange_of, decisions=decisions)
 
 
 def still_allowed(tools: Tools, begun_with: File) -> Callable[[], bool]:

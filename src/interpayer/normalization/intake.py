@@ -24,7 +24,7 @@ from interpayer.normalization.merge import (
     source_uri,
     write_instant,
 )
-from interpayer.normalization.payload import PayloadRules, Prepared, prepare
+from interpayer.normalization.payload import PayloadRules, Prepared, prepare, release_patient
 from interpayer.normalization.recognition import marks_of
 from interpayer.normalization.references import SHARED_TYPES, LocalRef, Resource, patients_of, references_of, rewrite
 from interpayer.normalization.rehearsal import TEST_DATA, Rehearsal
@@ -239,14 +239,6 @@ def _release_patient(
 ) -> tuple[Resource | None, str | None]:
     """Our own Patient with our identifiers; another payer's Patient is kept, but the person is released as ours."""
     return (release_patient(patient, identifiers), None) if arrival.own else (None, KNOWN_ALREADY)
-
-
-def release_patient(patient: Resource, identifiers: Sequence[Resource]) -> Resource:
-    """The Patient with these identifiers (the UMB among them) first, each system and value once."""
-    theirs = patient.get("identifier")
-    merged = [*identifiers, *(theirs if isinstance(theirs, list) else [])]
-    once = {(str(i.get("system")), str(i.get("value"))): i for i in reversed(merged) if isinstance(i, dict)}
-    return {**patient, "identifier": list(reversed(once.values()))} if once else patient
 
 
 def _part(outline: Outline, arrival: Arrival, known: Known, member_id: str) -> Record:

@@ -3,7 +3,7 @@
 42 CFR 422.121(b)(4)(ii), PDex 2.2: no money, no denied or drug prior authorizations, service dates kept for the window.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -86,3 +86,11 @@ def status_of(resource: Mapping[str, Any]) -> str | None:
             codes = [c.get("code") for c in codings if isinstance(c, dict)] if isinstance(codings, list) else []
             return next((code for code in codes if isinstance(code, str)), None)
     return None
+
+
+def release_patient(patient: Resource, identifiers: Sequence[Resource]) -> Resource:
+    """The Patient with these identifiers (the UMB among them) first, each system and value once."""
+    theirs = patient.get("identifier")
+    merged = [*identifiers, *(theirs if isinstance(theirs, list) else [])]
+    once = {(str(i.get("system")), str(i.get("value"))): i for i in reversed(merged) if isinstance(i, dict)}
+    return {**patient, "identifier": list(reversed(once.values()))} if once else patient

@@ -8,8 +8,9 @@ import pytest
 
 from interpayer.adapters.fhir_files import parse
 from interpayer.model.record import Quarantined, Record
-from interpayer.normalization.intake import Known, canonicalize, outline, release_patient
+from interpayer.normalization.intake import Known, canonicalize, outline
 from interpayer.normalization.merge import identity_of, read_instant, source_uri
+from interpayer.normalization.payload import release_patient
 from tests.support.records import OURS, THEIRS, VAULT, an_arrival, an_encounter, make, raw_of
 
 AT = {"b": "2026-02-01T00:00:00Z", "c": "2026-03-01T00:00:00Z"}

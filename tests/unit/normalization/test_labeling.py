@@ -176,8 +176,8 @@ def test_notes_of_a_session_never_leave() -> None:
     ],
 )
 def test_what_a_minor_may_have_sought_alone(labels: set[str], day: date, is_own: bool) -> None:
-    assert minors_own(frozenset(labels), day, date(2010, 3, 14), SETS) is is_own
-    assert not minors_own(frozenset(labels), day, None, SETS)
+    assert minors_own(frozenset(labels), SETS, served_on=day, born_on=date(2010, 3, 14)) is is_own
+    assert not minors_own(frozenset(labels), SETS, served_on=day, born_on=None)
 
 
 def test_a_plans_own_folder_adds_and_replaces(tmp_path: Path) -> None:

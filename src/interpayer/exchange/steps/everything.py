@@ -55,7 +55,7 @@ def everything_for(
     since = wanted.since.isoformat() if wanted.since else None
     exchange_of = exchanges_for(tools, conn, asked, {member_id: grants[member_id].exchange_id}, caller=caller)
     if decisions[member_id].is_refused:
-        refuse(tools, conn, exchange_of, decisions)
+        refuse(tools, conn, exchange_of, decisions=decisions)
         return []
     choose_sources(tools, conn, exchange_of, {**asked, "types": list(wanted.types)}, job_id=None)
     told = source_store.of_exchanges(conn, list(exchange_of.values())).get(exchange_of[member_id], [])
@@ -63,8 +63,8 @@ def everything_for(
         # this call cannot wait; the next one finds what is asked now
         accept(conn, "ask_deferred", exchange_of[member_id], exchange_of[member_id])
     selection = selection_of(tools, decisions, {**asked, "since": since, "until": None}, until=None)
-    selection = by_kind(tools, conn, caller.partner_id, selection, decisions)
-    blocks = list(lines_of(tools, conn, selection, exchange_of, decisions))
+    selection = by_kind(tools, conn, caller.partner_id, selection, decisions=decisions)
+    blocks = list(lines_of(tools, conn, selection, exchange_of, decisions=decisions))
     lines = [line for block in blocks for line in plain_of(block).splitlines()]
     content = sum(block.count for block in blocks if not block.shared and block.type not in ("Patient", "Provenance"))
     exchange_id = exchange_of[member_id]

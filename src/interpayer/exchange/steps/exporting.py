@@ -98,8 +98,8 @@ def _written(tools: Tools, job_id: str) -> int:
         decisions = {m: one for m, one in decided.items() if not one.is_refused}
         batch_store.save_limits(conn, job_id, {m: one.limits for m, one in decisions.items()})
         selection = selection_of(tools, decisions, asked, until=horizon)
-        selection = by_kind(tools, conn, partner_id, selection, decisions)
-        blocks = lines_of(tools, conn, selection, exchange_of, decisions)
+        selection = by_kind(tools, conn, partner_id, selection, decisions=decisions)
+        blocks = lines_of(tools, conn, selection, exchange_of, decisions=decisions)
         parts = open_parts(conn, tools.objects, tools.vault, job_id=job_id)
         written = ndjson.write_files(conn, parts, blocks)
         # what was there before and no longer stands (Bulk Data 2.0, 4.3: deleted)
@@ -120,7 +120,7 @@ def release(tools: Tools, conn: Connection, job_id: str) -> str:
     exchange_of = batch_store.job_members(conn, job_id)
     caller = caller_of(conn, job.partner_id)
     decisions = decide(tools, conn, caller.partner_id, list(exchange_of))
-    refused = withdraw_outgrown(tools, conn, job_id, exchange_of, decisions)
+    refused = withdraw_outgrown(tools, conn, job_id, exchange_of, decisions=decisions)
     permitted = {m: x for m, x in exchange_of.items() if m not in refused}
     _released(tools, conn, job_id, permitted, {m: decisions[m] for m in permitted})
     notices = owed(((x, m, decisions[m]) for m, x in permitted.items()), partner_id=job.partner_id)
@@ -152,7 +152,7 @@ def _released(
     asked = orjson.loads(delivery_store.job_request(conn, tools.vault, job_id))
     partner_id = delivery_store.known_job(conn, job_id).partner_id
     selection = selection_of(tools, decisions, asked, until=None)
-    withheld = withheld_counts(conn, by_kind(tools, conn, partner_id, selection, decisions))
+    withheld = withheld_counts(conn, by_kind(tools, conn, partner_id, selection, decisions=decisions))
     sources = source_store.of_exchanges(conn, list(exchange_of.values()))
     for reason in silent_reasons([one for asked_of in sources.values() for one in asked_of]):
         delivery_store.add_issue(conn, job_id, code=reason, text=SILENT, severity="warning")

@@ -61,7 +61,7 @@ def selection_of(
 
 
 def by_kind(
-    tools: Tools, conn: Connection, partner_id: str, selection: Selection, decisions: Mapping[str, Permission]
+    tools: Tools, conn: Connection, partner_id: str, selection: Selection, *, decisions: Mapping[str, Permission]
 ) -> Selection:
     """The selection without the kinds of records that policy refuses: asked once per kind, never per record."""
     groups: dict[Limits, list[str]] = {}
@@ -153,7 +153,7 @@ def refuse(tools: Tools, conn: Connection, exchange_of: Mapping[str, str], decis
 
 
 def withdraw_outgrown(
-    tools: Tools, conn: Connection, job_id: str, exchange_of: Mapping[str, str], decisions: Mapping[str, Permission]
+    tools: Tools, conn: Connection, job_id: str, exchange_of: Mapping[str, str], *, decisions: Mapping[str, Permission]
 ) -> dict[str, str]:
     """Take out of a job's files who may no longer be in them: refused now, or written under limits that left out less.
 
@@ -179,6 +179,7 @@ def lines_of(
     conn: Connection,
     selection: Selection,
     exchange_of: Mapping[str, str],
+    *,
     decisions: Mapping[str, Permission],
 ) -> Iterator[Lines]:
     """The records' lines, among them one Transmitter Provenance per exchange that names what goes (PDex 2.2)."""

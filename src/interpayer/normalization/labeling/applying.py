@@ -35,8 +35,10 @@ def labeled(
     labels = labels_of(released, body, sets)
     if not labels:
         return Labeled(body, labels)
-    if not labels.isdisjoint(sets.minor_from) and any(minors_own(labels, d, born_on(), sets) for d in served_on):
-        labels |= {Category.MINOR_OWN.value}
+    if not labels.isdisjoint(sets.minor_from):
+        born = born_on()
+        if any(minors_own(labels, sets, served_on=day, born_on=born) for day in served_on):
+            labels |= {Category.MINOR_OWN.value}
     if not NEVER_RELEASED.isdisjoint(labels):
         return Labeled(None, labels)
     meta = released.get("meta")

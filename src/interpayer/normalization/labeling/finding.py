@@ -52,7 +52,7 @@ def labels_of(resource: Mapping[str, Any], body: bytes, sets: Sets) -> frozenset
     return frozenset(found)
 
 
-def minors_own(labels: frozenset[str], served_on: date, born_on: date | None, sets: Sets) -> bool:
+def minors_own(labels: frozenset[str], sets: Sets, *, served_on: date, born_on: date | None) -> bool:
     """Whether the member was of an age at which they may seek such care alone. An unknown birth date says no."""
     if born_on is None:
         return False
