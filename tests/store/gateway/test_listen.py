@@ -147,7 +147,7 @@ def test_two_hundred_slow_clients_do_not_disturb_an_honest_one(door: DoorUnderTe
             for _ in range(40):
                 held.enter_context(begun(door, begin))
         among = [timed(http) for _ in range(20)]
-    # the bench has the ratio; here the machine may be busy with other tests, so this only shows that nobody waits in line
+    # the bench has the ratio; here other tests share the machine, so this only shows that nobody waits in a line
     assert statistics.median(among) < max(10 * statistics.median(alone), 0.5)
     assert max(among) < 5
 
