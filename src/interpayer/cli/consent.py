@@ -14,6 +14,7 @@ from interpayer.model.reason import Refusal
 from interpayer.operations import consents, holds
 from interpayer.operations.explaining_consent import explain as explained
 from interpayer.system.clock import now
+from interpayer.system.forgotten import FORGOTTEN, forgotten_names
 
 HELP = """What members allow, and take back. A no stops exchanges, match grants and files at once.
 
@@ -128,8 +129,10 @@ def resync(
     """
     if not yes and not typer.confirm("Are consents, revocations and recalls loaded again?", err=True):
         output.fail("nothing was done; releases stay held", code=output.REFUSED)
-    with session_of(context).acting("hold.clear") as act:
-        cleared = holds.resync(act.tools, act.conn, reason=reason, actor=act.actor)
+    session = session_of(context)
+    with session.acting("hold.clear") as act:
+        names = forgotten_names(session.settings.kek.with_name(FORGOTTEN))
+        cleared = holds.resync(act.tools, act.conn, reason=reason, actor=act.actor, forgotten=names)
     output.say(f"Releases go on; cleared: {', '.join(cleared)}." if cleared else "Nothing was held.")
     if as_json:
         output.tell_json("resync/1", {"cleared": cleared})

@@ -2,7 +2,6 @@
 
 import shutil
 import socket
-import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -25,6 +24,7 @@ from interpayer.policy.composing import shipped
 from interpayer.policy.in_force import in_force
 from interpayer.system.clock import now
 from interpayer.system.database import DatabaseError, DatabaseGone, connect, role_url
+from interpayer.system.keyring import KeyFileUnsafe, versions
 from interpayer.system.migrate import pending
 from interpayer.system.settings import Settings, SettingsInvalid
 
@@ -84,11 +84,17 @@ def _look(session: Session, *, calls: bool) -> Iterator[Finding]:
 
 
 def _key(settings: Settings) -> Finding:
-    if not settings.kek.exists():
+    try:
+        known = versions(settings.kek)
+    except KeyFileUnsafe as error:
+        return Finding("key", ILL, str(error), f"chmod 600 {settings.kek}*")
+    if not known:
         return Finding("key", WARNING, f"{settings.kek} is made at the first start", "keep a copy of it elsewhere")
-    if stat.S_IMODE(settings.kek.stat().st_mode) & 0o077:
-        return Finding("key", ILL, f"{settings.kek} can be read by others", f"chmod 600 {settings.kek}")
-    return Finding("key", WELL, f"{settings.kek}, readable by its owner only")
+    active = next((one for one in known if one.state == "active"), None)
+    if active is None:
+        return Finding("key", ILL, "the version that wraps now is not here", "bring its file from another machine")
+    older = f"; older versions are kept for backups: {len(known) - 1}" if len(known) > 1 else ""
+    return Finding("key", WELL, f"version {active.number} wraps, readable by its owner only{older}")
 
 
 def _disk(settings: Settings) -> Finding:

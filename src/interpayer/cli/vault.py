@@ -11,7 +11,7 @@ from interpayer.cli.session import Session, session_of
 from interpayer.operations import forgetting, legal_holds, vault
 from interpayer.operations.vault_store import Subject
 from interpayer.system.cluster import LOGIN_ROLES
-from interpayer.system.forgotten import forgotten_names, keep_forgotten
+from interpayer.system.forgotten import FORGOTTEN, forgotten_names, keep_forgotten
 from interpayer.system.keyring import prepare_version
 from interpayer.system.passwords import PasswordFixed, rotate_password
 
@@ -240,4 +240,4 @@ def _subject(about: str | None) -> Subject:
 
 def _list_of(session: Session) -> Path:
     """Beside the keys: where a backup of the database does not reach."""
-    return session.settings.kek.with_name("forgotten")
+    return session.settings.kek.with_name(FORGOTTEN)

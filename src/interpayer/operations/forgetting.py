@@ -4,7 +4,7 @@ Two people: one asks, another does it. A legal hold refuses, and so does work th
 that something happened, to nobody: ids without meaning, codes, times, hashes.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 from interpayer.consent.forgetting import forget_documents
@@ -54,12 +54,20 @@ def forget(tools: Tools, conn: Connection, member_id: str, *, actor: Actor) -> d
 def again(tools: Tools, conn: Connection, pseudonyms: Sequence[str], *, reason: str, actor: Actor) -> int:
     """After a restore: forget whoever of these the backup brought back; how many. The first time, two people agreed."""
     done = 0
-    for member_id, pseudonym in list(_brought_back(tools, conn, frozenset(pseudonyms))):
+    for member_id, pseudonym in list(brought_back(tools, conn, pseudonyms)):
         _check(conn, member_id)
         vault_store.ask_forgetting(conn, member_id, pseudonym, reason=reason, by=actor.id)
         _forget(tools, conn, member_id, pseudonym=pseudonym, actor=actor)
         done += 1
     return done
+
+
+def brought_back(tools: Tools, conn: Connection, pseudonyms: Collection[str]) -> Iterator[tuple[str, str]]:
+    """Who of these is held all the same: member id and the ledger's name."""
+    forgotten = frozenset(pseudonyms)
+    for member_id in held_ids(conn) if forgotten else ():
+        if (pseudonym := tools.ledger.pseudonym(member_id)) in forgotten:
+            yield member_id, pseudonym
 
 
 def redact(tools: Tools, conn: Connection, event_id: int, field: str, *, reason: str, actor: Actor) -> None:
@@ -110,12 +118,6 @@ def _forget(tools: Tools, conn: Connection, member_id: str, *, pseudonym: str, a
     facts: dict[str, JSON] = {**counts}
     tools.ledger.append(conn, _event("member.forgotten", member_id, actor, facts))
     return counts
-
-
-def _brought_back(tools: Tools, conn: Connection, pseudonyms: frozenset[str]) -> Iterator[tuple[str, str]]:
-    for member_id in held_ids(conn):
-        if (pseudonym := tools.ledger.pseudonym(member_id)) in pseudonyms:
-            yield member_id, pseudonym
 
 
 def _event(name: str, member_id: str, actor: Actor, facts: dict[str, JSON]) -> Event:

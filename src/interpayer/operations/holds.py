@@ -1,5 +1,6 @@
 """Holds: after a restore nothing is released until a named person says that consents are as they were."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from interpayer.exchange.tools import Tools
@@ -7,6 +8,7 @@ from interpayer.exchange.transitions import Actor
 from interpayer.model.event import Event
 from interpayer.model.reason import Refusal
 from interpayer.operations import store
+from interpayer.operations.forgetting import brought_back
 from interpayer.system.clock import now
 from interpayer.system.database import Connection
 
@@ -18,8 +20,11 @@ def listed(conn: Connection) -> list[dict[str, Any]]:
     return store.open_holds(conn)
 
 
-def resync(tools: Tools, conn: Connection, *, reason: str, actor: Actor) -> list[str]:
-    """Clear every hold; the kinds cleared. Only a person may, and only after the enrollment feed was loaded again."""
+def resync(tools: Tools, conn: Connection, *, reason: str, actor: Actor, forgotten: Sequence[str] = ()) -> list[str]:
+    """Clear every hold; the kinds cleared. Only a person may, and only after the enrollment feed was loaded again.
+
+    `forgotten`: who was forgotten, by the ledger's names; refused while the backup has brought one of them back.
+    """
     if actor.type != "person":
         raise Refusal("caller.not_permitted", "a process is not a person; a hold is cleared by name")
     if not reason.strip():
@@ -28,6 +33,8 @@ def resync(tools: Tools, conn: Connection, *, reason: str, actor: Actor) -> list
     for hold in holds:
         if not store.loaded_since(conn, "enrollments", hold["since"]):
             raise Refusal("system.restored", "load the enrollment feed again first: it holds opt-ins and withdrawals")
+    if holds and forgotten and any(brought_back(tools, conn, forgotten)):
+        raise Refusal("system.restored", "the backup brought forgotten members back: `interpayer vault forget-again`")
     for hold in holds:
         store.clear_hold(conn, hold["kind"], by=actor.id, at=now())
         tools.ledger.append(

@@ -4,6 +4,10 @@ import os
 from pathlib import Path
 
 
+# Beside the KEK: where a backup of the database does not reach.
+FORGOTTEN = "forgotten"
+
+
 def keep_forgotten(path: Path, name: str) -> None:
     """Add a name to the list (0600), and see it on the disk."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)

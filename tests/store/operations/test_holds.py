@@ -6,8 +6,11 @@ from interpayer.audit.ledger import search
 from interpayer.exchange.tools import Tools
 from interpayer.exchange.transitions import Actor
 from interpayer.model.reason import Refusal
-from interpayer.operations import holds, store
+from interpayer.operations import forgetting, holds, store
 from interpayer.system.clock import now
+from tests.store.operations.test_consents import member_id
+
+__all__ = ["member_id"]
 
 
 def test_a_hold_holds_until_it_is_cleared(tools: Tools) -> None:
@@ -34,6 +37,19 @@ def test_a_hold_is_not_cleared_before_the_feed_was_loaded_again(tools: Tools, pe
         assert not store.releases_held(conn)
         (event,) = [e for e in search(conn) if e["name"] == "database.resynced"]
     assert event["actor_id"] == "Ana Ruiz"
+
+
+def test_a_hold_is_not_cleared_while_a_forgotten_member_is_back(tools: Tools, person: Actor, member_id: str) -> None:
+    names = [tools.ledger.pseudonym(member_id)]
+    with tools.database.transaction() as conn:
+        store.hold(conn, "restore", "a backup was restored")
+    with tools.database.transaction() as conn:
+        store.keep_load(conn, "l-after", kind="enrollments", at=now(), by="Ana Ruiz", counts={})
+        with pytest.raises(Refusal, match=r"system\.restored") as refused:
+            holds.resync(tools, conn, reason="all loaded", actor=person, forgotten=names)
+        assert "forget-again" in refused.value.detail
+        assert forgetting.again(tools, conn, names, reason="restored", actor=person) == 1
+        assert holds.resync(tools, conn, reason="all loaded", actor=person, forgotten=names) == ["restore"]
 
 
 def test_a_process_cannot_clear_it(tools: Tools) -> None:
