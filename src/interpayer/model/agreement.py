@@ -124,7 +124,6 @@ class Profile:
     mode: str | None = None
     bulk_match_operation: str | None = None
     spec_version: str | None = None
-    export_method: str = "POST"
     types: str = "comma"
 
 

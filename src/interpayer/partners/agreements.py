@@ -87,7 +87,6 @@ def read_profile(value: object) -> Profile:
         mode=_choice(given, "mode", MODES),
         bulk_match_operation=_choice(given, "bulk_match_operation", MATCH_OPERATIONS),
         spec_version=version,
-        export_method=_choice(given, "export_method", ("POST", "GET")) or "POST",
         types=_choice(given, "types", ("comma", "repeat", "none")) or "comma",
     )
 

@@ -26,7 +26,7 @@ from interpayer.partners.answers import (
 )
 from interpayer.partners.files import Downloaded, Sink, copy_file, read_lines
 from interpayer.partners.scopes import REQUESTER
-from interpayer.partners.shaping import ExportWanted, export_kick_off, match_names, version_headers
+from interpayer.partners.shaping import ExportWanted, export_parameters, match_names, version_headers
 from interpayer.partners.signer import Signer
 from interpayer.partners.token_source import Target, TokenSource
 from interpayer.partners.transport import Ask, Reply, Trail, headers_of, same_origin, send
@@ -119,12 +119,9 @@ class PartnerClient:
 
     def export(self, group_id: str, wanted: ExportWanted, *, trail: Trail) -> str:
         """`Group/{id}/$davinci-data-export` (ATR 2.1) in the form that the partner wants; the status address."""
-        ask = export_kick_off(group_id, wanted, self._profile)
-        if ask.body is not None:
-            return self._status_url(self._post(ask.path, ask.body, trail=trail, is_async=True))
-        headers = headers_of(trail, Accept=JSON, Prefer="respond-async") | version_headers(self._profile)
-        asked = Asked(is_repeatable=self._repeats_by_key)
-        return self._status_url(self._authorized(Ask(ask.method, f"{self._base}{ask.path}", headers, asked)))
+        body = export_parameters(wanted, self._profile)
+        reply = self._post(f"/Group/{group_id}/$davinci-data-export", body, trail=trail, is_async=True)
+        return self._status_url(reply)
 
     def poll(self, url: str, *, trail: Trail) -> Running | Manifest | BareParameters:
         """Where a job stands: running, or its result."""

@@ -1,9 +1,7 @@
 """The request in the form that a partner wants, where its guide or its server leaves a choice (`profile`)."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlencode
 
 from interpayer.model.agreement import Profile
 
@@ -23,15 +21,6 @@ class ExportWanted:
     patients: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class KickOff:
-    """How an export is asked for: the path below the base, and a body unless it all stands in the address."""
-
-    method: str
-    path: str
-    body: Mapping[str, Any] | None
-
-
 def match_names(profile: Profile) -> tuple[str, ...]:
     """The names of the bulk match to try, in order: the partner's own alone, or that of PDex 2.2 and then of 2.1."""
     return (profile.bulk_match_operation,) if profile.bulk_match_operation else MATCH_NAMES
@@ -42,22 +31,17 @@ def version_headers(profile: Profile) -> dict[str, str]:
     return {SPEC_VERSION: profile.spec_version} if profile.spec_version else {}
 
 
-def export_kick_off(group_id: str, wanted: ExportWanted, profile: Profile) -> KickOff:
-    """`Group/{id}/$davinci-data-export` (ATR 2.1) for payer to payer, by POST or GET (Bulk Data 2.0).
+def export_parameters(wanted: ExportWanted, profile: Profile) -> dict[str, Any]:
+    """The body of `Group/{id}/$davinci-data-export` (ATR 2.1) for payer to payer.
 
-    Patients fit into a body only, so an export for some of a group is always a POST.
+    Always a body: whom the export is for stands in it, and patients have no place in an address (Bulk Data 2.0).
     """
-    path = f"/Group/{group_id}/$davinci-data-export"
-    types = _types(wanted.types, profile.types)
-    instants = [(name, value) for name, value in (("_since", wanted.since), ("_until", wanted.until)) if value]
-    if profile.export_method == "GET" and not wanted.patients:
-        named = [("exportType", PAYER_TO_PAYER), *(("_type", one) for one in types), *instants]
-        return KickOff("GET", f"{path}?{urlencode(named)}", None)
     parameters: list[dict[str, Any]] = [{"name": "exportType", "valueCanonical": PAYER_TO_PAYER}]
-    parameters += [{"name": "_type", "valueString": one} for one in types]
-    parameters += [{"name": name, "valueInstant": value} for name, value in instants]
+    parameters += [{"name": "_type", "valueString": one} for one in _types(wanted.types, profile.types)]
+    instants = [("_since", wanted.since), ("_until", wanted.until)]
+    parameters += [{"name": name, "valueInstant": value} for name, value in instants if value]
     parameters += [{"name": "patient", "valueReference": {"reference": f"Patient/{p}"}} for p in wanted.patients]
-    return KickOff("POST", path, {"resourceType": "Parameters", "parameter": parameters})
+    return {"resourceType": "Parameters", "parameter": parameters}
 
 
 def _types(types: tuple[str, ...], style: str) -> tuple[str, ...]:

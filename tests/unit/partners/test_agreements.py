@@ -71,7 +71,7 @@ def test_what_cannot_hold_is_refused_with_its_element(name: str) -> None:
         (read.read_limits, LIMITS),
         (read.read_pace, {"per_minute": 60.0, "burst": 3}),
         (read.read_contract, CONTRACT),
-        (read.read_profile, {"mode": "single", "spec_version": "2.1", "export_method": "GET", "types": "repeat"}),
+        (read.read_profile, {"mode": "single", "spec_version": "2.1", "types": "repeat"}),
     ],
     ids=["limits", "pace", "contract", "profile"],
 )
