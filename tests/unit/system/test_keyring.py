@@ -9,8 +9,10 @@ import pytest
 
 from interpayer.system import keyring
 from interpayer.system.keyring import (
+    FileKey,
     KeyFileUnsafe,
     KeyInUse,
+    WrappingKey,
     activate_version,
     prepare_version,
     retire_version,
@@ -18,7 +20,7 @@ from interpayer.system.keyring import (
     version_of,
     versions,
 )
-from interpayer.system.keys import SealBroken, Vault, load_or_create_kek
+from interpayer.system.keys import SealBroken, Vault, load_or_create_kek, seal, unseal
 
 
 @pytest.fixture
@@ -133,3 +135,46 @@ def test_a_vault_of_one_key_stays_as_it_was() -> None:
     vault = Vault(b"k" * 32, "test")
     plain, wrapped = vault.new_data_key()
     assert (vault.unwrap(wrapped), vault.rewrap(wrapped), vault.kek_id, vault.kek_version) == (plain, None, "test", 1)
+
+
+class KeyStore:
+    """A version that lies elsewhere: what a hardware module or a cloud's key service would be to us."""
+
+    version = 7
+    id = "key-store-7"
+
+    def __init__(self) -> None:
+        self._inside = Vault(b"h" * 32, "inside")
+        self.calls = 0
+
+    def wrap(self, plain: bytes, *, context: bytes) -> bytes:
+        self.calls += 1
+        return seal(self._inside.zone_key("store"), plain, context=context, key_id=self.version)
+
+    def unwrap(self, wrapped: bytes, *, context: bytes) -> bytes:
+        self.calls += 1
+        return unseal(self._inside.zone_key("store"), wrapped, context=context)
+
+
+class Mixed:
+    """A ring whose active version is in the key store, and an older one in a file."""
+
+    def __init__(self, older: FileKey) -> None:
+        self.active: WrappingKey = KeyStore()
+        self._older = older
+        self.lasting = older.lasting()
+
+    def version(self, number: int) -> WrappingKey:
+        return self.active if number == self.active.version else self._older
+
+
+def test_a_version_may_lie_in_a_key_store() -> None:
+    """The seam for PKCS#11 and cloud keys: keys of files are opened, wrapped anew by the store, and opened again."""
+    older = FileKey(1, b"k" * 32)
+    plain, wrapped = Vault(b"k" * 32, "old").new_data_key()
+    vault = Vault.of_ring(Mixed(older))
+    again = vault.rewrap(wrapped)
+    assert again is not None
+    assert (version_of(again), vault.unwrap(again), vault.unwrap(wrapped)) == (7, plain, plain)
+    assert (vault.kek_id, vault.kek_version) == ("key-store-7", 7)
+    assert vault.pseudonym("a", "b") == Vault(b"k" * 32, "old").pseudonym("a", "b")
