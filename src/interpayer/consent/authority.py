@@ -18,6 +18,11 @@ EXECUTOR = "EXCEST"
 MINORS_OWN = Limits(labels_withheld=frozenset({Category.MINOR_OWN.value}))
 
 
+def is_minor(born_on: date | None, on: date, majority_years: int) -> bool:
+    """True when somebody born then is a minor on this day; False when the birth date is not known."""
+    return born_on is not None and on < _majority(born_on, majority_years)
+
+
 def no_authority(consent: Consent, standing: Standing, *, at: datetime, majority_years: int) -> str | None:
     """Why this speaker does not decide for the member now; None when they do."""
     if consent.basis is not Basis.OPT_IN:
@@ -89,7 +94,7 @@ def _proof_of(authority: Authority | None) -> str | None:
 
 def _is_of_age(standing: Standing, at: datetime, majority_years: int) -> bool:
     # The day begins in UTC before it does anywhere in the United States: a parent's say ends early rather than late.
-    return standing.born_on is not None and at.date() >= _majority(standing.born_on, majority_years)
+    return standing.born_on is not None and not is_minor(standing.born_on, at.date(), majority_years)
 
 
 def _majority(born_on: date, years: int) -> date:

@@ -6,6 +6,7 @@ from typing import Any
 
 from interpayer.consent.reading import POLICY
 from interpayer.model.consent import NOTHING_WITHHELD, Consent, Limits, Scope
+from interpayer.model.sensitivity import Category
 
 PROFILE = "http://hl7.org/fhir/us/davinci-hrex/StructureDefinition/hrex-consent"
 SCOPE_SYSTEM = "http://terminology.hl7.org/CodeSystem/consentscope"
@@ -29,7 +30,9 @@ def write_consent(
     The profile knows two words: where anything sensitive stays out, the narrower one is said.
     """
     shown = names or {}
-    is_regular = consent.scope is Scope.REGULAR or limits.needs_labels or consent.limits.needs_labels
+    withheld = limits.labels_withheld | consent.limits.labels_withheld
+    # what a minor controls alone the other payer keeps by itself: the performer tells it that a parent spoke
+    is_regular = consent.scope is Scope.REGULAR or bool(withheld - {Category.MINOR_OWN})
     word = Scope.REGULAR if is_regular else Scope.SENSITIVE
     actors = [_write_actor(SOURCE_SYSTEM, "performer", s, shown) for s in consent.sources]
     actors += [_write_actor(RECIPIENT_SYSTEM, "IRCP", r, shown) for r in consent.recipients]

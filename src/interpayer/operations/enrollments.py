@@ -131,7 +131,8 @@ def _opt_in(run: _Load, conn: Connection, wishes: Wishes, counted: Counter[str])
             living.append((row, member_id))
         else:
             wishes.faults.append(RowFault(row.row, "opt_in_on", "is not after the member's withdrawal, which stands"))
-    wanted = [consent_from(row, member_id, entity=run.tools.entity.identifier) for row, member_id in living]
+    entity, years = run.tools.entity.identifier, run.tools.policy().exchange.majority_years
+    wanted = [consent_from(row, m, entity=entity, majority_years=years) for row, m in living]
     kept = consents.record_many(run.tools, conn, wanted, actor=run.actor)
     counted["consents"] += sum(given.id == k.id for given, k in zip(wanted, kept, strict=True))
     rows = [(row, m, k.id) for (row, m), k in zip(living, kept, strict=True) if k.revoked_at is None]

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 
+from interpayer.consent.authority import is_minor
 from interpayer.model.consent import Consent, Scope
 from interpayer.model.member import Enrollment
 from interpayer.operations.feed import RowFault
@@ -12,6 +13,8 @@ from interpayer.system.ids import new_id
 
 # An opt-in holds until it is taken back (42 CFR 422.121(b)), but HRex wants an end: as far as the payload reaches.
 DEFAULT_YEARS = 5
+# v3-RoleCode: a parent, whichever
+PARENT = "PRN"
 Told = tuple[Enrollment, str]
 
 
@@ -43,9 +46,13 @@ def withdrawn_since(row: Enrollment, at: datetime) -> datetime:
     return min(at, _midnight(row.opt_in_on or row.as_of))
 
 
-def consent_from(row: Enrollment, member_id: str, *, entity: str) -> Consent:
-    """The consent that an opt-in gives: from the payer named to us. Without a scope only what is not sensitive."""
+def consent_from(row: Enrollment, member_id: str, *, entity: str, majority_years: int = 18) -> Consent:
+    """The consent that an opt-in gives: from the payer named to us. Without a scope only what is not sensitive.
+
+    For a minor whoever enrolled them opted in, as a parent: that ends at majority, and covers not what is the minor's.
+    """
     given_on = row.opt_in_on or row.as_of
+    by_parent = is_minor(row.demographics.birth_date, given_on, majority_years)
     last_day = row.opt_in_until or _years_later(given_on)
     return Consent(
         id=new_id("k"),
@@ -55,7 +62,7 @@ def consent_from(row: Enrollment, member_id: str, *, entity: str) -> Consent:
         recipients=(entity,),
         starts_at=_midnight(given_on),
         ends_at=_midnight(last_day + timedelta(days=1)),
-        performer="member",
+        performer=f"representative:{PARENT}" if by_parent else "member",
         proof=row.opt_in_proof or "enrollment feed",
     )
 

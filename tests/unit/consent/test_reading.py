@@ -1,13 +1,14 @@
 """The HRex Consent, element by element: read, refused, written back."""
 
 import copy
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from interpayer.consent.reading import NARROWING, POLICY, Unreadable, read_consent, same_organization
 from interpayer.consent.writing import write_consent
-from interpayer.model.consent import Consent, Scope
+from interpayer.model.consent import Authority, Consent, Limits, Scope
 
 NPI = "http://hl7.org/fhir/sid/us-npi"
 
@@ -165,3 +166,54 @@ def test_a_proof_that_is_no_reference_goes_as_an_identifier():
 def test_same_organization(one, two, same):
     assert same_organization(one, two) is same
     assert same_organization(two, one) is same
+
+
+AT, DAY = datetime(2026, 1, 1, tzinfo=UTC), timedelta(days=1)
+OURS = Consent("k", "m", Scope.SENSITIVE, ("old",), ("new",), AT, AT + 9 * DAY, "member", "doc/1")
+
+
+@pytest.mark.parametrize(
+    ("consent", "limits", "word"),
+    [
+        (OURS, Limits(), "sensitive"),
+        (replace(OURS, scope=Scope.REGULAR), Limits(), "regular"),
+        (OURS, Limits(labels_withheld=frozenset({"hiv"})), "regular"),
+        (replace(OURS, limits=Limits(labels_withheld=frozenset({"hiv"}))), Limits(), "regular"),
+        (OURS, Limits(labels_withheld=frozenset({"minor_own"})), "sensitive"),
+        (OURS, Limits(types_withheld=frozenset({"Claim"})), "sensitive"),
+    ],
+)
+def test_where_anything_sensitive_stays_out_the_narrower_word_is_said(consent, limits, word):
+    written = write_consent(consent, consent_id="c", patient_ref="Patient/1", limits=limits)
+    assert written["policy"][0]["uri"] == POLICY + word
+
+
+@pytest.mark.parametrize(
+    "consent",
+    [
+        OURS,
+        replace(OURS, performer="representative:HPOWATT", authority=Authority("HPOWATT", ends_at=AT + DAY)),
+        replace(OURS, performer="representative:MTH", authority=Authority("MTH")),
+        replace(OURS, performer="organization", proof="MCO-7"),
+    ],
+    ids=lambda consent: consent.performer,
+)
+def test_who_spoke_and_until_when_they_may_comes_back_as_it_was_written(consent):
+    read = read_consent(write_consent(consent, consent_id="c", patient_ref="Patient/1"), received_from="p-1")
+    assert (read.performer, read.authority) == (consent.performer, consent.authority)
+    assert (read.starts_at, read.ends_at, read.proof) == (consent.starts_at, consent.ends_at, consent.proof)
+
+
+@pytest.mark.parametrize(
+    ("told", "given_at"),
+    [("2026-03-01", datetime(2026, 3, 1, tzinfo=UTC)), ("2026-03-01T10:00:00Z", datetime(2026, 3, 1, 10, tzinfo=UTC)),
+     ("2026", None), (None, None), (7, None)],
+)  # fmt: skip
+def test_when_it_was_said(told, given_at):
+    assert read_consent(a_resource(dateTime=told) if told else a_resource(), received_from="p-1").given_at == given_at
+
+
+def test_a_representatives_unreadable_period_is_not_guessed():
+    resource = write_consent(replace(OURS, performer="representative:MTH"), consent_id="c", patient_ref="Patient/1")
+    resource["contained"][0]["period"] = {"end": "soon"}
+    assert read_consent(resource, received_from="p-1") == Unreadable("consent.malformed", "performer.period")

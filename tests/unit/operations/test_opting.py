@@ -1,7 +1,7 @@
 """What a member's newest rows say; and the consent that an opt-in gives."""
 
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
@@ -89,3 +89,17 @@ def test_a_withdrawal_holds_from_its_day_and_never_later_than_now() -> None:
     assert withdrawn_since(replace(ROW, opt_in_on=date(2026, 11, 10)), at) == datetime(2026, 11, 10, tzinfo=UTC)
     assert withdrawn_since(replace(ROW, opt_in_on=date(2027, 1, 1)), at) == at
     assert withdrawn_since(replace(ROW, opt_in_on=None), at) == datetime(2026, 11, 1, tzinfo=UTC)
+
+
+assert ROW.opt_in_on is not None
+EIGHTEEN = ROW.opt_in_on.replace(year=ROW.opt_in_on.year - 18)
+
+
+@pytest.mark.parametrize(
+    ("born", "performer"),
+    [(EIGHTEEN, "member"), (EIGHTEEN + timedelta(days=1), "representative:PRN"), (None, "member")],
+    ids=["of-age-today", "a-minor-until-tomorrow", "unknown"],
+)
+def test_for_a_minor_a_parent_opted_in(born: date | None, performer: str) -> None:
+    row = replace(ROW, demographics=replace(ROW.demographics, birth_date=born))
+    assert consent_from(row, "m-1", entity="payer-b").performer == performer
