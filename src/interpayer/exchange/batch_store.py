@@ -189,10 +189,11 @@ def job_members(conn: Connection, job_id: str) -> dict[str, str]:
 
 
 def save_limits(conn: Connection, job_id: str, limits: Mapping[str, Limits]) -> None:
-    """Keep under which limits each member's lines are written; what stands already stays."""
+    """Keep under which limits each member's lines are written; who is not named has no lines."""
+    conn.execute("update exchange.job_member set limits = null where job_id = %s", (job_id,))
     conn.execute(
         """update exchange.job_member j set limits = v.limits::jsonb from unnest(%s::text[], %s::text[])
-             as v(member_id, limits) where j.job_id = %s and j.member_id = v.member_id and j.limits is null""",
+             as v(member_id, limits) where j.job_id = %s and j.member_id = v.member_id""",
         (list(limits), [json.dumps(limits_as_json(one)) for one in limits.values()], job_id),
     )
 

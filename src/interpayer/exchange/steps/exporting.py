@@ -8,7 +8,7 @@ import orjson
 from interpayer.delivery import ndjson
 from interpayer.delivery import store as delivery_store
 from interpayer.delivery.deletions import deletion_lines
-from interpayer.delivery.files import member_share
+from interpayer.delivery.files import files, member_share
 from interpayer.delivery.parts import open_parts
 from interpayer.delivery.withdrawal import WITHDRAWN, WITHDRAWN_TEXT
 from interpayer.exchange import batch_store, source_store
@@ -96,7 +96,9 @@ def _written(tools: Tools, job_id: str) -> int:
         partner_id = caller_of(conn, delivery_store.known_job(conn, job_id).partner_id).partner_id
         decided = decide(tools, conn, partner_id, list(exchange_of))
         decisions = {m: one for m, one in decided.items() if not one.is_refused}
-        batch_store.save_limits(conn, job_id, {m: one.limits for m, one in decisions.items()})
+        if not any(file.kind == "output" for file in files(conn, job_id)):
+            # files of an earlier try are kept, and the limits they were written under with them
+            batch_store.save_limits(conn, job_id, {m: one.limits for m, one in decisions.items()})
         selection = selection_of(tools, decisions, asked, until=horizon)
         selection = by_kind(tools, conn, partner_id, selection, decisions=decisions)
         blocks = lines_of(tools, conn, selection, exchange_of, decisions=decisions)
