@@ -110,7 +110,7 @@ def measure(data: Path, sizes: list[int]) -> Iterator[Measured]:
             start = time.perf_counter()
             report = load(tools, declaration, actor=Actor("process", "bench"))
             speed = size / (time.perf_counter() - start)
-            assert report.types["ExplanationOfBenefit"] == size, report.counts()
+            assert report.saved.types["ExplanationOfBenefit"] == size, report.counts()
             peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
             yield Measured(size, round(speed), alone, round(speed / alone, 3), peak)
 

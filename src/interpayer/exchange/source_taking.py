@@ -24,7 +24,7 @@ from interpayer.model.record import Quarantined, Record
 from interpayer.normalization.intake import Arrival, Known, Outline, canonicalize, outline, targets
 from interpayer.normalization.references import Resource
 from interpayer.records import store as records_store
-from interpayer.records.loading import SaveReport
+from interpayer.records.loading import Tally
 from interpayer.system.database import Connection
 
 MOST_RULES = 20
@@ -53,30 +53,9 @@ class Batch:
 class Taken:
     """What became of a batch; `waiting` could not be attributed yet and was left for later."""
 
-    new: int = 0
-    same: int = 0
-    changed: int = 0
-    older: int = 0
-    types: Counter[str] = field(default_factory=Counter)
+    saved: Tally = field(default_factory=Tally)
     quarantined: Counter[str] = field(default_factory=Counter)
-    excluded: Counter[str] = field(default_factory=Counter)
-    removed: Counter[str] = field(default_factory=Counter)
-    record_ids: list[str] = field(default_factory=list)
-    member_ids: set[str] = field(default_factory=set)
-    written: set[str] = field(default_factory=set)
     waiting: list[Refined] = field(default_factory=list)
-
-    def add(self, report: SaveReport, records: Sequence[Record]) -> None:
-        """Count saved records in."""
-        for name in ("new", "same", "changed", "older"):
-            setattr(self, name, getattr(self, name) + getattr(report, name))
-        self.types.update(report.types)
-        self.excluded.update(report.excluded)
-        self.removed.update(report.removed)
-        self.quarantined.update({"record.conflict": report.conflicts} if report.conflicts else {})
-        self.record_ids += [record.id for record in records]
-        self.member_ids |= {record.member_id for record in records if record.member_id}
-        self.written |= report.written
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +108,7 @@ def _save(tools: Tools, conn: Connection, ready: Sequence[_Ready], members: Mapp
         else:
             records += made
             stamps += [_stamped(record, one.kept) for record in made]
-    taken.add(keep(tools, conn, records).report, records)
+    taken.saved.add(keep(tools, conn, records).report)
     taken.quarantined.update(records_store.quarantine(conn, tools.codec, apart))
     save_stamps(conn, stamps, at=ready[0].arrival.available_at)
 

@@ -24,7 +24,7 @@ from interpayer.normalization.intake import Arrival, Known, Outline, canonicaliz
 from interpayer.normalization.rehearsal import Rehearsal
 from interpayer.operations import patients, store
 from interpayer.records import store as records_store
-from interpayer.records.loading import SaveReport, begin_load
+from interpayer.records.loading import Tally, begin_load
 from interpayer.system.clock import now
 from interpayer.system.database import Connection
 from interpayer.system.ids import new_id
@@ -37,38 +37,23 @@ _Item = TypeVar("_Item")
 
 @dataclass(slots=True)
 class FhirReport:
-    """What a load did: every resource read is a record (new, same, changed, older, echo) or quarantined."""
+    """What a load did: every resource read is a record (new, same, changed, older) or quarantined."""
 
     load_id: str
     read: int = 0
-    new: int = 0
-    same: int = 0
-    changed: int = 0
-    older: int = 0
-    echoes: int = 0
-    conflicts: int = 0
     patients_linked: int = 0
     patients_unknown: int = 0
     members_made: int = 0
     unmarked: int = 0
     """In a test installation: resources that do not say they are made up. Real people's data do not belong here."""
-    types: Counter[str] = field(default_factory=Counter)
-    excluded: Counter[str] = field(default_factory=Counter)
-    removed: Counter[str] = field(default_factory=Counter)
+    saved: Tally = field(default_factory=Tally)
     quarantined: Counter[str] = field(default_factory=Counter)
-
-    def add(self, saved: SaveReport) -> None:
-        """Count a saved batch in."""
-        for name in ("new", "same", "changed", "older", "echoes", "conflicts"):
-            setattr(self, name, getattr(self, name) + getattr(saved, name))
-        self.types.update(saved.types)
-        self.excluded.update(saved.excluded)
-        self.removed.update(saved.removed)
 
     def counts(self) -> dict[str, Any]:
         """The numbers as plain values."""
-        plain = {name: getattr(self, name) for name in self.__slots__ if name != "load_id"}
-        return {name: dict(value) if isinstance(value, Counter) else value for name, value in plain.items()}
+        names = ("read", "patients_linked", "patients_unknown", "members_made", "unmarked")
+        apart = {"quarantined": dict(self.quarantined)}
+        return {**{name: getattr(self, name) for name in names}, **self.saved.numbers(), **apart}
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +145,7 @@ def _take_in(run: _Load, conn: Connection, batch: Sequence[Found], *, is_last_ca
             quarantined.append(made)
         else:
             records += made
-    run.report.add(keep(tools, conn, records).report)
+    run.report.saved.add(keep(tools, conn, records).report)
     run.report.quarantined.update(records_store.quarantine(conn, tools.codec, quarantined))
 
 

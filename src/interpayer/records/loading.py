@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import Any
 
@@ -84,9 +84,9 @@ from incoming_record where not id = any(%s) on conflict do nothing
 """
 
 
-@dataclass(frozen=True, slots=True)
-class SaveReport:
-    """What a batch did; what the payload rules excluded (records) and removed (elements), by rule; records by type."""
+@dataclass(slots=True)
+class Tally:
+    """What saving did, in numbers; what the payload rules excluded (records) and removed (elements), by rule."""
 
     new: int = 0
     same: int = 0
@@ -94,10 +94,29 @@ class SaveReport:
     older: int = 0
     echoes: int = 0
     conflicts: int = 0
-    excluded: Mapping[str, int] = field(default_factory=dict)
-    removed: Mapping[str, int] = field(default_factory=dict)
-    types: Mapping[str, int] = field(default_factory=dict)
-    # The records whose content is what this batch brought.
+    types: Counter[str] = field(default_factory=Counter)
+    excluded: Counter[str] = field(default_factory=Counter)
+    removed: Counter[str] = field(default_factory=Counter)
+
+    def add(self, other: "Tally") -> None:
+        """Count what another batch did in."""
+        for one in fields(Tally):
+            mine, more = getattr(self, one.name), getattr(other, one.name)
+            if isinstance(mine, Counter):
+                mine.update(more)
+            else:
+                setattr(self, one.name, mine + more)
+
+    def numbers(self) -> dict[str, Any]:
+        """The numbers as plain values."""
+        plain = {one.name: getattr(self, one.name) for one in fields(Tally)}
+        return {name: dict(value) if isinstance(value, Counter) else value for name, value in plain.items()}
+
+
+@dataclass(slots=True)
+class SaveReport(Tally):
+    """What one batch did, and the records whose content is now what it brought."""
+
     written: frozenset[str] = frozenset()
 
 

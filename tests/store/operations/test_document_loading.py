@@ -40,7 +40,7 @@ def test_a_letter_is_kept_with_its_member_and_its_address_is_ours(tools: Tools, 
     assert base64.b64decode(binary["data"]) == LETTER
     assert binary["securityContext"] == {"reference": f"Patient/{member}"}
     again = loading.load(tools, declared, actor=ACTOR)
-    assert (again.new, again.changed) == (0, 0)
+    assert (again.saved.new, again.saved.changed) == (0, 0)
 
 
 def test_a_document_and_its_content_are_of_the_same_days(tools: Tools, tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ def a_folder(write: Write) -> Path:
 def test_production_takes_no_test_data_and_makes_nobody_of_them(tools: Tools, person: Actor, write: Write) -> None:
     a_member(tools)
     report = loading.load(replace(tools, environment="production"), a_folder(write), actor=person, as_members=True)
-    assert (report.new, report.members_made, report.unmarked) == (2, 0, 0)
+    assert (report.saved.new, report.members_made, report.unmarked) == (2, 0, 0)
     # The unmarked condition of the person who is made up belongs to nobody here.
     assert report.quarantined == {TEST_DATA: 2, "record.foreign_member": 1}
 
@@ -34,7 +34,7 @@ def test_production_takes_no_test_data_and_makes_nobody_of_them(tools: Tools, pe
 def test_a_test_installation_takes_them_and_says_what_is_not_marked(tools: Tools, person: Actor, write: Write) -> None:
     a_member(tools)
     report = loading.load(tools, a_folder(write), actor=person, as_members=True)
-    assert (report.new, report.members_made, report.unmarked) == (5, 1, 3)
+    assert (report.saved.new, report.members_made, report.unmarked) == (5, 1, 3)
     assert not report.quarantined
 
 

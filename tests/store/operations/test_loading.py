@@ -90,7 +90,7 @@ def a_member(tools: Tools, number: str = "M-1001") -> str:
 def test_a_patient_is_the_member_of_its_number(tools: Tools, person: Actor, write: Write) -> None:
     member_id = a_member(tools)
     report = loading.load(tools, write(a_condition(), a_patient()), actor=person)
-    assert (report.read, report.new, report.patients_linked, sum(report.quarantined.values())) == (2, 2, 1, 0)
+    assert (report.read, report.saved.new, report.patients_linked, sum(report.quarantined.values())) == (2, 2, 1, 0)
     with tools.database.transaction() as conn:
         assert records_store.counts(conn, member_id) == {"Condition": 1, "Patient": 1}
 
@@ -100,14 +100,14 @@ def test_a_second_load_changes_nothing(tools: Tools, person: Actor, write: Write
     folder = write(a_patient(), a_condition())
     loading.load(tools, folder, actor=person)
     again = loading.load(tools, folder, actor=person)
-    assert (again.new, again.changed, again.same) == (0, 0, 2)
+    assert (again.saved.new, again.saved.changed, again.saved.same) == (0, 0, 2)
 
 
 def test_a_changed_record_is_changed_and_counted(tools: Tools, person: Actor, write: Write) -> None:
     a_member(tools)
     loading.load(tools, write(a_patient(), a_condition()), actor=person)
     again = loading.load(tools, write(a_patient(), a_condition() | {"code": {"text": "else"}}), actor=person)
-    assert (again.changed, again.same) == (1, 1)
+    assert (again.saved.changed, again.saved.same) == (1, 1)
 
 
 def test_what_belongs_to_nobody_is_quarantined_and_counted(tools: Tools, person: Actor, write: Write) -> None:
@@ -116,7 +116,7 @@ def test_what_belongs_to_nobody_is_quarantined_and_counted(tools: Tools, person:
         a_patient("M-2002", "pat-2"), a_condition("pat-2"), {"resourceType": "Condition", "id": "x"}, raw=b"{]\n"
     )
     report = loading.load(tools, folder, actor=person)
-    assert report.new == 0
+    assert report.saved.new == 0
     assert report.patients_unknown == 1
     assert report.quarantined == {"record.foreign_member": 2, "record.invalid": 2}
 
@@ -132,7 +132,7 @@ def test_patients_without_enrollment_become_members_where_wanted(tools: Tools, p
     }
     folder = write(coverage, a_patient(None), a_condition(), a_patient("M-9009", "pat-9"))
     report = loading.load(tools, folder, actor=person, as_members=True)
-    assert (report.members_made, report.patients_unknown, report.new) == (2, 0, 4)
+    assert (report.members_made, report.patients_unknown, report.saved.new) == (2, 0, 4)
     with tools.database.transaction() as conn:
         payer = tools.entity.identifier
         (by_id,) = identity_store.find_member(conn, tools.vault, Identifier(IdKind.MEMBER, "pat-1", payer))
@@ -140,7 +140,7 @@ def test_patients_without_enrollment_become_members_where_wanted(tools: Tools, p
         assert identity_store.coverages(conn, tools.vault, by_id)[0].starts_on == date(2024, 1, 1)
         assert identity_store.covered_on(conn, by_number, date(2026, 1, 1))
     again = loading.load(tools, folder, actor=person, as_members=True)
-    assert (again.members_made, again.new, again.same, again.patients_linked) == (0, 0, 4, 2)
+    assert (again.members_made, again.saved.new, again.saved.same, again.patients_linked) == (0, 0, 4, 2)
 
 
 def test_provenance_finds_its_member_through_what_it_speaks_of(tools: Tools, person: Actor, write: Write) -> None:

@@ -69,10 +69,10 @@ def test_what_comes_before_its_patient_waits_for_it(tools: Tools, tmp_path: Path
     told = a_source(tmp_path, "clinic", a_condition("p1", "c1"), a_patient("M-1001", "p1"), a_condition("p9", "c9"))
     report = loading.load(tools, told, actor=ACTOR)
     assert report.account.numbers() == {"read": 3, "mapped": 3, "quarantined": 0, "out_of_scope": 0, "partly": 0}
-    assert (report.new, report.patients_linked, dict(report.quarantined)) == (2, 1, {"record.foreign_member": 1})
+    assert (report.saved.new, report.patients_linked, dict(report.quarantined)) == (2, 1, {"record.foreign_member": 1})
     assert held(tools, member) == {"Condition": 1, "Patient": 1}
     again = loading.load(tools, told, actor=ACTOR)
-    assert (again.new, again.changed, again.same, again.patients_linked) == (0, 0, 2, 0)
+    assert (again.saved.new, again.saved.changed, again.saved.same, again.patients_linked) == (0, 0, 2, 0)
 
 
 def test_an_entry_of_a_bundle_waits_with_what_it_means(tools: Tools, tmp_path: Path) -> None:
@@ -135,7 +135,7 @@ def test_enrollment_makes_members_and_nothing_else_does(tools: Tools, tmp_path: 
     told = a_source(tmp_path, "eligibility", stranger, more="role: enrollment\n")
     assert loading.load(tools, told, actor=ACTOR).members_made == 1
     assert loading.load(tools, told, actor=ACTOR).members_made == 0
-    assert loading.load(tools, a_source(tmp_path, "clinic", stranger), actor=ACTOR).new == 1
+    assert loading.load(tools, a_source(tmp_path, "clinic", stranger), actor=ACTOR).saved.new == 1
 
 
 def test_broken_records_are_kept_apart_with_their_rules(tools: Tools, tmp_path: Path) -> None:

@@ -110,4 +110,4 @@ def test_the_same_archive_twice_changes_nothing(tools: Tools, tmp_path: Path) ->
     raw = interchange("837P", claim_set(a_subscriber(a_claim())))
     load(tools, tmp_path, "2.837", raw)
     again = load(tools, tmp_path, "2.837", raw)
-    assert (again.new, again.changed) == (0, 0)
+    assert (again.saved.new, again.saved.changed) == (0, 0)

@@ -188,7 +188,7 @@ def _settle(tools: Tools, question: _Question, reply: _Reply) -> None:
         taken = take_in(tools, conn, Batch(question.declaration, refined, at), _Whose(tools, question))
         answered = replace(
             one,
-            types={kind: count for kind, count in taken.types.items() if kind not in ("Patient", "Provenance")},
+            types={kind: count for kind, count in taken.saved.types.items() if kind not in ("Patient", "Provenance")},
             missing=missing,
             put_aside=dict(taken.quarantined),
             attempts=one.attempts + 1,

@@ -28,7 +28,7 @@ from interpayer.model.reason import Refusal
 from interpayer.operations import store
 from interpayer.operations.sourcing.collecting import seldom_collected
 from interpayer.operations.sourcing.waiting import Waiting
-from interpayer.records.loading import begin_load
+from interpayer.records.loading import Tally, begin_load
 from interpayer.system.clock import now
 from interpayer.system.ids import new_id
 
@@ -44,27 +44,14 @@ class LoadReport:
     account: Account
     patients_linked: int = 0
     members_made: int = 0
-    new: int = 0
-    same: int = 0
-    changed: int = 0
-    older: int = 0
-    types: Counter[str] = field(default_factory=Counter)
-    excluded: Counter[str] = field(default_factory=Counter)
-    removed: Counter[str] = field(default_factory=Counter)
+    saved: Tally = field(default_factory=Tally)
     quarantined: Counter[str] = field(default_factory=Counter)
-
-    def add(self, taken: Taken) -> None:
-        """Count a batch in."""
-        for name in ("new", "same", "changed", "older"):
-            setattr(self, name, getattr(self, name) + getattr(taken, name))
-        for name in ("types", "excluded", "removed", "quarantined"):
-            getattr(self, name).update(getattr(taken, name))
 
     def counts(self) -> dict[str, Any]:
         """The numbers as plain values."""
-        plain = {name: getattr(self, name) for name in self.__slots__ if name not in ("load_id", "account")}
-        told = {name: dict(value) if isinstance(value, Counter) else value for name, value in plain.items()}
-        return {"records": self.account.numbers(), **told}
+        people = {"patients_linked": self.patients_linked, "members_made": self.members_made}
+        apart = {"quarantined": dict(self.quarantined)}
+        return {"records": self.account.numbers(), **people, **self.saved.numbers(), **apart}
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +132,8 @@ def _take(run: _Load, batch: list[Refined], *, is_last: bool) -> Taken:
         taken = take_in(
             run.tools, conn, Batch(run.declaration, batch, at, is_last=is_last, saved=run.saved), run.people.who_is
         )
-    run.report.add(taken)
+    run.report.saved.add(taken.saved)
+    run.report.quarantined.update(taken.quarantined)
     return taken
 
 
