@@ -42,7 +42,8 @@ def _records(tools: Tools, one: Assembled, kinds: Mapping[str, str], *, at: date
     target = f"{one.type}/{shown if one.type == 'Patient' else one.record_id}"
     forms = sorted({source_form(kinds.get(source, "fhir_files"), role) for source, role in one.sources})
     resource = assembler_provenance(_local_id(one.record_id), payer, target, recorded=at, forms=forms)
-    arrival = Arrival(tools.fhir_base, tools.fhir_base, True, tools.vault.record_id, at, rules=tools.payload_rules)
+    ours = tools.fhir_base, tools.fhir_base, True, tools.vault.record_id
+    arrival = Arrival(*ours, at, rules=tools.payload_rules, sets=tools.sets)
     place = one.type, one.record_id
     known = Known(
         members={one.record_id: one.member_id, one.member_id: one.member_id},

@@ -276,7 +276,7 @@ def _custodian(
         recorded=at,
     )
     ours = tools.fhir_base, tools.fhir_base, True, tools.vault.record_id
-    arrival = Arrival(*ours, at, exchange_id=row["id"], sender=batch["partner_id"])
+    arrival = Arrival(*ours, at, exchange_id=row["id"], sender=batch["partner_id"], sets=tools.sets)
     one = outline(resource, orjson.dumps(resource), arrival)
     made = canonicalize(one, arrival, Known(members={row["member_id"]: row["member_id"]}))
     if not isinstance(made, Quarantined):
