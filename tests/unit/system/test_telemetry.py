@@ -80,8 +80,11 @@ def test_before_it_is_configured_the_list_holds_too() -> None:
 
 
 def test_a_log_that_cannot_be_written_stops_no_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    tried = []
+
     class Full:
-        def write(self, _text: str) -> int:
+        def write(self, text: str) -> int:
+            tried.append(text)
             raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(sys, "stderr", Full())
@@ -90,6 +93,7 @@ def test_a_log_that_cannot_be_written_stops_no_work(monkeypatch: pytest.MonkeyPa
     closed.close()
     monkeypatch.setattr(sys, "stderr", closed)
     log.error("another failure")
+    assert "system.storage" in tried[0]
 
 
 def test_the_list_holds_no_word_for_a_person() -> None:
