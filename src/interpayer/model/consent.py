@@ -128,7 +128,9 @@ def limits_as_json(limits: Limits) -> dict[str, Any]:
 
 def limits_from_json(told: Mapping[str, object] | None) -> Limits:
     """The limits as `limits_as_json` told them; ValueError for a name or a value that no limits have."""
-    given = dict(told or {})
+    if not told:
+        return NOTHING_WITHHELD
+    given = dict(told)
     limits = Limits(
         labels_withheld=_names(given.pop("labels_withheld", [])),
         types=_names(given.pop("types")) if "types" in given else None,

@@ -14,13 +14,14 @@ from interpayer.exchange.steps import governing, permission
 from interpayer.exchange.steps.obliging import owed
 from interpayer.exchange.tools import Tools
 from interpayer.exchange.transitions import move
-from interpayer.model.consent import NOTHING_WITHHELD, Consent, LegalBasis, MatchGrant, Permission, Standing
+from interpayer.model.consent import NOTHING_WITHHELD, Consent, LegalBasis, MatchGrant, Permission, Standing, Verdict
 from interpayer.model.exchange import State
 from interpayer.system.database import Connection
 from interpayer.system.ids import new_id
 
 # Who speaks where nobody opted in: a contract or a law lets the organization ask (standards 5, row 12).
 ORGANIZATION = "organization"
+CANNOT_SEGMENT = "consent.cannot_segment"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,14 +40,15 @@ def permit(
     asking = permission.asker(tools, conn, partner_id)
     governing.learn_lines(conn, asking, [one.member_id for one in sought])
     standings = consent_store.standings(conn, [one.member_id for one in sought])
+    grounds = [_ground(tools, conn, asking, one, standing=standings[one.member_id]) for one in sought]
+    decisions = _decided(tools, conn, asking, sought, grounds=grounds)
     told, moves, grants = [], [], []
-    for one in sought:
-        consent, decision, grant = _decided(tools, conn, asking, one, standing=standings[one.member_id])
+    for one, ground, decision in zip(sought, grounds, decisions, strict=True):
         target = State.BLOCKED if decision.is_refused else State.PERMITTED
         moves.append(permission.moved(one.exchange_id, decision, target))
         told.append((one.exchange_id, decision))
-        if consent and grant:
-            grants.append(grant)
+        if isinstance(ground, permission.Ground) and not decision.is_refused:
+            grants.append(_grant(tools, conn, asking, one, ground=ground, decision=decision))
     governing.keep(conn, asking, subject=sought[0].exchange_id if len(sought) == 1 else None)
     consent_store.save_grants(conn, grants)
     move(conn, tools.ledger, moves, trace_id=trace_id)
@@ -82,28 +84,61 @@ def to_read(tools: Tools, conn: Connection, partner_id: str, member_ids: Sequenc
     return permission.segmented(tools, conn, decisions)
 
 
-def _decided(
+def _ground(
     tools: Tools, conn: Connection, asking: governing.Asker, one: Sought, *, standing: Standing
-) -> tuple[Consent | None, Permission, MatchGrant | None]:
+) -> permission.Ground | str:
+    """What the decision rests on, or why there is nothing to rest on."""
     kept = _kept(tools, conn, asking, one)
-    if isinstance(kept, str):
-        return None, permission.refused(tools, kept), None
-    ground = permission.Ground(kept, standing)
-    given = permission.to_answer(tools, conn, asking, action="match", ground=ground)
-    decision = permission.segmented(tools, conn, {one.member_id: given})[one.member_id]
-    if decision.is_refused:
-        return kept, decision, None
-    ends_at = holds_until(kept, permission.circumstances_of(tools, conn, asking, ground))
-    grant = MatchGrant(
+    return kept if isinstance(kept, str) else permission.Ground(kept, standing)
+
+
+def _decided(
+    tools: Tools,
+    conn: Connection,
+    asking: governing.Asker,
+    sought: Sequence[Sought],
+    *,
+    grounds: Sequence[permission.Ground | str],
+) -> list[Permission]:
+    given = [
+        permission.refused(tools, ground)
+        if isinstance(ground, str)
+        else permission.to_answer(tools, conn, asking, action="match", ground=ground)
+        for ground in grounds
+    ]
+    # one look at the labels of all members of whom something must stay
+    needing = {one.member_id: p for one, p in zip(sought, given, strict=True) if p.limits.needs_labels}
+    checked = permission.segmented(tools, conn, needing)
+    blind = {m for m, p in checked.items() if p.reason == CANNOT_SEGMENT}
+    return [
+        replace(p, verdict=Verdict.REFUSED, reason=CANNOT_SEGMENT)
+        if one.member_id in blind and p.limits.needs_labels and not p.is_refused
+        else p
+        for one, p in zip(sought, given, strict=True)
+    ]
+
+
+def _grant(
+    tools: Tools,
+    conn: Connection,
+    asking: governing.Asker,
+    one: Sought,
+    *,
+    ground: permission.Ground,
+    decision: Permission,
+) -> MatchGrant:
+    """What stands between this match and every later read; it ends no later than who consented may speak."""
+    assert ground.consent is not None
+    ends_at = holds_until(ground.consent, permission.circumstances_of(tools, conn, asking, ground))
+    return MatchGrant(
         id=new_id("g"),
         partner_id=asking.partner.id,
         member_id=one.member_id,
-        consent_id=kept.id,
+        consent_id=ground.consent.id,
         exchange_id=one.exchange_id,
         expires_at=min(ends_at, asking.at + timedelta(days=asking.bundle.exchange.grant_days)),
         limits=decision.limits,
     )
-    return kept, decision, grant
 
 
 def _kept(tools: Tools, conn: Connection, asking: governing.Asker, one: Sought) -> Consent | str:
