@@ -1,5 +1,6 @@
 """Every way in which a history is asked for, and what becomes of it when something is missing, doubtful or wrong."""
 
+import json
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 
 from interpayer.simulation.installation import CommandFailed, Installation, introduce
+from tests.support.elder import Elder
 from tests.support.histories import Human, history, write_history
 from tests.support.town import (
     Town,
@@ -36,7 +38,8 @@ ONE_BY_ONE = Human("Eriksen", "Solveig", "1990-04-30")
 CONTRADICTED = Human("Fitzgerald", "Maeve", "1963-07-19")
 RECALLED = Human("Gunawardena", "Dilani", "1949-09-09")
 STANDING = Human("Hakimi", "Parisa", "1986-01-27")
-EVERYBODY = (KEPT, LACKING, TWICE_HERE, TWICE_THERE, ONE_BY_ONE, CONTRADICTED, RECALLED, STANDING)
+WITH_ELDERS = Human("Ivarsdottir", "Sigrun", "1954-03-08")
+EVERYBODY = (KEPT, LACKING, TWICE_HERE, TWICE_THERE, ONE_BY_ONE, CONTRADICTED, RECALLED, STANDING, WITH_ELDERS)
 ONLY_SINGLE = ("member-match", "everything")
 SAME = {"decision": "same", "reason": "documents_checked"}
 
@@ -225,6 +228,41 @@ def test_a_payer_that_can_only_be_asked_for_one_member_is_asked_so(desk: Desk) -
     assert (theirs["state"], theirs["member"]["id"]) == ("completed", desk.member(ONE_BY_ONE, desk.single))
     authors = Counter(r["author"] for r in holdings(desk.town, desk.asking, desk.member(ONE_BY_ONE)))
     assert authors == {f"{desk.single.base_url}/fhir": 5, f"{desk.asking.base_url}/fhir": 1}
+
+
+def test_a_payer_that_speaks_an_older_guide_alone_is_asked_as_it_wants(desk: Desk, tmp_path: Path) -> None:
+    with Elder(tmp_path / "elder", desk.town.authority, "elder", history(WITH_ELDERS, "elder-1", visits=1)) as elder:
+        _register_elder(desk, elder, tmp_path)
+        allow(desk.asking, desk.member(WITH_ELDERS), "elder")
+        found = settled(
+            desk.asking, ask(desk.asking, "elder", WITH_ELDERS.asked({"asking": number(WITH_ELDERS, "asking")}))
+        )
+        heard = [call for call in elder.heard if "/Group/" in call[1]]
+    assert (found["state"], found["answer"]) == ("completed", "complete"), found
+    routed = next(e for e in events(desk.asking, found["exchange"]) if e["name"] == "route.chosen")
+    assert routed["facts"]["mode"] == "bulk_2.1"
+    # Its own name of the match alone, and the version of the guide told with both.
+    assert heard == [
+        ("POST", "/fhir/Group/$multi-member-match", "2.1"),
+        ("POST", "/fhir/Group/old-group/$davinci-data-export", "2.1"),
+    ]
+    authors = Counter(r["author"] for r in holdings(desk.town, desk.asking, desk.member(WITH_ELDERS)))
+    assert authors[elder.fhir_base] == 4
+
+
+def _register_elder(desk: Desk, elder: Elder, folder: Path) -> None:
+    wishes = {"spec_version": "2.1", "bulk_match_operation": "multi-member-match"}
+    document = {
+        "name": "Elder Plan",
+        "client_id": "elder",
+        "organizations": ["elder"],
+        "jwks_url": "https://elder.example/jwks",
+        "profile": wishes,
+        "endpoints": [{"fhir_base": elder.fhir_base, "version": "2.1"}],
+    }
+    path = folder / "elder.json"
+    path.write_text(json.dumps(document), encoding="utf-8")
+    desk.asking.command("partner", "add", str(path))
 
 
 def test_a_payer_that_nobody_knows_becomes_a_work_item_for_a_person(desk: Desk) -> None:

@@ -16,6 +16,7 @@ from interpayer.cli.partner_words import Who, Why, read_client_certificate, read
 from interpayer.cli.session import session_of
 from interpayer.conformance import suite
 from interpayer.model.partner import PartnerStatus
+from interpayer.model.reason import Refusal
 from interpayer.operations import partner_acting, partner_credentials, partner_life, partner_testing, partners
 from interpayer.partners.gate import ITEMS, NEVER_WAIVED
 from interpayer.partners.scopes import REQUESTER
@@ -65,7 +66,13 @@ def accept(
 ) -> None:
     """Take the document that an invited partner sent; it is testing then."""
     with session_of(context).acting("partner.change") as act:
-        made = partner_life.accept(act.tools, act.conn, invitation, document=read_object(file))
+        try:
+            made = partner_life.accept(act.tools, act.conn, invitation, document=read_object(file))
+        except Refusal as refusal:
+            # It is the partner that is unknown by this token; who types here has logged in.
+            if refusal.reason == "caller.unknown":
+                raise Refusal("request.not_found", refusal.detail) from None
+            raise
     output.say(f"{made.name} is {made.status.value}. Next: interpayer partner test {made.id}")
     output.tell_result("partner-accept/1", {"partner": made.id, "status": made.status.value}, as_json=as_json)
 

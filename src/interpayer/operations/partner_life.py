@@ -7,12 +7,14 @@ from typing import Any
 
 from interpayer.exchange.tools import Tools
 from interpayer.exchange.transitions import Actor
+from interpayer.model.agreement import ActsFor
 from interpayer.model.event import JSON
 from interpayer.model.partner import Partner, PartnerStatus
 from interpayer.model.reason import Refusal
 from interpayer.operations import partners
 from interpayer.operations.partner_views import PartnerView, view
 from interpayer.partners import directory, gate, invitations, lifecycle, onboarding, store
+from interpayer.partners.agreements import acts_for_as_document
 from interpayer.routing import registry
 from interpayer.system.clock import now
 from interpayer.system.database import Connection
@@ -41,12 +43,10 @@ def invite(
     tools: Tools, conn: Connection, document: Mapping[str, Any], *, days: int = INVITED_DAYS, actor: Actor
 ) -> Invited:
     """Say whom we want to exchange with, for which payers and scopes; the token lets them hand in the rest, once."""
-    if not 1 <= days <= MOST_INVITED_DAYS:
-        raise Refusal("request.malformed", f"an invitation is good for 1 to {MOST_INVITED_DAYS} days")
+    expires_at = _invited_until(days)
     # Until they name themselves, their client id is a name that nobody can prove to be.
     given = {"client_id": f"invited:{now():%Y%m%dT%H%M%S%f}", **document, "status": PartnerStatus.INVITED.value}
     partner = partners.add(tools, conn, given, actor=actor).partner
-    expires_at = now() + timedelta(days=days)
     token = invitations.make(conn, partner.id, expires_at=expires_at, by=actor.id)
     return Invited(partner, token, expires_at)
 
@@ -56,7 +56,7 @@ def invite_again(tools: Tools, conn: Connection, name: str, *, days: int = INVIT
     partner = partners.find(conn, name)
     if partner.status is not PartnerStatus.INVITED:
         raise Refusal("request.wrong_state", "only a partner that is invited gets an invitation")
-    expires_at = now() + timedelta(days=days)
+    expires_at = _invited_until(days)
     token = invitations.make(conn, partner.id, expires_at=expires_at, by=actor.id)
     partners.record(tools, conn, partner.id, actor=actor, facts={"change": "invited again"})
     return Invited(partner, token, expires_at)
@@ -91,6 +91,8 @@ def change(
     """Change what is agreed: the elements of a registration document that are named, the others stay."""
     say_why(reason)
     partner = partners.find(conn, name)
+    if partner.status is PartnerStatus.RETIRED:
+        raise Refusal("request.wrong_state", "the partner is retired")
     elsewhere = {"jwks", "certificates", "endpoints", "status", "environment"} & set(document)
     if elsewhere:
         hint = "keys and certificates: partner rotate; endpoints: partner endpoint; environment: register anew"
@@ -150,6 +152,12 @@ def move(tools: Tools, conn: Connection, partner: Partner, status: PartnerStatus
     return partners.find(conn, partner.id)
 
 
+def _invited_until(days: int) -> datetime:
+    if not 1 <= days <= MOST_INVITED_DAYS:
+        raise Refusal("request.malformed", f"an invitation is good for 1 to {MOST_INVITED_DAYS} days")
+    return now() + timedelta(days=days)
+
+
 def _overlaid(
     tools: Tools, conn: Connection, partner: Partner, document: Mapping[str, Any], *, origin: str | None = None
 ) -> onboarding.PartnerDocument:
@@ -160,11 +168,21 @@ def _overlaid(
     has_keys = bool(partner.jwks.get("keys"))
     base = onboarding.described(partner, agreed, acts_for=acts_for, contacts=store.contacts(conn, partner.id))
     stands = {"jwks": partner.jwks} if has_keys else {}
+    document = _with_known_days(document, acts_for)
     contract = {**base.get("contract", {}), **(document.get("contract") or {})}
     status = PartnerStatus.TESTING if origin == "invitation" else PartnerStatus.INVITED
     whole = {**base, **stands, **document, "contract": contract, "status": status.value}
     read = onboarding.read_document(whole, environment=tools.environment)
     return onboarding.with_origin(read, agreed, origin=origin or agreed.origin)
+
+
+def _with_known_days(document: Mapping[str, Any], acts_for: Sequence[ActsFor]) -> Mapping[str, Any]:
+    """A payer that is named again by its identifier alone keeps the days and the proof that it has."""
+    named = document.get("organizations")
+    if not isinstance(named, list):
+        return document
+    known = {one.identifier: acts_for_as_document(one) for one in acts_for}
+    return {**document, "organizations": [known.get(one, one) if isinstance(one, str) else one for one in named]}
 
 
 def _changed(conn: Connection, partner: Partner, read: onboarding.PartnerDocument) -> Partner:

@@ -93,7 +93,9 @@ def test_from_invitation_to_retirement(admin: Run, keys: Path, tmp_path: Path) -
     done = admin(*accept, standard_input=json.dumps({**document, "scopes": ["system/*.cruds"]}))
     assert done.exit_code == output.USAGE
     assert admin(*accept, standard_input=json.dumps(document)).exit_code == output.DONE
-    assert admin(*accept, standard_input=json.dumps(document)).exit_code == output.REFUSED
+    again = admin(*accept, standard_input=json.dumps(document))
+    assert again.exit_code == output.NOT_FOUND
+    assert "was used" in again.stderr
     assert show(admin, "alder")["partner"]["status"] == "testing"
     tried = admin("partner", "test", "alder", "--json")
     assert tried.exit_code == output.FAILED

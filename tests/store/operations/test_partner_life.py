@@ -262,6 +262,17 @@ def test_an_agreement_changes_by_element_and_the_rest_stays(tools: Tools, person
     assert [one.name for one in view.contacts] == ["Desk"]
 
 
+def test_a_payer_named_again_keeps_its_first_day_and_its_proof(tools: Tools, person: Actor) -> None:
+    long_ago = {"identifier": "payer-a", "since": "2020-01-01", "proof": "contract 1"}
+    with tools.database.transaction() as conn:
+        made = partners.add(tools, conn, a_document(organizations=[long_ago]), actor=person).partner
+        both = {"organizations": ["payer-a", "payer-c"]}
+        partner_life.change(tools, conn, made.id, document=both, reason="contract 2", actor=person)
+        first, second = partners.shown(tools, conn, made.id).acts_for
+    assert (first.since, first.proof) == (date(2020, 1, 1), "contract 1")
+    assert (second.since, second.proof) == (now().date(), None)
+
+
 def test_a_retired_partner_ends_with_its_endpoints_and_frees_its_payer(tools: Tools, person: Actor) -> None:
     with tools.database.transaction() as conn:
         made = partners.add(tools, conn, a_document(), actor=person).partner
@@ -270,6 +281,8 @@ def test_a_retired_partner_ends_with_its_endpoints_and_frees_its_payer(tools: To
         partners.add(tools, conn, a_document(client_id="alder-2"), actor=person)
         with pytest.raises(Refusal, match=r"request\.wrong_state"):
             partner_life.activate(tools, conn, made.id, reason="again", actor=person)
+        with pytest.raises(Refusal, match=r"request\.wrong_state"):
+            partner_life.change(tools, conn, made.id, document={"scopes": []}, reason="again", actor=person)
     assert {endpoint.status for endpoint in view.endpoints} == {"retired"}
     assert view.open_items == ()
 
