@@ -22,6 +22,8 @@ from interpayer.partners import key_store
 from interpayer.partners.udap.store import registrations
 from interpayer.policy.composing import shipped
 from interpayer.policy.in_force import in_force
+from interpayer.system.certificates.anchors import AnchorsInvalid, read_anchors
+from interpayer.system.certificates.keeping import lists_in
 from interpayer.system.clock import now
 from interpayer.system.database import DatabaseError, DatabaseGone, connect, role_url
 from interpayer.system.keyring import KeyFileUnsafe, versions
@@ -32,6 +34,7 @@ app = typer.Typer()
 
 WELL, WARNING, ILL = "well", "warning", "ill"
 LEAST_DISK_SHARE, LEAST_DISK_BYTES = 0.05, 1 << 30
+LEAST_LIST_HOURS = 6
 LEAST_DAYS = 30
 MOST_SKEW_S = 1.0
 CONNECT_S = 3.0
@@ -76,7 +79,7 @@ def _look(session: Session, *, calls: bool) -> Iterator[Finding]:
         return
     yield Finding("settings", WELL, f"home {settings.home}, {settings.environment}")
     yield from (_key(settings), _disk(settings), _organizations(settings), *_certificates(settings), _policy(settings))
-    yield from _communities(settings)
+    yield from (*_trusted(settings), *_revocation_lists(settings), *_communities(settings))
     database = _database(settings)
     yield database
     if database.state != ILL:
@@ -143,6 +146,32 @@ def _certificate(name: str, path: Path) -> Finding:
     days = (ends_at - now()).days
     state = ILL if days < 0 else WARNING if days < LEAST_DAYS else WELL
     return Finding(name, state, f"{days} days left ({path})", "renew it")
+
+
+def _trusted(settings: Settings) -> Iterator[Finding]:
+    """Exceptions for authorities of partners that end soon, and a file of authorities that cannot be used."""
+    if settings.client_ca is None:
+        return
+    try:
+        anchors = read_anchors(settings.client_ca)
+    except AnchorsInvalid as error:
+        yield Finding("client authorities", ILL, str(error), "correct it: the doors keep what they read before")
+        return
+    for excused in anchors.excused.values():
+        days = (excused.until - now().date()).days
+        state = ILL if days < 0 else WARNING if days < LEAST_DAYS else WELL
+        yield Finding("excused authority", state, f"{days} days left: {excused.why}", "have the authority replaced")
+
+
+def _revocation_lists(settings: Settings) -> Iterator[Finding]:
+    """Lists in the folder: one that is over has every partner of its authority refused."""
+    for name, ends_at in lists_in(settings.revocation_lists):
+        if ends_at is None:
+            yield Finding("revocation list", ILL, f"{name} cannot be read", "put a list there, or take it away")
+            continue
+        hours = int((ends_at - now()).total_seconds() // 3600)
+        state = ILL if hours < 0 else WARNING if hours < LEAST_LIST_HOURS else WELL
+        yield Finding("revocation list", state, f"{hours} hours left ({name})", "fetch the next one")
 
 
 def _communities(settings: Settings) -> Iterator[Finding]:

@@ -143,6 +143,17 @@ class ListFolder:
         return self._lists.get(issuer.subject.public_bytes(), ())
 
 
+def lists_in(folder: Path | None) -> list[tuple[str, datetime | None]]:
+    """Each file of the folder with the time at which its list is over; None when it cannot be read or has no end."""
+    found: list[tuple[str, datetime | None]] = []
+    for file in [] if folder is None else _files(folder):
+        try:
+            found.append((file.name, read_list(file.read_bytes()).next_update_utc))
+        except (OSError, Unusable):
+            found.append((file.name, None))
+    return found
+
+
 def _readable(source: _Source, read: _Read) -> Answer | None:
     if source.content is None:
         return None
