@@ -28,7 +28,7 @@ def may_fetch(tools: Tools, conn: Connection, wanted: File) -> None:
     job = delivery_store.job(conn, wanted.job_id, None)
     if job is None or not exchange_of:
         return
-    decisions = releasing.decide(tools, conn, job.partner_id, list(exchange_of))
+    decisions = releasing.decide(tools, conn, job.partner_id, list(exchange_of), action="download")
     releasing.withdraw_outgrown(tools, conn, wanted.job_id, exchange_of, decisions=decisions)
 
 

@@ -22,7 +22,7 @@ def granted_member(tools: Tools, conn: Connection, partner_id: str, subject: str
     value = named.removeprefix(f"{tools.fhir_base}/umb|").removeprefix("|")
     found = identity_store.find_member(conn, tools.vault, Identifier(IdKind.UNIQUE_MEMBER, value, None))
     member_id = found[0] if len(found) == 1 else named
-    return None if decide(tools, conn, partner_id, [member_id])[member_id].is_refused else member_id
+    return None if decide(tools, conn, partner_id, [member_id], action="read")[member_id].is_refused else member_id
 
 
 def check_member(call: Call, member_id: str) -> None:

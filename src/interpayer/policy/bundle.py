@@ -29,7 +29,7 @@ from interpayer.policy.figures import (
     only_keys,
     read_numbers,
 )
-from interpayer.policy.obligations import is_known
+from interpayer.policy.obligations import actions_of, is_carried_out
 from interpayer.policy.retention import RetentionRule, read_retention
 
 SCHEMA, NUMBERS, FAILURES, CASES = "schema.cedarschema", "policy.yaml", "failures.yaml", "cases.yaml"
@@ -211,6 +211,14 @@ def _rule(policy: Mapping[str, Any], file: str, *, known: Iterable[str]) -> Rule
     if (is_forbid or reason) and reason not in REASONS:
         raise ValueError(f"policy: {name} needs a @reason out of the reason codes")
     obligations = tuple(o.strip() for o in (notes.get("obligations") or "").split(",") if o.strip())
-    if unknown := [o for o in obligations if is_forbid or not is_known(o)]:
-        raise ValueError(f"policy: {name}: nobody carries out {unknown[0]!r}" + (" of a no" if is_forbid else ""))
+    actions = _actions(policy["action"])
+    if idle := [o for o in obligations if is_forbid or not is_carried_out(o, actions)]:
+        for_what = "of a no" if is_forbid else f"for {', '.join(sorted(actions))}"
+        raise ValueError(f"policy: {name}: nobody carries out {idle[0]!r} {for_what}")
     return Rule(name, is_forbid, reason, obligations, file)
+
+
+def _actions(scope: Mapping[str, Any]) -> frozenset[str]:
+    """The actions of a rule's scope."""
+    named = [scope["entity"]] if "entity" in scope else scope.get("entities", [])
+    return actions_of([str(one["id"]) for one in named])

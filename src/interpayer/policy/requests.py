@@ -50,7 +50,6 @@ def _record(_bundle: Bundle, facts: RecordFacts) -> Request:
         "purpose": asker.purpose,
         "basis": asker.basis,
         "consent": asker.consent,
-        "hop": asker.action,
         "all_types": limits.types is None,
         "types": [*(limits.types or ())],
         "types_withheld": [*limits.types_withheld],

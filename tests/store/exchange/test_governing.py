@@ -1,7 +1,7 @@
 """A plan's own rules at work in whole exchanges: they narrow, they forbid, they break, and the ledger says which."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -36,13 +36,15 @@ from tests.store.exchange.test_consent_at_every_hop import (
 )
 
 __all__ = ["house", "scene"]
+Hop = Callable[[Scene], bool]
 CLIENT = PARTNER.client_id
 ADMIN = Person("Ana Ruiz", "person", ("admin",), now(), "first admin")
 
 
 def rule(action: str, effect: str = "forbid", *, notes: str = '@reason("policy.denied")', when: str = "") -> str:
     condition = f'principal.client_id == "{CLIENT}"' + (f" && {when}" if when else "")
-    head = f'{effect} (principal, action == Action::"{action}", resource)'
+    scope = "in" if action == "answer" else "=="
+    head = f'{effect} (principal, action {scope} Action::"{action}", resource)'
     return f'@id("ours")\n{notes}\n{head}\nwhen {{ {condition} }};\n'
 
 
@@ -90,7 +92,7 @@ def test_a_kind_of_record_that_a_rule_keeps_here_is_in_no_file(scene: Scene, tmp
     folder.mkdir()
     (folder / "all.ndjson").write_bytes(b"\n".join(map(orjson.dumps, (patient, condition, allergy))))
     report = loading.load(scene.operator, folder, actor=ANA)
-    assert report.new >= 2, report
+    assert report.saved.new >= 2, report
     govern(scene, {"ours.cedar": rule("release", when='resource.type == "Condition"')})
     assert at_match(scene) and at_kick_off(scene) and at_gathering(scene) and at_release(scene) and at_each_file(scene)
     with scene.worker.database.transaction() as conn:
@@ -112,7 +114,7 @@ OVERFLOW = (
 
 @pytest.mark.parametrize(
     ("text", "reason"),
-    [(rule("export"), "policy.denied"), (OVERFLOW, "policy.engine_error")],
+    [(rule("answer"), "policy.denied"), (OVERFLOW, "policy.engine_error")],
     ids=["forbidden", "a rule that fails"],
 )
 def test_what_a_rule_forbids_or_fails_at_goes_no_further(scene: Scene, text: str, reason: str) -> None:
@@ -124,6 +126,17 @@ def test_what_a_rule_forbids_or_fails_at_goes_no_further(scene: Scene, text: str
     scene.house = before
     assert read(scene).reason is None, "back to what was in force"
     assert at_token(scene)
+
+
+@pytest.mark.parametrize(
+    ("action", "stopped"),
+    [("download", {at_each_file}), ("read", {at_token, at_everything}), ("export", {at_release, at_each_file})],
+)
+def test_a_rule_stops_the_hop_that_it_names_and_no_other(scene: Scene, action: str, stopped: set[Hop]) -> None:
+    assert at_match(scene) and at_kick_off(scene) and at_gathering(scene)
+    govern(scene, {"ours.cedar": rule(action)})
+    went = {hop for hop in (at_token, at_release, at_each_file, at_everything) if hop(scene)}
+    assert went == {at_token, at_release, at_each_file, at_everything} - stopped
 
 
 def test_outside_the_agreed_line_of_business_nothing_goes(scene: Scene) -> None:
@@ -183,7 +196,7 @@ def test_a_notice_that_a_rule_obliges_to_is_owed_once(scene: Scene) -> None:
 
 def test_a_published_policy_counts_in_every_process_within_seconds(scene: Scene) -> None:
     assert at_match(scene)
-    own = {"ours.cedar": rule("export")}
+    own = {"ours.cedar": rule("answer")}
 
     def soon(reason: str | None) -> None:
         end = time.monotonic() + 5

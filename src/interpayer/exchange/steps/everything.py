@@ -46,7 +46,7 @@ def everything_for(
     grants = consent_store.grants_for(conn, partner_id=caller.partner_id, member_ids=[member_id], at=now())
     if member_id not in grants:
         raise Refusal("request.not_found", "Patient")
-    decisions = decide(tools, conn, caller.partner_id, [member_id])
+    decisions = decide(tools, conn, caller.partner_id, [member_id], action="read")
     asked = {
         "received_at": now().isoformat(),
         "correlation_id": grants[member_id].exchange_id,

@@ -16,6 +16,7 @@ from interpayer.exchange.tools import Tools
 from interpayer.exchange.transitions import move
 from interpayer.model.consent import NOTHING_WITHHELD, Consent, LegalBasis, MatchGrant, Permission, Standing, Verdict
 from interpayer.model.exchange import State
+from interpayer.model.partner import Caller
 from interpayer.system.database import Connection
 from interpayer.system.ids import new_id
 
@@ -34,10 +35,14 @@ class Sought:
 
 
 def permit(
-    tools: Tools, conn: Connection, partner_id: str, sought: Sequence[Sought], *, trace_id: str | None
+    tools: Tools, conn: Connection, caller: Caller, sought: Sequence[Sought], *, trace_id: str | None
 ) -> list[tuple[str, Permission]]:
-    """Decide each, with its event; a yes leaves a match grant that knows what it leaves out. By exchange id."""
-    asking = permission.asker(tools, conn, partner_id)
+    """Decide each, with its event; a yes leaves a match grant that knows what it leaves out. By exchange id.
+
+    The consent must name a payer for which this call spoke, not just any for which the partner may act.
+    """
+    asking = permission.asker(tools, conn, caller.partner_id)
+    asking = replace(asking, partner=replace(asking.partner, organizations=caller.organizations))
     governing.learn_lines(conn, asking, [one.member_id for one in sought])
     standings = consent_store.standings(conn, [one.member_id for one in sought])
     grounds = [_ground(tools, conn, asking, one, standing=standings[one.member_id]) for one in sought]
@@ -53,14 +58,17 @@ def permit(
     consent_store.save_grants(conn, grants)
     move(conn, tools.ledger, moves, trace_id=trace_id)
     who = {one.exchange_id: one.member_id for one in sought}
-    notices = owed(((exchange_id, who[exchange_id], said) for exchange_id, said in told), partner_id=partner_id)
+    notices = owed(((exchange_id, who[exchange_id], said) for exchange_id, said in told), partner_id=caller.partner_id)
     tools.ledger.append_many(conn, [*notices])
     return told
 
 
-def to_read(tools: Tools, conn: Connection, partner_id: str, member_ids: Sequence[str]) -> dict[str, Permission]:
+def to_read(
+    tools: Tools, conn: Connection, partner_id: str, member_ids: Sequence[str], *, action: str = "export"
+) -> dict[str, Permission]:
     """The permission of each member for this partner now: grant, consent, all else that was said, policy.
 
+    `action`: export (a job), download (a file of it) or read (one member at once), as rules name the hop.
     Without a live grant it is a no, with the reason that ended the last one where its consent tells it.
     """
     asking = permission.asker(tools, conn, partner_id)
@@ -77,7 +85,7 @@ def to_read(tools: Tools, conn: Connection, partner_id: str, member_ids: Sequenc
             standing=standings[member_id],
             limits=grant.limits if grant else NOTHING_WITHHELD,
         )
-        decision = permission.to_answer(tools, conn, asking, action="export", ground=ground)
+        decision = permission.to_answer(tools, conn, asking, action=action, ground=ground)
         is_over = member_id not in grants and not decision.is_refused
         decisions[member_id] = permission.refused(tools, "consent.missing") if is_over else decision
     governing.keep(conn, asking)

@@ -38,9 +38,11 @@ from interpayer.system.database import Connection
 from interpayer.system.ids import new_id
 
 
-def decide(tools: Tools, conn: Connection, partner_id: str, member_ids: Sequence[str]) -> dict[str, Permission]:
+def decide(
+    tools: Tools, conn: Connection, partner_id: str, member_ids: Sequence[str], *, action: str = "export"
+) -> dict[str, Permission]:
     """The permission of each member for this partner now: grant, consent, withdrawal, policy."""
-    return to_read(tools, conn, partner_id, member_ids)
+    return to_read(tools, conn, partner_id, member_ids, action=action)
 
 
 def selection_of(
