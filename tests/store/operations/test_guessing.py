@@ -13,7 +13,8 @@ from interpayer.identity.guess_store import Alarm, Key
 from interpayer.identity.guessing import Level, Tally
 from interpayer.model.reason import Refusal
 from interpayer.operations import guessing, health
-from interpayer.partners import directory
+from interpayer.partners import conduct, conduct_store, directory
+from interpayer.partners.conduct import Pattern
 from interpayer.system.clock import now
 from tests.support.databases import ScratchDatabase
 from tests.support.doors import a_partner
@@ -60,6 +61,27 @@ def test_a_pardon_is_a_named_persons_word_and_on_the_ledger(
         assert guessing.alarms(tools, conn) == []
         (event,) = [e for e in search(conn, partner=PARTNER.id) if e["name"] == "guessing.pardoned"]
     assert (event["actor_id"], event["facts"]["why"]) == (person.id, "a feed with old card numbers")
+    assert health.look(tools).suspected_partners == 0
+
+
+def test_who_scrapes_stands_beside_who_guesses_and_one_word_pardons_both(
+    tools: Tools, database: ScratchDatabase, person: Actor
+) -> None:
+    at = now()
+    with tools.database.transaction() as conn:
+        directory.add_partner(conn, PARTNER, None, by="tests")
+    seen(database, Level.SLOWED)
+    with database.door.transaction() as conn:
+        conduct_store.add_missed(conn, PARTNER.id, "mark", is_counting=True, at=at)
+        found = [Pattern("counting", conduct.Level.REFUSED, 30)]
+        assert conduct_store.raise_alarms(conn, PARTNER.id, found, since=at - timedelta(days=1), at=at) == found
+    with tools.database.transaction() as conn:
+        shown = {(alarm["pattern"], alarm["level"], alarm["tries"]) for alarm in guessing.alarms(tools, conn)}
+        assert shown == {("person", "slowed", 6), ("counting", "refused", 30)}
+    assert health.look(tools).suspected_partners
+    with tools.database.transaction() as conn:
+        guessing.pardon(tools, conn, PARTNER.client_id, reason="their tester ran wild", actor=person)
+        assert guessing.alarms(tools, conn) == []
     assert health.look(tools).suspected_partners == 0
 
 
