@@ -42,6 +42,7 @@ def start_match_job(
         "batch_id": batch_id,
         "correlation_id": request.correlation_id,
         "organization": next(iter(request.caller.organizations), request.caller.client_id),
+        "organizations": list(request.caller.organizations),
         "received_at": request.received_at.isoformat(),
     }
     fields = {

@@ -71,6 +71,7 @@ class Scene:
     person: Demographics
     card: Coverage
     consent: Consent | None = None
+    spoken_for: tuple[str, ...] = PARTNER.organizations
     job_id: str = ""
     exchange_id: str = ""
     batch_id: str = ""
@@ -245,7 +246,8 @@ def at_match(scene: Scene) -> bool:
         write_consent(scene.consent or a_consent(), consent_id="k", patient_ref="Patient/m"),
     )
     with serves(PARTNER.id), scene.door.database.transaction() as conn:
-        request = Request(caller_of(conn, PARTNER.id), now(), "test-correlation")
+        caller = replace(caller_of(conn, PARTNER.id), organizations=scene.spoken_for)
+        request = Request(caller, now(), "test-correlation")
         return match_one(scene.door, conn, request, bundle).kind == "match"
 
 
@@ -453,6 +455,16 @@ def test_a_no_reaches_exports_that_two_workers_have_begun(scene: Scene) -> None:
             is_revoked(scene)
             gathered.wait(10)
             assert [one.result(10) for one in going] == [0, 0]
+
+
+def test_a_partner_that_acts_for_several_gets_what_the_payer_it_spoke_for_was_allowed(scene: Scene) -> None:
+    scene.spoken_for = ("urn:payers|another",)
+    assert not at_match(scene)
+    with scene.operator.database.transaction() as conn:
+        (row,) = exchange_store.of_members(conn, [scene.member_id], State)
+    assert row["reason"] == "consent.wrong_recipient"
+    scene.spoken_for = PARTNER.organizations
+    assert at_match(scene)
 
 
 # ---- without an opt-in

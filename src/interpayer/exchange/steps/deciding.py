@@ -239,7 +239,7 @@ def _permit(
     tools: Tools, conn: Connection, request: Request, certain: Sequence[tuple[Incoming, str]], outcomes: Outcomes
 ) -> None:
     sought = [Sought(i.exchange_id, member_id, i.bundle.consent or {}) for i, member_id in certain]
-    for exchange_id, decision in permit(tools, conn, request.caller.partner_id, sought, trace_id=request.trace_id):
+    for exchange_id, decision in permit(tools, conn, request.caller, sought, trace_id=request.trace_id):
         outcomes.kind[exchange_id] = "consentconstraint" if decision.is_refused else "match"
         if decision.reason:
             outcomes.reason[exchange_id] = decision.reason

@@ -1,7 +1,7 @@
 """Responder: who is meant and may the partner have them? One member at the door, thousands in a job, same decisions."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
@@ -19,6 +19,7 @@ from interpayer.exchange.steps.permission import wait_while_held
 from interpayer.exchange.tools import Tools
 from interpayer.identity import store as identity_store
 from interpayer.model.event import Event
+from interpayer.model.partner import Caller
 from interpayer.model.record import Lines
 from interpayer.system.clock import now
 from interpayer.system.database import Connection
@@ -80,7 +81,7 @@ def match_chunk(tools: Tools, conn: Connection, job_id: str, chunk: int) -> int:
     kept = orjson.loads(delivery_store.job_request(conn, tools.vault, job_id))
     bundles = [from_json(b) for b in kept["bundles"]]
     request = Request(
-        caller=caller_of(conn, job.partner_id),
+        caller=_caller(conn, job.partner_id, kept),
         received_at=job.created_at,
         correlation_id=kept["correlation_id"],
         batch_id=kept["batch_id"],
@@ -99,6 +100,13 @@ def match_chunk(tools: Tools, conn: Connection, job_id: str, chunk: int) -> int:
     done = min(begin + CHUNK, len(bundles))
     delivery_store.set_progress(conn, job_id, 100 * done // len(bundles))
     return len(incoming)
+
+
+def _caller(conn: Connection, partner_id: str, kept: Mapping[str, Any]) -> Caller:
+    """The partner as it stood at the door: for those payers for which its token spoke, as far as it still acts."""
+    caller = caller_of(conn, partner_id)
+    spoken = kept.get("organizations", caller.organizations)
+    return replace(caller, organizations=tuple(one for one in caller.organizations if one in spoken))
 
 
 @tx_step("publish_match")
