@@ -30,7 +30,6 @@ from interpayer.partners.jwks_fetch import Fetched, fetch_jwks
 from interpayer.partners.own_keys import OwnKeys
 from interpayer.partners.signer import Claims, Signer
 from interpayer.partners.udap import store as memberships
-from interpayer.policy.bundle import Bundle
 from interpayer.policy.composing import shipped
 from interpayer.policy.in_force import PolicyInForce
 from interpayer.records.codec import Codec
@@ -55,7 +54,6 @@ class Application:
     vault: Vault
     ledger: Ledger
     objects: ObjectStore
-    bundle: Bundle
     workshop: Workshop
     sets: Sets
     _tools: dict[str, Tools] = field(default_factory=dict)
@@ -165,7 +163,6 @@ def build(settings: Settings) -> Application:
         vault=vault,
         ledger=Ledger(vault),
         objects=ObjectStore(settings.object_store),
-        bundle=shipped(),
         workshop=workshop_of(settings, sign=sign),
         sets=sets_of(settings),
     )

@@ -135,7 +135,7 @@ def door_of(application: Application) -> Door:
         policy=tools.policy,
         peers=peers_of(application.settings, tools.policy),
         keys_of=PublishedKeys(tools.database, application.fetch_keys, record).keys_of,
-        statement=standing_statement(application.bundle.exchange.payload_years),
+        statement=lambda: standing_statement(tools.policy().exchange.payload_years),
         identity_policy=PolicyForPartners(tools),
     )
 

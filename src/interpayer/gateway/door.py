@@ -131,7 +131,7 @@ class Door:
     policy: Callable[[], Bundle] = shipped
     rulings: Rulings = field(default_factory=Rulings)
     peers: Peers = field(default_factory=Peers)
-    statement: str | None = None
+    statement: Callable[[], str] | None = None
     identity_policy: Callable[[], Mapping[str, Any]] | None = None
 
     @property

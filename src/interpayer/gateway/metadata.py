@@ -35,7 +35,7 @@ def capability_statement(door: Door, operations: Sequence[Operation]) -> dict[st
         "rest": [
             {
                 "mode": "server",
-                **({"documentation": door.statement} if door.statement else {}),
+                **({"documentation": door.statement()} if door.statement else {}),
                 "security": {
                     "service": [{"coding": [{"system": SECURITY_SYSTEM, "code": "SMART-on-FHIR"}]}],
                     "description": "SMART Backend Services; tokens are bound to the TLS client certificate (RFC 8705).",
