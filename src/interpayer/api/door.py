@@ -17,7 +17,7 @@ from pydantic import BaseModel
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
-from interpayer.api.intake import LimitedRequest, check_media, check_query
+from interpayer.api.intake import MAXIMUM_OPEN_BYTES, LimitedRequest, check_media, check_query
 from interpayer.api.problems import problem_of
 from interpayer.exchange.tools import Tools
 from interpayer.exchange.transitions import Actor
@@ -97,6 +97,8 @@ class Gate(APIRoute):
 
         async def admitted(given: Request) -> Response:
             request = LimitedRequest(given.scope, given.receive)
+            if self.action == OPEN:
+                request.maximum_bytes = MAXIMUM_OPEN_BYTES
             try:
                 # (1) who, (2) may they
                 if self.action != OPEN:

@@ -19,6 +19,8 @@ from interpayer.system.ids import new_id
 from interpayer.system.telemetry import get_logger
 
 MAXIMUM_BYTES = 1024 * 1024
+# What somebody may send who has not logged in.
+MAXIMUM_OPEN_BYTES = 64 * 1024
 BODY_DEADLINE_S = 10.0
 CORRELATION = re.compile(r"[A-Za-z0-9.-]{8,64}")
 log = get_logger()
@@ -26,6 +28,8 @@ log = get_logger()
 
 class LimitedRequest(Request):
     """A request whose body is at most 1 MiB, comes in time and is strict JSON."""
+
+    maximum_bytes = MAXIMUM_BYTES
 
     async def body(self) -> bytes:
         """The whole body; `Refusal` when it is larger, comes too slowly or holds NUL."""
@@ -45,13 +49,13 @@ class LimitedRequest(Request):
 
     async def _read(self) -> bytes:
         announced = self.headers.get("content-length", "")
-        if announced.isdecimal() and int(announced) > MAXIMUM_BYTES:
-            raise Refusal("request.too_large", f"at most {MAXIMUM_BYTES} bytes")
+        if announced.isdecimal() and int(announced) > self.maximum_bytes:
+            raise Refusal("request.too_large", f"at most {self.maximum_bytes} bytes")
         content = bytearray()
         async for chunk in self.stream():
             content += chunk
-            if len(content) > MAXIMUM_BYTES:
-                raise Refusal("request.too_large", f"at most {MAXIMUM_BYTES} bytes")
+            if len(content) > self.maximum_bytes:
+                raise Refusal("request.too_large", f"at most {self.maximum_bytes} bytes")
         if b"\\u0000" in content:
             raise Refusal("request.malformed", "the body holds the character NUL")
         return bytes(content)

@@ -25,6 +25,7 @@ def listed(visit: Visit) -> dict[str, Any]:
 def register(request: Request, given: Registration) -> dict[str, Any]:
     """Known by its invitation alone, which is used up. What it acts for and may was fixed by who invited it."""
     tools: Tools = request.app.state.tools
+    partner_life.knock(tools, request.client.host if request.client else "nowhere")
     with tools.database.transaction() as conn:
         made = partner_life.accept(tools, conn, given.invitation, document=given.document)
     return {"partner": made.id, "client_id": made.client_id, "status": made.status.value}

@@ -62,6 +62,14 @@ def invite_again(tools: Tools, conn: Connection, name: str, *, days: int = INVIT
     return Invited(partner, token, expires_at)
 
 
+def knock(tools: Tools, address: str) -> None:
+    """Hold those who try invitations to a rate; Refusal caller.too_many. Counted whatever becomes of the try."""
+    with tools.database.transaction() as conn:
+        wait_s = invitations.wait_s(conn, address, at=now())
+    if wait_s is not None:
+        raise Refusal("caller.too_many", f"try again in {wait_s:.0f} seconds")
+
+
 def accept(tools: Tools, conn: Connection, token: str, *, document: Mapping[str, Any]) -> Partner:
     """An invited partner hands in its registration: keys, endpoints, contacts, what it keeps. It is `testing` then.
 

@@ -2,13 +2,14 @@
 
 import secrets
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from hashlib import sha256
 
 from interpayer.system.database import Connection
 from interpayer.system.ids import new_id
 
 PREFIX = "invitation-"
+TRY_STEP, TRIES_AT_ONCE = timedelta(seconds=6), 10
 # What a partner says of itself. Whom it acts for, what it may and in which environment is ours to say.
 THEIRS = frozenset(
     {"client_id", "jwks", "jwks_url", "certificates", "certificate_names", "endpoints", "contacts", "contact"}
@@ -50,6 +51,24 @@ def claim(conn: Connection, secret: str, *, at: datetime) -> Invitation | None:
         {"hash": _hash(secret), "at": at},
     ).fetchone()
     return None if row is None else Invitation(**row)
+
+
+def wait_s(conn: Connection, address: str, *, at: datetime) -> float | None:
+    """Count a try with a token from this address. None when it may go on, else the seconds until the next may.
+
+    A token cannot be guessed (256 bits); the rate keeps a route without login from being a way to burden us.
+    """
+    conn.execute("delete from partners.invitation_try where arrival < %s - interval '1 hour'", [at])
+    row = conn.execute(
+        """
+        insert into partners.invitation_try as t (bucket, arrival) values (%(bucket)s, %(at)s + %(step)s)
+        on conflict (bucket) do update set arrival = greatest(t.arrival, %(at)s) + %(step)s
+            where t.arrival - %(at)s <= %(step)s * (%(burst)s - 1)
+        returning arrival
+        """,
+        {"bucket": address, "at": at, "step": TRY_STEP, "burst": TRIES_AT_ONCE},
+    ).fetchone()
+    return None if row is not None else TRY_STEP.total_seconds()
 
 
 def open_until(conn: Connection, partner_id: str, *, at: datetime) -> datetime | None:

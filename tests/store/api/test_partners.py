@@ -44,3 +44,12 @@ def test_what_an_invited_partner_sends_is_checked_and_its_token_kept(api: Any, t
         assert token not in answer.text
     assert api("POST", PATH, role=None, json=body("invitation-" + "x" * 43)).status_code == 401
     assert api("POST", PATH, role=None, json=body(token)).status_code == 201
+
+
+def test_tries_without_an_invitation_are_held_to_a_rate_and_a_size(api: Any) -> None:
+    large = body("invitation-" + "x" * 43, contact="c" * 70_000)
+    assert api("POST", PATH, role=None, json=large).status_code == 413
+    answers = [api("POST", PATH, role=None, json=body("invitation-" + "x" * 43)) for _ in range(12)]
+    assert [answer.status_code for answer in answers[:10]] == [401] * 10
+    assert answers[-1].status_code == 429
+    assert answers[-1].json()["reason"] == "caller.too_many"
