@@ -3,6 +3,7 @@
 import math
 import time
 from collections.abc import Callable
+from datetime import datetime
 
 from interpayer.consent import store as consent_store
 from interpayer.delivery import ndjson
@@ -17,6 +18,7 @@ from interpayer.model.event import Event
 from interpayer.model.exchange import State
 from interpayer.model.partner import Caller
 from interpayer.model.reason import Refusal
+from interpayer.system.clock import now
 from interpayer.system.database import Connection
 
 POLL_S = 0.25
@@ -33,26 +35,42 @@ def may_fetch(tools: Tools, conn: Connection, wanted: File) -> None:
 
 
 def still_allowed(tools: Tools, begun_with: File) -> Callable[[], bool]:
-    """A question for the stream between segments: did anything about consent or this file change since it began?"""
+    """A question for the stream between segments: did anything about consent or this file change since it began?
+
+    Or does a match grant run out while it is read: then it breaks off, and the next call decides who is left.
+    """
     seen: int | None = None
     asked_at = -math.inf
     is_allowed = True
+    ends_at: datetime | None = None
 
     def ask() -> bool:
-        nonlocal seen, asked_at, is_allowed
+        nonlocal seen, asked_at, is_allowed, ends_at
         if time.monotonic() - asked_at < POLL_S:
             return is_allowed
         asked_at = time.monotonic()
         with tools.database.transaction() as conn:
             # the revision first: what changes after it is seen at the next question
             revision = consent_store.revision(conn)
+            if seen is None:
+                ends_at = _first_end(conn, begun_with.job_id)
             if revision != seen:
                 current = file(conn, begun_with.id, None)
                 is_allowed = is_allowed and current is not None and current.etag == begun_with.etag
                 seen = revision
+        is_allowed = is_allowed and (ends_at is None or now() < ends_at)
         return is_allowed
 
     return ask
+
+
+def _first_end(conn: Connection, job_id: str) -> datetime | None:
+    """When the first of the grants runs out under which this job's members may be read."""
+    job, members = delivery_store.job(conn, job_id, None), list(batch_store.job_members(conn, job_id))
+    if job is None or not members:
+        return None
+    grants = consent_store.grants_for(conn, partner_id=job.partner_id, member_ids=members, at=now())
+    return min((grant.expires_at for grant in grants.values()), default=None)
 
 
 def fetched(tools: Tools, whole: File, *, caller: Caller, trace_id: str | None) -> None:

@@ -467,6 +467,20 @@ def test_a_partner_that_acts_for_several_gets_what_the_payer_it_spoke_for_was_al
     assert at_match(scene)
 
 
+def test_a_file_that_is_read_breaks_off_when_a_grant_runs_out(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(following, "POLL_S", 0.0)
+    soon = replace(a_consent(), ends_at=datetime.now(UTC) + timedelta(seconds=5))
+    scene.consent = soon
+    assert [hop(scene) for hop in (at_match, at_kick_off, at_gathering, at_release)] == [True] * 4
+    with serves(PARTNER.id):
+        with scene.door.database.transaction() as conn:
+            read = files(conn, scene.job_id)[0]
+        ask = following.still_allowed(scene.door, read)
+        assert ask()
+        monkeypatch.setattr(following, "now", lambda: soon.ends_at + timedelta(seconds=1))
+        assert not ask()
+
+
 # ---- without an opt-in
 
 
