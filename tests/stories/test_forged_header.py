@@ -78,6 +78,22 @@ def test_a_forged_header_gets_nobody_in_and_leaves_a_trace(
         assert http.get("/fhir/Group/g-1", headers={"Authorization": f"Bearer {stolen}"}).status_code == 200
 
 
+def test_a_careless_proxy_that_is_listed_is_found_by_the_probe_of_the_page(
+    door: DoorUnderTest, grounds: Grounds, careless: str
+) -> None:
+    """Nobody can tell at the door whose word a listed proxy passes on; the page says how to find out from outside."""
+    door.door.peers.proxies = read_proxies(["127.0.0.1"])
+    with httpx2.Client(verify=grounds.client_context(None), base_url=careless, trust_env=False) as http:
+        answer = http.post("/token", data={"a": "b"}, headers={"Client-Cert": ":AAAA:"})
+    assert answer.status_code == 401
+    assert answer.json()["error_description"] == "a certificate cannot be read"
+    assert PROBE in (ROOT / "docs/how-to/behind-a-proxy.md").read_text("utf-8")
+
+
+PROBE = "-H 'Client-Cert: :AAAA:'"
+ROOT = Path(__file__).parent.parent.parent
+
+
 def told(answer: httpx2.Response) -> tuple[str, str]:
     issue = answer.json()["issue"][0]
     return issue["details"]["coding"][0]["code"], issue["diagnostics"]

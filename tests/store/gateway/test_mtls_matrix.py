@@ -197,6 +197,13 @@ def test_a_forged_header_does_not_hurt_the_honest_behind_a_proxy_and_is_refused_
     assert way.read("good", token, headers={"Client-Cert-Chain": way.cast.header("other")}) == expected
 
 
+def test_the_probe_of_the_page_for_operators_finds_nothing(way: Way) -> None:
+    with way.client(None) as http:
+        answer = http.post("/token", data={"a": "b"}, headers={"Client-Cert": ":AAAA:"})
+    assert answer.status_code == 401
+    assert answer.json() == {"error": "invalid_client", "error_description": "a client certificate is needed"}
+
+
 def test_a_token_is_bound_to_the_certificate_it_was_given_for(way: Way) -> None:
     theirs = way.token("other", "plan-c")
     assert way.read("other", theirs) == 200
