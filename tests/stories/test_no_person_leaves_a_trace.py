@@ -5,16 +5,20 @@ holds one. What is sealed may hold them, for nobody reads it without the keys; t
 """
 
 import json
+import re
+import ssl
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 
 from interpayer.partners.scopes import MEMBER_MATCH
 from interpayer.simulation.installation import Installation
+from interpayer.system.classification import PLAIN_ON_THE_LEDGER, classification
 from tests.support.outsider import ASYNC, JSON, Outsider, parameters
 from tests.support.town import Town, enroll, holdings, member_id_of, opted_in, settled, wait_for
 from tests.support.traces import Search, files_of, said, tables_of
@@ -24,6 +28,8 @@ MARK = "zzyzxvor"
 BORN, BORN_TOO = "1911-03-07", "19110307"
 PHONE, SSN4 = "6085550199", "8642"
 WORDS = (MARK, BORN, BORN_TOO, PHONE, f'"{SSN4}"', f"={SSN4}")
+# What a line of a library's has beside ours: who said it.
+OF_LIBRARIES = {"logger"}
 OLD, NEW, NOWHERE = "trace-old", "trace-new", "trace-nowhere"
 
 
@@ -65,6 +71,7 @@ def scene(town: Town) -> Iterator[Scene]:
     found = Scene(town, old, new, [])
     _what_the_old_plan_holds(found)
     _exchanges(found)
+    _other_keys(found)
     _a_crash_in_the_middle(found)
     _bad_input(found)
     _a_dead_letter(found)
@@ -79,10 +86,33 @@ def test_no_mark_is_found_anywhere(scene: Scene, tmp_path: Path) -> None:
     for one in (scene.old, scene.new):
         one.command("db", "backup", str(tmp_path / one.name))
         search.look(f"{one.name} backup manifest", (tmp_path / one.name / "manifest.json").read_bytes())
-        for place, content in (*files_of(one), *tables_of(one), *_outputs(one)):
+        exported = _ledger_of(one, tmp_path / f"{one.name}-ledger")
+        for place, content in (*files_of(one), *tables_of(one), *_outputs(one), *exported):
             search.look(place, content)
     assert search.hits == []
     _assert_looked_everywhere(search)
+
+
+def test_every_field_of_a_log_is_one_that_may_be_logged(scene: Scene) -> None:
+    """The list of classification.toml holds in the processes too; of libraries only the place is added."""
+    logs = [path for one in (scene.old, scene.new) for path in (one.home / "log").glob("*.log")]
+    texts = [path.read_text() for path in logs if path.name != "database.log"]
+    lines = [json.loads(line) for text in texts for line in text.splitlines() if line.startswith("{")]
+    fields = {field for line in lines for field in line}
+    assert fields <= classification().logs | OF_LIBRARIES
+    assert len(lines) > 10
+
+
+def test_every_open_fact_on_the_ledger_has_a_class_that_may_stand_there(scene: Scene) -> None:
+    """What events really said, whatever the code builds it from: nothing that tells who somebody is, unsealed."""
+    read, names = classification(), set()
+    for one in (scene.old, scene.new):
+        for exchange in one.exchanges():
+            _, told = one.api("GET", f"/audit/exchanges/{exchange['exchange']}")
+            names |= {name for event in told["events"] for name in event["facts"]}
+    classes = {name: read.of_field(name, place="event") for name in names}
+    assert {n: c for n, c in classes.items() if c not in PLAIN_ON_THE_LEDGER} == {}
+    assert len(names) > 10
 
 
 def test_what_is_sealed_holds_them(scene: Scene) -> None:
@@ -97,13 +127,14 @@ def test_what_is_sealed_holds_them(scene: Scene) -> None:
 
 
 def test_all_of_it_happened(scene: Scene) -> None:
-    """A delivery, refusals, a case, a crash, a quarantine and a dead letter."""
+    """A delivery, refusals, a case, another wrapping key, a crash, a quarantine and a dead letter."""
     reached = {exchange["state"] for exchange in scene.new.exchanges()}
     assert {"completed", "unresolved", "failed"} <= reached
     assert {exchange["state"] for exchange in scene.old.exchanges()} >= {"completed", "in_review", "blocked"}
     assert scene.new.command("dead-letter", "list")["letters"]
     for one in (scene.old, scene.new):
         assert one.log("worker-1").read_text().count("worker.started") == 2
+        assert [key["version"] for key in one.command("vault", "status")["versions"]] == [2]
 
 
 def _what_the_old_plan_holds(scene: Scene) -> None:
@@ -137,6 +168,13 @@ def _exchanges(scene: Scene) -> None:
     rows.append(person(AMBIGUOUS, plan="new", **told))
     enroll(scene.new, scene.town.folder, rows)
     _all_settled(scene)
+
+
+def _other_keys(scene: Scene) -> None:
+    """The wrapping key changes while doors and workers run, and the old one is destroyed: what follows must go on."""
+    for one in (scene.old, scene.new):
+        assert one.command("vault", "rotate")["version"] == 2
+        one.command("vault", "retire", "1")
 
 
 def _a_crash_in_the_middle(scene: Scene) -> None:
@@ -256,14 +294,36 @@ def _outputs(one: Installation) -> list[tuple[str, bytes]]:
     first = exchanges[0]["exchange"]
     commands = [
         ("exchange", "show", first), ("case", "list"), ("standing", "list"), ("dead-letter", "list"),
-        ("audit", "search"), ("audit", "show", first), ("doctor",),
+        ("audit", "search"), ("audit", "show", first), ("doctor",), ("vault", "status"), ("vault", "holds"),
+        ("vault", "forgettings"), ("partner", "list"), ("recall", "list"), ("handoff", "list"), ("policy", "list"),
     ]  # fmt: skip
     with ThreadPoolExecutor(3) as pool:
         outputs = list(pool.map(lambda words: (f"{one.name} {' '.join(words)}", said(one, *words)), commands))
     paths = ["/exchanges", *(f"/exchanges/{e['exchange']}" for e in exchanges)]
     paths += [f"/exchanges/{e['exchange']}/events" for e in exchanges] + ["/cases", "/standing", "/partners"]
     outputs += [(f"{one.name} GET {path}", json.dumps(one.api("GET", path)).encode()) for path in paths]
-    return outputs
+    return outputs + _pages(one, [e["exchange"] for e in exchanges])
+
+
+def _pages(one: Installation, exchange_ids: list[str]) -> list[tuple[str, bytes]]:
+    """What the console shows an operator, as HTML: no role that sees more is logged in."""
+    token = one.command("access", "add", "Olga Perez", "--role", "operator")["token"]
+    paths = ["/", "/exchanges", "/dead-letters", "/cases", *(f"/exchanges/{x}" for x in exchange_ids)]
+    context = ssl.create_default_context(cafile=str(one.home / "tls" / "ca.crt"))
+    with httpx2.Client(base_url=one.console_url, verify=context, trust_env=False, timeout=30) as http:
+        mark = re.search(r'name="mark" value="([^"]*)"', http.get("/login").text)
+        assert mark is not None
+        came_in = http.post("/login", data={"token": token, "mark": mark[1]}, headers={"Origin": one.console_url})
+        assert came_in.status_code == 303, came_in.text
+        pages = [(f"{one.name} page {path}", http.get(path)) for path in paths]
+    assert all(page.status_code == 200 for _, page in pages)
+    return [(place, page.content) for place, page in pages]
+
+
+def _ledger_of(one: Installation, folder: Path) -> list[tuple[str, bytes]]:
+    """The ledger as it is given to an auditor outside."""
+    one.command("audit", "export", str(folder))
+    return [(f"{one.name} ledger {path.name}", path.read_bytes()) for path in folder.iterdir()]
 
 
 def _assert_looked_everywhere(search: Search) -> None:
@@ -273,5 +333,6 @@ def _assert_looked_everywhere(search: Search) -> None:
         *("log/worker-1.log", "log/doors.log", "log/database.log", "checkpoints/", "objects/"),
         *("exchange.exchange", "exchange.step_done", "engine.workflow_status", "delivery.job", "audit.event"),
         *("gateway.idempotency", "partners.partner", "identity.review_case", "records.quarantine", "backup manifest"),
+        *("exchange.dead_letter", "policy.decision", "dead-letter list", "page /exchanges", "ledger events.ndjson"),
     ):
         assert place in looked, place
