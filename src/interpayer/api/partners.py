@@ -23,7 +23,10 @@ def listed(visit: Visit) -> dict[str, Any]:
 @router.post("/registration", summary="An invited partner hands in its registration", status_code=201)
 @open_to_all
 def register(request: Request, given: Registration) -> dict[str, Any]:
-    """Known by its invitation alone, which is used up. What it acts for and may was fixed by who invited it."""
+    """Known by its invitation alone, which is used up. What it acts for and may was fixed by who invited it.
+
+    At most 64 KiB, and ten tries at once from one address, then one in six seconds.
+    """
     tools: Tools = request.app.state.tools
     partner_life.knock(tools, request.client.host if request.client else "nowhere")
     with tools.database.transaction() as conn:

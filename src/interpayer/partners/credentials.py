@@ -58,7 +58,9 @@ def _check_use(found: x509.Certificate) -> None:
     if found.not_valid_after_utc <= now():
         raise _broken("a certificate has run out")
     try:
-        if found.extensions.get_extension_for_class(x509.BasicConstraints).value.ca:
+        # An authority is sent by mistake. One that was made by itself for trying out says CA too, but not this.
+        usage = found.extensions.get_extension_for_class(x509.KeyUsage).value
+        if usage.key_cert_sign and not usage.digital_signature:
             raise _broken("a certificate is an authority; send the client certificate itself")
     except x509.ExtensionNotFound:
         pass

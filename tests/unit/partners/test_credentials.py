@@ -5,7 +5,10 @@ from pathlib import Path
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import NameOID
 
 from interpayer.model.agreement import Certificate
 from interpayer.model.reason import Refusal
@@ -65,3 +68,21 @@ def test_what_is_no_client_certificate_is_refused(folder: Path, ca: KeyPair, cli
 )
 def test_when_a_certificate_counts(certificate: Certificate, is_in: bool) -> None:
     assert counts(certificate, at=AT) is is_in
+
+
+def test_a_certificate_that_somebody_made_for_trying_out_is_taken() -> None:
+    """`openssl req -x509` says CA:TRUE and nothing about its use."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "alder")])
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(datetime.now(UTC))
+        .not_valid_after(datetime.now(UTC) + timedelta(days=30))
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    assert read_certificate(made.public_bytes(Encoding.PEM)).thumbprint == thumbprint_of(made)
