@@ -18,11 +18,12 @@ from interpayer.gateway.admission import Admission
 from interpayer.gateway.authenticate import Admitted
 from interpayer.gateway.door import Answer, Body, Call, Door, Operation
 from interpayer.gateway.idempotency import once
-from interpayer.gateway.limits import CallsUnderWay
+from interpayer.gateway.limits import USUAL, CallsUnderWay
 from interpayer.gateway.refusals import Refusals, Refused
 from interpayer.gateway.replies import reply
 from interpayer.gateway.visit import Visit, headers_of, query_of, visit_of
 from interpayer.gateway.watching import Watch
+from interpayer.model.agreement import CallLimits
 from interpayer.model.reason import Fault, Refusal
 from interpayer.system.clock import now
 from interpayer.system.database import serving
@@ -33,6 +34,8 @@ THREADS = 32
 HOUSEKEEPING_S = 30.0
 # How soon every process knows what another one found out about a partner.
 SETTLE_S = 2.0
+# Certificates whose partner is known, so that its own rate counts before it proves itself again.
+MOST_REMEMBERED = 4096
 FORM = "application/x-www-form-urlencoded"
 _CUT = {429: "caller.too_many"}
 
@@ -47,6 +50,7 @@ class Front:
         self.admission = Admission(door, self.watch)
         self.calls = CallsUnderWay()
         self._threads = CapacityLimiter(THREADS)
+        self._agreed: dict[str, CallLimits] = {}
         self._counting: set[asyncio.Task[None]] = set()
 
     async def serve(self, scope: Scope, receive: Receive, send: Send, *, operation: Operation) -> None:
@@ -161,8 +165,16 @@ class Front:
     def _issue(self, visit: Visit, form: bytes, *, is_doubled: bool) -> tokens.Issued:
         self.admission.show_certificate(visit)
         context = visit.context
-        asked = tokens.Asked(form, visit.peer, context.received_at, context.trace_id, is_doubled=is_doubled)
-        return tokens.issue(self.door, asked)
+        agreed = self._agreed.get(visit.peer.thumbprint or "", USUAL)
+        asked = tokens.Asked(
+            form, visit.peer, context.received_at, context.trace_id, is_doubled=is_doubled, agreed=agreed
+        )
+        issued = tokens.issue(self.door, asked)
+        if issued.agreed is not None and visit.peer.thumbprint:
+            if len(self._agreed) >= MOST_REMEMBERED:
+                self._agreed.clear()
+            self._agreed[visit.peer.thumbprint] = issued.agreed
+        return issued
 
     async def note_forged(self, visit: Visit) -> None:
         """A certificate in a header from somewhere that is not listed does not count, and is noted."""

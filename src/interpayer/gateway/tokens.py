@@ -13,6 +13,7 @@ from interpayer.gateway.authenticate import Denied, check_partner
 from interpayer.gateway.door import Answer, Door
 from interpayer.gateway.peers import Peer
 from interpayer.gateway.rulings import shown_at_the_door
+from interpayer.model.agreement import CallLimits
 from interpayer.model.event import JSON, Event
 from interpayer.model.partner import Partner
 from interpayer.model.reason import Refusal
@@ -55,21 +56,26 @@ class Proved:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """One request for a token; `is_doubled` when a header or the address brings credentials too (RFC 6749, 2.3)."""
+    """One request for a token; `is_doubled` when a header or the address brings credentials too (RFC 6749, 2.3).
+
+    `agreed`: what was agreed with the partner that got a token with this certificate last, before it proves itself.
+    """
 
     form: bytes
     peer: Peer
     at: datetime
     trace_id: str | None = None
     is_doubled: bool = False
+    agreed: CallLimits = limits.USUAL
 
 
 @dataclass(frozen=True, slots=True)
 class Issued:
-    """The answer; `refused` says what is to be recorded when it is a no."""
+    """The answer; `refused` says what is to be recorded when it is a no, `agreed` how often who got one may ask."""
 
     answer: Answer
     refused: Denied | None = None
+    agreed: CallLimits | None = None
 
 
 def issue(door: Door, asked: Asked) -> Issued:
@@ -77,8 +83,10 @@ def issue(door: Door, asked: Asked) -> Issued:
     thumbprint = asked.peer.thumbprint
     if thumbprint is None:
         return _denied(Denied("caller.unknown", "a client certificate is needed"))
+    # a rate of its own is a bucket of its own: what a slower one counted would hold it back
+    who = thumbprint if asked.agreed == limits.USUAL else f"agreed {thumbprint}"
     with door.database.transaction() as conn:
-        wait_s = limits.too_many(conn, thumbprint, route_class="token", rates=door.rates)
+        wait_s = limits.too_many(conn, who, route_class="token", rates=door.rates, agreed=asked.agreed)
     if wait_s is not None:
         answer = problems.oauth("temporarily_unavailable", "too many requests", status=429, retry_after_s=wait_s)
         return Issued(answer, Denied("caller.too_many", ""))
@@ -98,7 +106,8 @@ def issue(door: Door, asked: Asked) -> Issued:
         member_id = _allowed(door, conn, proved, granted)
         if isinstance(member_id, Denied):
             return _denied(member_id)
-        return Issued(_grant(door, conn, proved, asked, granted=granted, member_id=member_id))
+        answer = _grant(door, conn, proved, asked, granted=granted, member_id=member_id)
+        return Issued(answer, agreed=proved.known.agreed.limits)
 
 
 def _prove(door: Door, form: Mapping[str, str], asked: Asked) -> Proved | Denied:

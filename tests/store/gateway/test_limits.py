@@ -133,3 +133,20 @@ def test_a_stream_counts_until_its_last_byte(
     finally:
         held.set()
         door.close()
+
+
+def test_the_agreed_rate_of_tokens_counts_once_the_partner_is_known(
+    database: ScratchDatabase, grounds: Grounds
+) -> None:
+    door = DoorUnderTest(database, grounds, rates={"token": Rate(1, 3), "read": Rate(600, 100)})
+    agreed = CallLimits(rates=(("token", RateLimit(600, 50)),))
+    door.add(a_partner("plan-b"), Agreed(limits=agreed))
+    door.add(a_partner("plan-c"))
+    try:
+        known = [door.ask_token().status_code for _ in range(8)]
+        with pytest.raises(AssertionError, match="too many"):
+            for _ in range(8):
+                door.token(client_id="plan-c")
+    finally:
+        door.close()
+    assert known == [200] * 8
