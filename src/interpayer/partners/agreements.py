@@ -8,6 +8,10 @@ from enum import StrEnum
 from typing import Any, TypeVar
 
 from interpayer.model.agreement import (
+    ANY_PACE,
+    NO_CONTRACT,
+    USUAL_LIMITS,
+    USUAL_PROFILE,
     Acknowledgement,
     ActsFor,
     CallLimits,
@@ -33,6 +37,8 @@ _E = TypeVar("_E", bound=StrEnum)
 
 def read_limits(value: object) -> CallLimits:
     """How often the partner may call: `rates` and `costs` by class of route, and `connections` at once."""
+    if value == {}:
+        return USUAL_LIMITS
     given = _object(value, "limits", {"rates", "costs", "connections"})
     rates = _object(given.get("rates"), "limits.rates", set(ROUTE_CLASSES))
     costs = _object(given.get("costs"), "limits.costs", set(ROUTE_CLASSES))
@@ -45,6 +51,8 @@ def read_limits(value: object) -> CallLimits:
 
 def read_pace(value: object) -> Pace:
     """How fast the partner lets us call: `per_minute`, `burst` (how many members at once: its endpoint)."""
+    if value == {}:
+        return ANY_PACE
     given = _object(value, "pace", {"per_minute", "burst"})
     return Pace(
         per_minute=_optional(given, "per_minute", lambda v: _positive(v, "pace.per_minute")),
@@ -54,6 +62,8 @@ def read_pace(value: object) -> Pace:
 
 def read_contract(value: object) -> Contract:
     """The facts of the contract; what it does not say stays `unknown`."""
+    if value == {}:
+        return NO_CONTRACT
     known = set(Contract.__dataclass_fields__)
     given = _object(value, "contract", known)
 
@@ -79,6 +89,8 @@ def read_contract(value: object) -> Contract:
 
 def read_profile(value: object) -> Profile:
     """How the partner wants to be asked, where its guide leaves that open."""
+    if value == {}:
+        return USUAL_PROFILE
     given = _object(value, "profile", set(Profile.__dataclass_fields__))
     version = given.get("spec_version")
     if version is not None and not (isinstance(version, str) and SPEC_VERSION.fullmatch(version)):
