@@ -12,6 +12,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, date, datetime
 from itertools import chain, islice
@@ -146,27 +147,35 @@ def plain_write(place: Place, sample: bytes, length: int, *, synced: bool) -> fl
 def measure(sizes: Sequence[int], per_member: int, rounds: int, tell: Callable[[Measured], None]) -> list[Measured]:
     shared, members, made_per_s = pool(per_member)
     found: list[Measured] = []
+    with empty_place() as (place, owner):
+        loaded = 0
+        for size in sizes:
+            count, seconds = load(place, shared, members, numbers=range(loaded, size))
+            loaded = size
+            vacuum(owner)
+            per_s = round(1 / (seconds / count + 1 / made_per_s))
+            found.append(_compare(place, members, size=size, rounds=rounds, load_per_s=per_s))
+            tell(found[-1])
+    return found
+
+
+@contextmanager
+def empty_place() -> Iterator[tuple[Place, str]]:
+    """A migrated database and an object store of their own, and the address of the database for its owner."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         folder.chmod(0o711)
         with EmbeddedPostgres(folder / "home", os.environ.get("INTERPAYER_RUN_AS", "nobody")) as server:
-            with connect(server.url("owner"), autocommit=True) as conn:
+            owner = server.url("owner")
+            with connect(owner, autocommit=True) as conn:
                 migrate(conn)
             database = Database(server.url("worker"))
-            place = Place(database, ObjectStore(str(folder / "objects")), folder, Codec(VAULT))
-            loaded = 0
-            for size in sizes:
-                count, seconds = load(place, shared, members, numbers=range(loaded, size))
-                loaded = size
-                _vacuum(server.url("owner"))
-                per_s = round(1 / (seconds / count + 1 / made_per_s))
-                found.append(_compare(place, members, size=size, rounds=rounds, load_per_s=per_s))
-                tell(found[-1])
+            yield Place(database, ObjectStore(str(folder / "objects")), folder, Codec(VAULT)), owner
             database.close()
-    return found
 
 
-def _vacuum(url: str) -> None:
+def vacuum(url: str) -> None:
+    """What a database does by itself, some time after a load."""
     with connect(url, autocommit=True) as conn:
         conn.execute("vacuum analyze records.record, records.pack")
 

@@ -8,20 +8,14 @@ does the least that would do: it reads each line from a table of its own and wri
 
 import argparse
 import json
-import os
 import statistics
-import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from bench.export import MIB, VAULT, Place, export, load, plain_write, pool
+from bench.export import MIB, Place, empty_place, export, load, plain_write, pool, vacuum
 from interpayer.model.record import Record
-from interpayer.records.codec import Codec
-from interpayer.system.database import Database, connect
-from interpayer.system.migrate import migrate
-from interpayer.system.objects import ObjectStore
-from interpayer.system.postgres import EmbeddedPostgres
+from interpayer.system.database import connect
 
 RECORDS = 150
 FETCHED = 500
@@ -43,21 +37,11 @@ def main() -> None:
 
 def measure(members: int, rounds: int) -> dict[str, float]:
     shared, people, _ = pool(RECORDS)
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        folder.chmod(0o711)
-        with EmbeddedPostgres(folder / "home", os.environ.get("INTERPAYER_RUN_AS", "nobody")) as server:
-            with connect(server.url("owner"), autocommit=True) as conn:
-                migrate(conn)
-            database = Database(server.url("worker"))
-            place = Place(database, ObjectStore(str(folder / "objects")), folder, Codec(VAULT))
-            load(place, shared, people, numbers=range(members))
-            with connect(server.url("owner"), autocommit=True) as conn:
-                conn.execute("vacuum analyze records.record, records.pack")
-            length = _lay_beside(server.url("owner"), people, members)
-            told = _compare(place, server.url("owner"), people, members=members, rounds=rounds, jsonb_length=length)
-            database.close()
-    return told
+    with empty_place() as (place, owner):
+        load(place, shared, people, numbers=range(members))
+        vacuum(owner)
+        length = _lay_beside(owner, people, members)
+        return _compare(place, owner, people, members=members, rounds=rounds, jsonb_length=length)
 
 
 def _compare(
