@@ -5,7 +5,7 @@ import json
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,14 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from joserfc import jws
 from joserfc.jwk import import_key
 
+from interpayer.audit.ledger import Ledger
+from interpayer.gateway.door import Door
+from interpayer.gateway.udap.gate import Gate
+from interpayer.policy.bundle import Bundle
+from interpayer.system.certificates.revocation import Unreachable
+from interpayer.system.keys import Vault
 from tests.support.certificates import Party, certify
+from tests.support.databases import ScratchDatabase
 
 COMMUNITY = "https://community.example/udap"
 OTHER_COMMUNITY = "https://elsewhere.example/udap"
@@ -25,13 +32,42 @@ SCOPES = (
     "system/*.rs",
 )
 RSA_KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-SERVER = "https://plan-a.example/fhir"
-SERVER_TOKEN, SERVER_REGISTER = "https://plan-a.example/token", "https://plan-a.example/register"
+BASE = "https://plan-a.example"
+SERVER = f"{BASE}/fhir"
+SERVER_TOKEN, SERVER_REGISTER = f"{BASE}/token", f"{BASE}/register"
 PURPOSE = "urn:oid:2.16.840.1.113883.5.8#HPAYMT"
 
 
 def moment() -> datetime:
     return datetime.now(UTC)
+
+
+def later(seconds: float) -> int:
+    """A time of a token, so many seconds from now."""
+    return int((moment() + timedelta(seconds=seconds)).timestamp())
+
+
+def unreachable(_url: str, _question: bytes | None) -> bytes:
+    """Whoever is asked about revocation does not answer."""
+    raise Unreachable("down")
+
+
+def door_of(database: ScratchDatabase, policy: Bundle, *, udap: Gate | None = None) -> Door:
+    """The door of the plan that takes registrations."""
+    vault = Vault(b"k" * 32, "test")
+    return Door(
+        base_url=BASE,
+        environment="test",
+        name="Plan A",
+        identifier={"value": "plan-a"},
+        database=database.door,
+        vault=vault,
+        ledger=Ledger(vault),
+        record=lambda _event: None,
+        jwks=lambda: {"keys": []},
+        udap=udap,
+        policy=lambda: policy,
+    )
 
 
 @dataclass

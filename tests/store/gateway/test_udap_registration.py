@@ -9,7 +9,6 @@ import json
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,6 @@ from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from interpayer.audit.ledger import Ledger
 from interpayer.gateway.door import Door
 from interpayer.gateway.udap.registration import Registered, Trust, register
 from interpayer.model.partner import PartnerStatus
@@ -27,21 +25,26 @@ from interpayer.partners import directory
 from interpayer.partners.udap import store
 from interpayer.partners.udap.communities import Communities
 from interpayer.policy.composing import compose
-from interpayer.system.certificates.revocation import Revocations, Unreachable
-from interpayer.system.keys import Vault
+from interpayer.system.certificates.revocation import Revocations
 from tests.support.certificates import certify
 from tests.support.databases import DatabaseServer, ScratchDatabase
-from tests.support.udap import CERTIFICATION, COMMUNITY, SCOPES, Signer, World, moment
+from tests.support.udap import (
+    CERTIFICATION,
+    COMMUNITY,
+    SCOPES,
+    SERVER_TOKEN,
+    Signer,
+    World,
+    door_of,
+    later,
+    moment,
+    unreachable,
+)
+from tests.support.udap import SERVER_REGISTER as ADDRESS
 
-BASE = "https://plan-a.example"
-ADDRESS = f"{BASE}/register"
 PLENTY = compose({"policy.yaml": "rates: {register: {per_minute: 100000, burst: 10000, cost: 1}}"})
 SPARSE = compose({"policy.yaml": "rates: {register: {per_minute: 1, burst: 1, cost: 1}}"})
 FOUR = ("RS256", "RS384", "ES256", "ES384")
-
-
-def unreachable(_url: str, _question: bytes | None) -> bytes:
-    raise Unreachable("down")
 
 
 @dataclass
@@ -81,23 +84,10 @@ def grounds(database_server: DatabaseServer, tmp_path_factory: pytest.TempPathFa
 
 def made_grounds(folder: Path, database: ScratchDatabase) -> Grounds:
     world = World(folder / "communities")
-    vault = Vault(b"k" * 32, "test")
     revoked = folder / "revoked"
     revoked.mkdir()
-    door = Door(
-        base_url=BASE,
-        environment="test",
-        name="Plan A",
-        identifier={"value": "plan-a"},
-        database=database.door,
-        vault=vault,
-        ledger=Ledger(vault),
-        record=lambda _event: None,
-        jwks=lambda: {"keys": []},
-        policy=lambda: PLENTY,
-    )
     trust = Trust(Communities(world.folder), Revocations(unreachable, files=revoked), ADDRESS)
-    return Grounds(world, door, trust, database, revoked)
+    return Grounds(world, door_of(database, PLENTY), trust, database, revoked)
 
 
 @pytest.fixture(scope="module")
@@ -447,10 +437,6 @@ def under_a_leaf(world: World, uri: str) -> Signer:
     return Signer(certify(uri, leaf.party, names=[uri], at=moment()), uri, (leaf.party, world.middle))
 
 
-def later(seconds: float) -> int:
-    return int((moment() + timedelta(seconds=seconds)).timestamp())
-
-
 CLAIMS: dict[str, Callable[[], dict[str, Any]]] = {
     "iss missing": lambda: {"iss": None},
     "iss of somebody else": lambda: {"iss": "https://other.example", "sub": "https://other.example"},
@@ -459,7 +445,7 @@ CLAIMS: dict[str, Callable[[], dict[str, Any]]] = {
     "sub missing": lambda: {"sub": None},
     "sub of somebody else": lambda: {"sub": "https://other.example"},
     "aud missing": lambda: {"aud": None},
-    "aud the token address": lambda: {"aud": f"{BASE}/token"},
+    "aud the token address": lambda: {"aud": SERVER_TOKEN},
     "aud with a slash": lambda: {"aud": f"{ADDRESS}/"},
     "aud another server": lambda: {"aud": "https://plan-c.example/register"},
     "aud a list with others": lambda: {"aud": [ADDRESS, "https://plan-c.example/register"]},

@@ -8,7 +8,6 @@ from urllib.parse import urlencode
 
 import pytest
 
-from interpayer.audit.ledger import Ledger
 from interpayer.gateway import tokens
 from interpayer.gateway.authenticate import Admitted, Presented, authenticate
 from interpayer.gateway.door import Door
@@ -22,21 +21,16 @@ from interpayer.partners import store as agreements
 from interpayer.partners.udap import store
 from interpayer.partners.udap.communities import Communities
 from interpayer.policy.composing import compose
-from interpayer.system.certificates.revocation import Revocations, Unreachable
-from interpayer.system.keys import Vault
+from interpayer.system.certificates.revocation import Revocations
 from tests.support.databases import DatabaseServer, ScratchDatabase
-from tests.support.udap import PURPOSE, SCOPES, Signer, World, business, moment
+from tests.support.udap import PURPOSE, SCOPES, Signer, World, business, door_of, later, moment, unreachable
+from tests.support.udap import SERVER_REGISTER as ADDRESS
+from tests.support.udap import SERVER_TOKEN as AUDIENCE
 
-BASE = "https://plan-a.example"
-ADDRESS, AUDIENCE = f"{BASE}/register", f"{BASE}/token"
 PEER = Peer("A" * 43)
 NPI = "http://hl7.org/fhir/sid/us-npi|1234567893"
 RATE = "{per_minute: 100000, burst: 10000, cost: 1}"
 PLENTY = compose({"policy.yaml": f"rates: {{register: {RATE}, token: {RATE}}}"})
-
-
-def unreachable(_url: str, _question: bytes | None) -> bytes:
-    raise Unreachable("down")
 
 
 @dataclass
@@ -66,22 +60,9 @@ class Grounds:
         return who.sign(who.assertion(AUDIENCE, self.client_id, **changes), **(header or {}))
 
 
-def door_of(database: ScratchDatabase, world: World) -> tuple[Door, Trust]:
-    vault = Vault(b"k" * 32, "test")
+def open_door(database: ScratchDatabase, world: World) -> tuple[Door, Trust]:
     communities, revocations = Communities(world.folder), Revocations(unreachable)
-    door = Door(
-        base_url=BASE,
-        environment="test",
-        name="Plan A",
-        identifier={"value": "plan-a"},
-        database=database.door,
-        vault=vault,
-        ledger=Ledger(vault),
-        record=lambda _event: None,
-        jwks=lambda: {"keys": []},
-        udap=Gate(database.door, communities, revocations),
-        policy=lambda: PLENTY,
-    )
+    door = door_of(database, PLENTY, udap=Gate(database.door, communities, revocations))
     return door, Trust(communities, revocations, ADDRESS)
 
 
@@ -107,7 +88,7 @@ def let_in(database: ScratchDatabase, client_id: str, *organizations: str) -> No
 def grounds(database_server: DatabaseServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Grounds]:
     world = World(tmp_path_factory.mktemp("communities"))
     database = database_server.create()
-    door, trust = door_of(database, world)
+    door, trust = open_door(database, world)
     signer = world.client("https://plan-b.example/exchange")
     client_id = registered(door, trust, signer)
     let_in(database, client_id, NPI, "plan-b-dental")
@@ -187,7 +168,7 @@ def test_an_assertion_is_good_once(grounds: Grounds) -> None:
 
 
 def test_who_waits_is_told_so(grounds: Grounds) -> None:
-    door, trust = door_of(grounds.database, grounds.world)
+    door, trust = open_door(grounds.database, grounds.world)
     signer = grounds.world.client("https://waits.example")
     client_id = registered(door, trust, signer)
     text = signer.sign(signer.assertion(AUDIENCE, client_id))
@@ -197,7 +178,7 @@ def test_who_waits_is_told_so(grounds: Grounds) -> None:
 
 
 def test_an_end_of_the_registration_ends_the_tokens(grounds: Grounds) -> None:
-    door, trust = door_of(grounds.database, grounds.world)
+    door, trust = open_door(grounds.database, grounds.world)
     signer = grounds.world.client("https://ends.example")
     client_id = registered(door, trust, signer)
     let_in(grounds.database, client_id, "plan-ends")
@@ -220,10 +201,6 @@ def test_an_end_of_the_registration_ends_the_tokens(grounds: Grounds) -> None:
 
 
 # --- Everything that is not quite a good assertion
-
-
-def later(seconds: float) -> int:
-    return int((moment() + timedelta(seconds=seconds)).timestamp())
 
 
 def stranger(grounds: Grounds) -> Signer:
