@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
@@ -18,22 +17,6 @@ INVALID = "record.invalid"
 LONGEST_LINE = 64 * 1024 * 1024
 # A Bundle or a single resource is held in memory.
 LARGEST_WHOLE = 256 * 1024 * 1024
-
-
-@dataclass(frozen=True, slots=True)
-class FhirFiles:
-    """A file, or a folder with its subfolders, as a source."""
-
-    path: Path
-
-    @property
-    def name(self) -> str:
-        """The name of the file or folder."""
-        return self.path.name
-
-    def read(self) -> Iterator[Found]:
-        """Every resource below the path, file by file in the order of their names."""
-        return read_path(self.path)
 
 
 def read_path(path: Path) -> Iterator[Found]:

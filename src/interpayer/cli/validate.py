@@ -21,7 +21,6 @@ from interpayer.validation.profiles import Profiles
 app = typer.Typer()
 
 LINE_SUFFIXES = (".ndjson", ".jsonl")
-COLUMNS = ("file", "line", "type", "id", "profile", "valid", "issues", "not_evaluated")
 _UNREADABLE = Issue("", "json", "is no JSON object", code="structure")
 
 

@@ -108,12 +108,10 @@ def group(conn: Connection, group_id: str, partner_id: str) -> dict[str, Any] | 
     ).fetchone()
 
 
-def groups_of(conn: Connection, partner_id: str, *, job_id: str | None = None) -> list[dict[str, Any]]:
-    """The Groups of this partner, newest first; only those of one job where given."""
+def groups_of(conn: Connection, partner_id: str) -> list[dict[str, Any]]:
+    """The Groups of this partner, newest first."""
     return conn.execute(
-        """select * from exchange.match_group where partner_id = %s and (%s::text is null or job_id = %s)
-           order by made_at desc, id limit 500""",
-        (partner_id, job_id, job_id),
+        "select * from exchange.match_group where partner_id = %s order by made_at desc, id limit 500", (partner_id,)
     ).fetchall()
 
 
@@ -125,15 +123,6 @@ def group_members(conn: Connection, group_id: str, only: Sequence[str] | None = 
         (group_id, list(only) if only is not None else None, list(only) if only is not None else None),
     ).fetchall()
     return {row["member_id"]: row["exchange_id"] for row in rows}
-
-
-def repoint_member(conn: Connection, group_id: str, moved: Mapping[str, str]) -> None:
-    """Let the Group's members stand for a later exchange (an export after the first one)."""
-    with conn.cursor() as cursor:
-        cursor.executemany(
-            "update exchange.group_member set exchange_id = %s where group_id = %s and member_id = %s",
-            [(exchange_id, group_id, member_id) for member_id, exchange_id in moved.items()],
-        )
 
 
 def save_outcomes(conn: Connection, job_id: str, rows: Sequence[tuple[int, str, str, str | None]]) -> None:

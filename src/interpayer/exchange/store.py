@@ -201,13 +201,6 @@ def resting_on(conn: Connection, consent_id: str) -> list[str]:
     return [row["id"] for row in conn.execute(query, (consent_id, [state.value for state in WITHDRAWABLE]))]
 
 
-def of_case(conn: Connection, case_id: str) -> list[dict[str, Any]]:
-    """Exchanges that wait for this case."""
-    return conn.execute(
-        "select * from exchange.exchange where case_id = %s and state = 'in_review' order by id", (case_id,)
-    ).fetchall()
-
-
 def envelope(conn: Connection, exchange_id: str) -> bytes | None:
     """The sealed request as it came."""
     row = conn.execute("select sealed from exchange.envelope where exchange_id = %s", (exchange_id,)).fetchone()

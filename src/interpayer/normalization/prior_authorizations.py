@@ -21,7 +21,6 @@ TYPES = frozenset({"ExplanationOfBenefit", "Claim", "ClaimResponse"})
 REVIEW_ACTION = "extension-reviewActionCode"
 DENIED_CODES = frozenset({"A3"})
 OWN_DECISIONS = {"https://bluebutton.cms.gov/fhir/StructureDefinition/PA-DECISION": frozenset({"N"})}
-ADJUDICATED_AT = "base-ext-when-adjudicated"
 DRUG_SYSTEMS = ("/sid/ndc", "/rxnorm")
 DRUG_CODE = re.compile(r"^J\d{4}$")
 _CHANGED = ("when-adjudicated", "preAuthIssueDate", "PA-DECISION-DT", "PA-DT-UPDATED")

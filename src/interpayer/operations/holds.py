@@ -12,8 +12,6 @@ from interpayer.operations.forgetting import brought_back
 from interpayer.system.clock import now
 from interpayer.system.database import Connection
 
-RESTORED = "restore"
-
 
 def listed(conn: Connection) -> list[dict[str, Any]]:
     """The holds that are open."""

@@ -16,14 +16,12 @@ class Published:
     fetched_at: datetime | None
     fresh_until: datetime | None
     asking_until: datetime
-    failing_since: datetime | None
-    failure: str | None
 
 
 def published(conn: Connection, partner_id: str, url: str) -> Published | None:
     """What was fetched from this address for this partner; None when nobody tried yet, or the address was another."""
     row = conn.execute(
-        "select jwks, fetched_at, fresh_until, asking_until, failing_since, failure from partners.published_keys"
+        "select jwks, fetched_at, fresh_until, asking_until from partners.published_keys"
         " where partner_id = %s and url = %s",
         [partner_id, url],
     ).fetchone()

@@ -1,6 +1,6 @@
 """What does not go, counted: for our own eyes and the ledger, never for the partner."""
 
-from interpayer.records.export import Selection, batches, by_limits, parameters_of
+from interpayer.records.export import Selection, by_limits, parameters_of
 from interpayer.records.limiting import kept_back
 from interpayer.system.database import Connection
 
@@ -12,12 +12,6 @@ where r.member_id = any(%(member_ids)s::text[]) and r.quarantined_at is null
     and records.asked(r, %(types)s, %(since)s, %(until)s)
     and (r.pack_id is null or not records.in_window(r, %(as_of)s, %(service_from)s))
 group by 1, 2 order by 1, 2
-"""
-_REMOVED = b"""
-select e.key as rule, sum(e.value::int)::int as n from records.record r cross join jsonb_each_text(r.removed) e
-where r.member_id = any(%(member_ids)s::text[]) and records.goes(r, %(as_of)s, %(service_from)s)
-    and records.asked(r, %(types)s, %(since)s, %(until)s)
-group by 1 order by 1
 """
 
 
@@ -32,13 +26,4 @@ def withheld(conn: Connection, selection: Selection) -> dict[str, dict[str, int]
             if one.counts:
                 reasons = found.setdefault(one.member_id, {})
                 reasons[one.reason] = reasons.get(one.reason, 0) + 1
-    return found
-
-
-def removed_elements(conn: Connection, selection: Selection) -> dict[str, int]:
-    """How many elements the payload rules took out of what goes, by rule."""
-    found: dict[str, int] = {}
-    for chunk in batches(selection.member_ids, 1000):
-        for row in conn.execute(_REMOVED, parameters_of(selection, chunk)):
-            found[row["rule"]] = found.get(row["rule"], 0) + row["n"]
     return found

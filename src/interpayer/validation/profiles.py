@@ -128,11 +128,6 @@ class Profiles:
             self._tables[profile_url] = ElementTable(self.definitions, root)
         return self._tables[profile_url]
 
-    def checker(self, canonical: str) -> Checker | None:
-        """The checker of a profile or type, by its canonical; None when the packages lack it."""
-        found = self.definitions.find(canonical, self.definitions.core)
-        return None if found is None else self._checker(found)
-
     def _check_one(
         self,
         resource: Resource,

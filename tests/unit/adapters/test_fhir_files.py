@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 import pytest
 
-from interpayer.adapters.fhir_files import FhirFiles, parse, read_lines, read_path
+from interpayer.adapters.fhir_files import parse, read_lines, read_path
 
 
 def write(folder: Path, name: str, content: Any) -> Path:
@@ -40,9 +40,9 @@ def test_a_folder_is_read_in_order_with_its_subfolders_and_gzip(tmp_path: Path) 
     write(tmp_path, "a/one.json", a_patient("1"))
     write(tmp_path, "a/two.json.gz", b"\xef\xbb\xbf" + json.dumps(a_patient("2")).encode())
     write(tmp_path, "README.md", b"# not data")
-    source = FhirFiles(tmp_path)
-    assert [f.content and f.content["id"] for f in source.read()] == ["1", "2", "3"]
-    assert [f.file for f in source.read()] == ["a/one.json", "a/two.json.gz", "b.ndjson.gz"]
+    found = list(read_path(tmp_path))
+    assert [f.content and f.content["id"] for f in found] == ["1", "2", "3"]
+    assert [f.file for f in found] == ["a/one.json", "a/two.json.gz", "b.ndjson.gz"]
 
 
 @pytest.mark.parametrize("kind", ["collection", "searchset", "transaction"])

@@ -20,7 +20,6 @@ from interpayer.adapters.tables.spec import Join, TableSpec, table_spec
 from interpayer.model.reason import Refusal
 
 UNATTRIBUTED = "record.unattributed"
-PATTERNS = ("*.csv", "*.txt", "*.psv", "*.tsv", "*.dat", "*.rif")
 
 
 @dataclass(frozen=True, slots=True)

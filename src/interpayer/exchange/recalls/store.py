@@ -53,13 +53,6 @@ def recall(conn: Connection, recall_id: str) -> dict[str, Any] | None:
     return conn.execute("select * from exchange.recall where id = %s for update", (recall_id,)).fetchone()
 
 
-def of_partner(conn: Connection, partner_id: str, their_recall: str) -> dict[str, Any] | None:
-    """The recall that a partner told us of, by its own id."""
-    return conn.execute(
-        "select * from exchange.recall where told_by = %s and their_recall = %s for update", (partner_id, their_recall)
-    ).fetchone()
-
-
 def listed(conn: Connection, *, limit: int = 100) -> list[dict[str, Any]]:
     """The latest recalls, with how many of those told have not answered."""
     return conn.execute(

@@ -26,7 +26,6 @@ from interpayer.partners.udap.store import Statement
 from interpayer.partners.udap.vouching import SKEW_S, Revocations, Vouched, check_life, check_names, read_signed, vouch
 
 LARGEST_BODY = 96 * 1024
-KNOWN = frozenset({"software_statement", "certifications", "udap"})
 # Refused by its certificate or by us: the statement may be well made. Everything else is a fault of the statement.
 UNAPPROVED = frozenset({"caller.certificate_untrusted", "caller.certificate_revoked", "caller.suspended"})
 

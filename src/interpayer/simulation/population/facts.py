@@ -1,6 +1,6 @@
 """What papers say about a person: every field as text, empty when it is not there."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from random import Random
 
 from interpayer.simulation.population.people import Person
@@ -24,9 +24,6 @@ class Facts:
     zip: str
     phone: str
     email: str
-
-
-FIELDS = tuple(one.name for one in fields(Facts))
 
 
 def facts_of(person: Person) -> Facts:

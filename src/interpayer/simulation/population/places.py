@@ -79,16 +79,6 @@ def short_line(at: Home) -> str:
     return " ".join(word for word in [*words, UNITS.get(at.unit_kind, ""), at.unit] if word)
 
 
-def long_line(at: Home, rolls: Random) -> str:
-    """The street line as people write it, one way or another."""
-    if at.box:
-        return f"{rolls.choice(('P.O. Box', 'PO Box', 'P O Box', 'Box'))} {at.box}"
-    unit_kind = rolls.choice((at.unit_kind, at.unit_kind, "#", "Apt.")) if at.unit else ""
-    kind = rolls.choice((at.kind, KINDS[at.kind].title(), KINDS[at.kind].title() + "."))
-    words = [str(at.number), rolls.choice((at.point, at.point[:1])), at.street, kind, unit_kind, at.unit]
-    return " ".join(word for word in words if word).replace("# ", "#")
-
-
 def phone(rolls: Random, area: str) -> str:
     """Ten digits, mostly of the area; so many that sharing one means something."""
     return f"{area if rolls.random() < 0.85 else rolls.randrange(201, 990)}{rolls.randrange(2000000, 9999999)}"

@@ -23,14 +23,6 @@ _WORDS = {
 _OTHER = ("structure", "structure", "is not what is allowed here")
 
 
-class Kind(Protocol):
-    """What kind of error it is, by the keyword."""
-
-    @property
-    def name(self) -> str:
-        """The keyword."""
-
-
 class SchemaError(Protocol):
     """One error of a JSON Schema validator."""
 
