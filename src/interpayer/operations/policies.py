@@ -74,6 +74,9 @@ def bundle_of(conn: Connection, version: str) -> Bundle:
 
 def publish(tools: Tools, conn: Connection, own: Mapping[str, str], *, reason: str, person: Person) -> Published:
     """Put these own files into force, or let them wait for a second name where policy asks for one."""
+    if not own:
+        # a folder that was misspelled would take every rule of the plan's own away
+        raise Refusal("request.malformed", "there is no file of a policy; `rollback` goes back to what ships")
     found = checked(own)
     version = found.bundle.version
     store.lock_releases(conn)

@@ -17,7 +17,8 @@ NARROWER = {
     'forbid (principal, action == Action::"release", resource)\nwhen { resource.type == "ExplanationOfBenefit" };\n'
 }
 FAILING = {
-    "partners.cedar": '@id("nobody")\n@reason("policy.denied")\nforbid (principal, action == Action::"match", resource);'
+    "partners.cedar": '@id("nobody")\n@reason("policy.denied")\n'
+    'forbid (principal, action == Action::"match", resource);'
 }
 CLAIM = {
     "action": "release",
@@ -76,6 +77,8 @@ def test_what_fails_its_cases_waits_for_nobody(tools):
             policies.publish(tools, conn, {"partners.cedar": "permit everything"}, reason="a try", person=ANA)
         with pytest.raises(Refusal, match=r"request\.malformed"):
             policies.publish(tools, conn, NARROWER, reason=" ", person=ANA)
+        with pytest.raises(Refusal, match=r"request\.malformed"):
+            policies.publish(tools, conn, {}, reason="an empty folder", person=ANA)
         with pytest.raises(Refusal, match=r"caller\.not_permitted"):
             policies.publish(tools, conn, NARROWER, reason="a try", person=OPERATOR)
         assert policies.standing(conn)["proposals"] == []
