@@ -175,9 +175,10 @@ def last(conn: Connection, count: int, *, subject: str | None = None) -> list[Ke
 
 
 def forget(conn: Connection, *, before: datetime, most: int) -> int:
-    """Delete decisions from before this moment, at most so many; how many."""
+    """Delete decisions from before this moment, at most so many, those on what is held left out; how many."""
     done = conn.execute(
-        "delete from policy.decision where id in (select id from policy.decision where at < %s order by id limit %s)",
+        "delete from policy.decision where id in (select id from policy.decision where at < %s"
+        " and not operations.is_held(null, subject, null) order by id limit %s)",
         [before, most],
     )
     return done.rowcount

@@ -137,6 +137,8 @@ def what_is_old(tools: Tools, member_id: str) -> None:
         "insert into delivery.file values ('f-1', 'j-1', 'output', 'Patient', 1, 1, 1)",
         "insert into delivery.part values ('f-1', 0, 0)",
         "insert into exchange.job_member values ('j-1', %(m)s, 'x-1')",
+        "insert into policy.decision (at, version, kind, facts, allow, policies, reasons, obligations, times, subject)"
+        f" values ({OLD}, 'v', 'read', '{{}}', true, '{{}}', '{{}}', '{{}}', 1, 'x-1')",
     )
     with tools.database.transaction() as conn:
         for row in rows:
@@ -146,10 +148,10 @@ def what_is_old(tools: Tools, member_id: str) -> None:
 @pytest.mark.parametrize(
     ("about", "kept"),
     [
-        (None, {"evidence": 0, "guess_try": 0, "part": 0}),
-        ("member", {"evidence": 1, "guess_try": 0, "part": 1}),
-        ("partner", {"evidence": 0, "guess_try": 1, "part": 1}),
-        ("everything", {"evidence": 1, "guess_try": 1, "part": 1}),
+        (None, {"evidence": 0, "guess_try": 0, "part": 0, "decision": 0}),
+        ("member", {"evidence": 1, "guess_try": 0, "part": 1, "decision": 0}),
+        ("partner", {"evidence": 0, "guess_try": 1, "part": 1, "decision": 0}),
+        ("everything", {"evidence": 1, "guess_try": 1, "part": 1, "decision": 1}),
     ],
     ids=["nothing", "member", "partner", "everything"],
 )
@@ -165,6 +167,7 @@ def test_purges_leave_out_what_is_held(
     Upkeep(worker).tick()
     Upkeep(worker).tick()
     places = {"evidence": "identity.evidence", "guess_try": "identity.guess_try", "part": "delivery.part"}
+    places |= {"decision": "policy.decision"}
     with database.owner.transaction() as conn:
         left = {name: conn.execute(f"select from {place}".encode()).rowcount for name, place in places.items()}
         (job,) = conn.execute("select state from delivery.job").fetchall()
