@@ -1,4 +1,4 @@
-"""What a forgotten member's consents keep: that they were given, for what and when; not the document, nor who signed."""
+"""What a forgotten member's consents keep: that they were given, for what and when; no document, and not who signed."""
 
 from interpayer.system.database import Connection
 
