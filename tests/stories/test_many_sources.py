@@ -16,8 +16,9 @@ import pytest
 from interpayer.simulation.installation import Installation
 from interpayer.system.tls import issue_server
 from tests.support import many_sources as given
-from tests.support.fhir_source import HOST, FhirSource
+from tests.support.fhir_source import FhirSource
 from tests.support.histories import Human
+from tests.support.https import HOST
 from tests.support.town import Town, allow, ask, counterpart, enroll, events, holdings, member_id_of, settled, wait_for
 
 pytestmark = [pytest.mark.xdist_group("many_sources")]

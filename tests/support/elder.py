@@ -1,53 +1,33 @@
 """A partner that speaks PDex 2.1 alone: another name of the match, and a bare Parameters for its result."""
 
 import json
-import ssl
-import threading
 from collections.abc import Mapping, Sequence
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 from urllib.parse import urlsplit
 
 from interpayer.exchange.match_answer import Submitted, write_group, write_parameters
 from interpayer.system.tls import KeyPair, issue_server
+from tests.support.https import HOST, HttpsServer
 
 Resource = dict[str, Any]
-HOST = "127.0.0.1"
 
 
-class Elder:
+class Elder(HttpsServer):
     """One member and its records; use as a context. `heard` keeps what was asked: method, path, version told."""
 
     def __init__(self, folder: Path, authority: KeyPair, name: str, records: Sequence[Resource]) -> None:
         folder.mkdir()
-        pair = issue_server(folder, authority, [HOST], name="elder")
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(pair.certificate, pair.key)
         self.name, self.records = name, list(records)
         self.heard: list[tuple[str, str, str | None]] = []
         self.submitted: list[Resource] = []
-        self._server = ThreadingHTTPServer((HOST, 0), _handler_of(self))
-        self._server.daemon_threads = True
-        self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
+        super().__init__(issue_server(folder, authority, [HOST], name="elder"), _handler_of(self))
 
     @property
     def fhir_base(self) -> str:
         """Where it answers."""
-        return f"https://{HOST}:{self._server.server_address[1]}/fhir"
-
-    def __enter__(self) -> "Elder":
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join(10)
+        return f"{self.origin}/fhir"
 
     def answer(self, method: str, path: str, body: bytes) -> tuple[int, Mapping[str, str], object]:
         """Status, headers and content of one call."""

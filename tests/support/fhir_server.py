@@ -4,17 +4,16 @@ It is no part of the product: what a plan's clinical system might be, seen from 
 """
 
 import json
-import ssl
-import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 from interpayer.system.tls import create_authority, issue_server
+from tests.support.https import HttpsServer
 
 PATIENT_KEYS = {"Coverage": "beneficiary", "AllergyIntolerance": "patient", "Immunization": "patient"}
 PAGE = 2
@@ -50,12 +49,7 @@ class Seen:
     deleted: list[str] = field(default_factory=list)
 
 
-class _Quiet(ThreadingHTTPServer):
-    def handle_error(self, *_: object) -> None:
-        """Callers hang up; that is what some tests are about."""
-
-
-class FhirServerForTests:
+class FhirServerForTests(HttpsServer):
     """Use as a context: `url`, `ca`; change `manners` and `resources` at any time."""
 
     def __init__(self, folder: Path, resources: Sequence[dict[str, Any]] = ()) -> None:
@@ -66,34 +60,13 @@ class FhirServerForTests:
         pair = issue_server(folder, authority, ["127.0.0.1", "localhost"], name="clinic")
         self.ca = authority.certificate
         self.exports: dict[str, int] = {}
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(pair.certificate, pair.key)
         outer = self
 
         class Answering(_Answering):
             server_for_tests = outer
 
-        self._server = _Quiet(("127.0.0.1", 0), Answering)
-        self._server.daemon_threads = True
-        self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
-        self.url = f"https://127.0.0.1:{self._server.server_address[1]}/fhir"
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
-        self._is_open = True
-
-    def __enter__(self) -> "FhirServerForTests":
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()
-
-    def stop(self) -> None:
-        """Answer nobody any more."""
-        if self._is_open:
-            self._is_open = False
-            self._server.shutdown()
-            self._server.server_close()
-            self._thread.join(5)
+        super().__init__(pair, Answering)
+        self.url = f"{self.origin}/fhir"
 
     def declaration(self, name: str = "clinic", more: str = "", **where: str) -> str:
         """A declaration of this server as YAML."""

@@ -1,23 +1,21 @@
 """A real FHIR R4 server over https for tests: search by patient, paging; it can be slow, talk garbage, or refuse."""
 
 import json
-import ssl
-import threading
 import time
 from collections.abc import Mapping, Sequence
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from interpayer.system.tls import KeyPair
+from tests.support.https import HttpsServer
 
-HOST = "127.0.0.1"
 BY = {"Coverage": "beneficiary"}
 PAGE = 2
 Resource = dict[str, Any]
 
 
-class FhirSource:
+class FhirSource(HttpsServer):
     """Serves these resources on the loopback address while the context is open.
 
     `manner` may be changed at any time: "well", "slow" (``delay_s`` before each answer), "garbage", "refuse" (403),
@@ -28,26 +26,12 @@ class FhirSource:
         self.resources = list(resources)
         self.manner, self.delay_s = "well", 3.0
         self.asked: list[str] = []
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(pair.certificate, pair.key)
-        self._server = ThreadingHTTPServer((HOST, 0), _door(self))
-        self._server.daemon_threads = True
-        self._server.socket = context.wrap_socket(self._server.socket, server_side=True, do_handshake_on_connect=False)
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
+        super().__init__(pair, _door(self))
 
     @property
     def url(self) -> str:
         """Its base address."""
-        return f"https://{HOST}:{self._server.server_address[1]}/fhir"
-
-    def __enter__(self) -> "FhirSource":
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join(10)
+        return f"{self.origin}/fhir"
 
     def answer(self, path: str, query: Mapping[str, str]) -> tuple[int, bytes]:
         """Status and body of one request."""

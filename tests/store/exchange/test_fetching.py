@@ -25,7 +25,8 @@ from interpayer.records.store import records_of
 from interpayer.system.clock import now
 from interpayer.system.tls import create_authority, issue_server
 from tests.support.databases import ScratchDatabase, serves
-from tests.support.fhir_source import HOST, FhirSource
+from tests.support.fhir_source import FhirSource
+from tests.support.https import HOST
 from tests.support.people import a_coverage, a_person, a_row
 from tests.support.released import a_bundle, an_answer
 from tests.support.tools import opened
