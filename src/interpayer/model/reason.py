@@ -144,7 +144,6 @@ policy.not_due | It is kept until its time is over. | Wait for its retention to 
 route.no_capability | No endpoint of the payer can do what is needed. | Register an endpoint with the capability. | after_change | partner
 route.no_api | The payer has no API. | Use the manual channel. | after_change | plan
 route.payer_unknown | The payer is not in the directory. | Onboard the payer. | after_change | plan
-route.payer_not_covered | The payer is not bound to this exchange. | Use the manual channel. | no | plan
 route.version_mismatch | No version is shared with the payer. | Agree on a version. | after_change | partner
 route.maintenance | The endpoint is in its maintenance window. | Wait. | later | partner
 route.quarantined | The partner is in quarantine. | End the quarantine when its cause is gone. | after_change | operator
@@ -159,7 +158,6 @@ partner.multiple | The partner found several members. | Send more identifying da
 partner.consent_constrained | The partner knows the member but cannot meet the consent. | Clear the consent with the member. | after_change | member
 partner.throttled | The partner asks us to slow down. | Wait as told. | later | partner
 partner.bad_answer | The partner's answer is not what the guide says. | Tell the partner's contact. | no | partner
-partner.schema_drift | The partner's answer changed its shape. | Tell the partner's contact. | no | partner
 partner.job_lost | The partner lost the job. | Start it again. | later | partner
 partner.partial_ack | The partner acknowledged only a part. | Ask for the rest. | later | partner
 source.unreachable | The source cannot be reached. | Attempts go on. | later | plan
@@ -177,7 +175,6 @@ record.withheld | The record is not released. | Nothing to do. | no | plan
 record.duplicate | The record is known already. | Nothing to do. | no | plan
 record.conflict | Two sources contradict each other. | See both values. | after_change | plan
 record.replaced | A later claim takes its place. | Nothing to do. | no | plan
-record.echo | Our own record came back. | Nothing to do. | no | plan
 record.test_data | The record says that it is made up; production takes none. | Load it into a test installation, or take the mark off at its source when it is real. | no | plan
 record.foreign_member | The record belongs to a person who was not asked for. | Tell the partner's contact. | no | partner
 record.unattributed | The record names no member, nor a record of one. | Tell the partner's contact. | no | partner
@@ -202,7 +199,6 @@ recall.source_corrected | The source corrected its data. | Send the correction. 
 recall.merge_undone | Two persons had been joined wrongly. | Contain, scope, tell. | no | operator
 system.overloaded | Too much work at once. | Wait. | later | operator
 system.storage | Storage failed or is full. | Make room; the work resumes. | later | operator
-system.clock | The clock is wrong. | Correct the clock. | later | operator
 system.restored | A backup was restored; nothing is released until consents are re-synced. | Load consents, revocations and recalls, then say so. | after_change | operator
 system.engine_missing | An optional engine is not installed. | Install the extra `learning` or `spark` of the package. | after_change | operator
 system.index_stale | The index of people is of another version than this program. | Run interpayer identity index. | later | operator
