@@ -97,7 +97,7 @@ def take_in(tools: Tools, conn: Connection, batch: Batch, who_is: WhoIs) -> Take
 def _save(tools: Tools, conn: Connection, ready: Sequence[_Ready], members: Mapping[str, str], *, taken: Taken) -> None:
     if not ready:
         return
-    known = _known(tools, conn, ready, members)
+    known = known_of(tools, conn, [one.outline for one in ready], members=members, arrival=ready[0].arrival)
     records: list[Record] = []
     stamps: list[Stamped] = []
     apart: list[Quarantined] = []
@@ -138,18 +138,20 @@ def _is_unknown(one: Outline, members: Mapping[str, str]) -> bool:
     return one.needs_owner or any(patient not in members for patient in one.patients)
 
 
-def _known(tools: Tools, conn: Connection, ready: Sequence[_Ready], members: Mapping[str, str]) -> Known:
-    outlines = [one.outline for one in ready]
+def known_of(
+    tools: Tools, conn: Connection, outlines: Sequence[Outline], *, members: Mapping[str, str], arrival: Arrival
+) -> Known:
+    """What making records of these needs to know, besides themselves: `members` are member ids by Patient id."""
     persons = {one.local_id for one in outlines if one.type == "Patient"}
     return Known(
         members=members,
-        owners=records_store.owners(conn, targets(outlines, ready[0].arrival, {})),
-        identifiers=unique_identifiers(tools, conn, [members[p] for p in persons if p in members]),
+        owners=records_store.owners(conn, targets(outlines, arrival, {})),
+        identifiers=_unique_identifiers(tools, conn, [members[p] for p in persons if p in members]),
         born_on=Births(tools, conn, members.values()),
     )
 
 
-def unique_identifiers(tools: Tools, conn: Connection, member_ids: Iterable[str]) -> dict[str, list[Resource]]:
+def _unique_identifiers(tools: Tools, conn: Connection, member_ids: Iterable[str]) -> dict[str, list[Resource]]:
     """What a released Patient is identified by: the unique member id first (HRex 1.2, UMB)."""
     kind = {"coding": [{"system": UMB_SYSTEM, "code": "UMB"}]}
     system = f"{tools.fhir_base}/umb"

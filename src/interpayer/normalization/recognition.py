@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 import orjson
 
 from interpayer.model.record import NO_MARKS, Marks
+from interpayer.normalization.references import entries_of
 from interpayer.normalization.service_dates import read_day, service_dates
 
 Resource: TypeAlias = Mapping[str, Any]
@@ -43,7 +44,7 @@ def _claim(claim: Resource) -> Marks:
 
 def _priors(claim: Resource) -> Iterator[str]:
     """The claim numbers that this one takes the place of."""
-    for related in _entries(claim.get("related")):
+    for related in entries_of(claim.get("related")):
         reference = related.get("reference")
         if "prior" in _codes(related.get("relationship")) and isinstance(reference, dict):
             value = reference.get("value")
@@ -56,12 +57,12 @@ def _claim_likeness(claim: Resource, use: str) -> tuple[str, ...]:
     span = service_dates(claim)
     services = sorted(
         f"{code}@{read_day(item.get('servicedDate')) or ''}"
-        for item in _entries(claim.get("item"))
+        for item in entries_of(claim.get("item"))
         for code in _codes(item.get("productOrService"))[:1]
     )
     diagnoses = sorted(
         _bare(code)
-        for entry in _entries(claim.get("diagnosis"))
+        for entry in entries_of(claim.get("diagnosis"))
         for code in _codes(entry.get("diagnosisCodeableConcept"))
     )
     if not services or span.first is None or use != "claim":
@@ -93,7 +94,7 @@ def _coverage(coverage: Resource) -> Marks:
     numbers |= {_plain(value) for _, value, kind in _identifiers(coverage) if kind == MEMBER_NUMBER}
     plans = sorted(
         f"{'+'.join(_codes(entry.get('type'))[:1])}={_plain(str(entry.get('value')))}"
-        for entry in _entries(coverage.get("class"))
+        for entry in entries_of(coverage.get("class"))
     )
     kinds = [f"type={code}" for code in _codes(coverage.get("type"))[:_MOST_CODES]]
     if start is None:
@@ -149,7 +150,7 @@ def _firsts(resource: Resource, names: tuple[str, ...]) -> Iterator[object]:
 def _identifiers(resource: Resource) -> list[tuple[str, str, str]]:
     """System, value and kind of each identifier that has a value."""
     found = []
-    for entry in _entries(resource.get("identifier")):
+    for entry in entries_of(resource.get("identifier")):
         value = entry.get("value")
         if isinstance(value, str) and value.strip():
             codes = _codes(entry.get("type"))
@@ -163,12 +164,12 @@ def _systems(numbers: list[tuple[str, str, str]]) -> tuple[str, ...]:
 
 
 def _all_codes(concepts: object) -> list[str]:
-    return [code for concept in _entries(concepts) for code in _codes(concept)]
+    return [code for concept in entries_of(concepts) for code in _codes(concept)]
 
 
 def _codes(concept: object) -> list[str]:
     """The codes of a concept. Not their systems: sources name one system in several ways, and a day stands beside."""
-    codings = _entries(concept.get("coding")) if isinstance(concept, dict) else ()
+    codings = entries_of(concept.get("coding")) if isinstance(concept, dict) else ()
     return [str(coding["code"]) for coding in codings if coding.get("code")]
 
 
@@ -178,10 +179,6 @@ def _bare(code: str) -> str:
 
 def _plain(value: str) -> str:
     return value.strip().upper()
-
-
-def _entries(value: object) -> Iterator[Resource]:
-    yield from (entry for entry in value if isinstance(entry, dict)) if isinstance(value, list) else ()
 
 
 _READERS: Mapping[str, Callable[[Resource], Marks]] = {

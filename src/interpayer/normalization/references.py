@@ -1,7 +1,7 @@
 """References: read what a resource refers to, and rewrite them to our ids (PDex 2.2: new ids on ingest)."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeAlias
 
 Resource: TypeAlias = dict[str, Any]
@@ -33,6 +33,11 @@ def parse_reference(text: str, base: str) -> LocalRef | None:
     if found["base"] and found["type"] != "Patient" and found["base"].rstrip("/") != base.rstrip("/"):
         return None
     return found["type"], found["id"]
+
+
+def entries_of(value: object) -> Iterator[Resource]:
+    """The objects of an array; none of anything else."""
+    yield from (entry for entry in value if isinstance(entry, dict)) if isinstance(value, list) else ()
 
 
 def references_of(resource: Mapping[str, Any], base: str) -> tuple[LocalRef, ...]:

@@ -4,11 +4,12 @@ A day of service is the day where the service took place: as written, never carr
 compared in UTC. A time without a zone is local to the plan: its day counts, its hour does not.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
 
+from interpayer.normalization.references import entries_of
 from interpayer.normalization.service_dates import read_day, service_dates
 
 _RECEIVED = "clmrecvddate"
@@ -90,13 +91,9 @@ def _instant(text: str) -> datetime | None:
 
 
 def _received(resource: Mapping[str, Any]) -> date | None:
-    for entry in _entries(resource.get("supportingInfo")):
+    for entry in entries_of(resource.get("supportingInfo")):
         category = entry.get("category")
-        codings = _entries(category.get("coding")) if isinstance(category, dict) else ()
+        codings = entries_of(category.get("coding")) if isinstance(category, dict) else ()
         if any(coding.get("code") == _RECEIVED for coding in codings):
             return read_day(entry.get("timingDate"))
     return None
-
-
-def _entries(value: object) -> Iterator[Mapping[str, Any]]:
-    yield from (entry for entry in value if isinstance(entry, dict)) if isinstance(value, list) else ()

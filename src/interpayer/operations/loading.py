@@ -12,15 +12,16 @@ from typing import Any, TypeVar
 
 from interpayer.adapters.base import Found
 from interpayer.adapters.fhir_files import read_path
-from interpayer.exchange.labeling import Births
 from interpayer.exchange.merging import keep
+from interpayer.exchange.source_taking import known_of
 from interpayer.exchange.tools import Tools
 from interpayer.exchange.transitions import Actor
 from interpayer.identity import store as identity_store
 from interpayer.model.event import Event
 from interpayer.model.member import Coverage
 from interpayer.model.record import Quarantined, Record
-from interpayer.normalization.intake import Arrival, Known, Outline, canonicalize, outline, targets
+from interpayer.normalization.intake import Arrival, Known, Outline, canonicalize, outline
+from interpayer.normalization.merge import local_id_of
 from interpayer.normalization.rehearsal import Rehearsal
 from interpayer.operations import patients, store
 from interpayer.records import store as records_store
@@ -101,7 +102,7 @@ def _know_patients(run: _Load, path: Path, *, as_members: bool, tell: Progress) 
         with tools.database.transaction() as conn:
             known = patients.link(tools, conn, found)
         report.patients_linked += len(known)
-        unknown += [patient for patient in found if patients.id_of(patient) not in known]
+        unknown += [patient for patient in found if local_id_of(patient) not in known]
         for patient_id, coverage in patients.coverages_in(tools, batch):
             coverages.setdefault(patient_id, []).append(coverage)
         tell("patients", report.patients_linked + len(unknown))
@@ -152,13 +153,7 @@ def _take_in(run: _Load, conn: Connection, batch: Sequence[Found], *, is_last_ca
 def _known(tools: Tools, conn: Connection, outlines: Sequence[Outline], arrival: Arrival) -> Known:
     ids = sorted({patient for one in outlines for patient in one.patients})
     members = identity_store.patient_links(conn, tools.vault, arrival.source, ids)
-    persons = {one.local_id for one in outlines if one.type == "Patient"}
-    return Known(
-        members=members,
-        owners=records_store.owners(conn, targets(outlines, arrival, {})),
-        identifiers=patients.identifiers(tools, conn, [m for p, m in members.items() if p in persons]),
-        born_on=Births(tools, conn, members.values()),
-    )
+    return known_of(tools, conn, outlines, members=members, arrival=arrival)
 
 
 def _finish(run: _Load, conn: Connection, actor: Actor) -> None:

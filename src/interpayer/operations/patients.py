@@ -7,7 +7,7 @@ from typing import Any
 from interpayer.exchange.tools import Tools
 from interpayer.identity import store as identity_store
 from interpayer.identity.enrollment import patient_identifier, upsert_enrollments
-from interpayer.identity.reading import UMB_SYSTEM, read_coverage, read_patient
+from interpayer.identity.reading import read_coverage, read_patient
 from interpayer.model.member import Coverage, Demographics, Enrollment, Identifier, IdKind
 from interpayer.normalization.merge import local_id_of
 from interpayer.normalization.references import patients_of
@@ -15,11 +15,6 @@ from interpayer.system.clock import now
 from interpayer.system.database import Connection
 
 Resource = dict[str, Any]
-
-
-def id_of(patient: Resource) -> str:
-    """The Patient's id, as its other resources refer to it."""
-    return local_id_of(patient)
 
 
 def link(tools: Tools, conn: Connection, patients: Sequence[Resource]) -> dict[str, str]:
@@ -64,14 +59,6 @@ def coverages_in(tools: Tools, resources: Iterable[Resource]) -> Iterator[tuple[
             coverage = replace(read_coverage(resource), payer=tools.entity.identifier)
             for patient_id in patients_of(resource, tools.fhir_base):
                 yield patient_id, coverage
-
-
-def identifiers(tools: Tools, conn: Connection, member_ids: Iterable[str]) -> dict[str, list[dict[str, Any]]]:
-    """What a released Patient is identified by: the unique member id first (HRex 1.2, UMB)."""
-    kind = {"coding": [{"system": UMB_SYSTEM, "code": "UMB"}]}
-    system = f"{tools.fhir_base}/umb"
-    known = identity_store.unique_member_identifiers(conn, sorted(set(member_ids)))
-    return {member_id: [{"type": kind, "system": system, "value": value}] for member_id, value in known.items()}
 
 
 def _members_of(tools: Tools, conn: Connection, patient: Resource) -> list[str]:

@@ -6,6 +6,7 @@ A resource that breaks it is quarantined and counted, never lost and never repai
 import re
 from collections.abc import Callable, Iterator, Mapping
 
+from interpayer.validation.claims import entries_of
 from interpayer.validation.issue import Issue, Resource, Verdict
 
 NAME = "built-in contract"
@@ -174,16 +175,12 @@ def _check_insurance(resource: Resource) -> Iterator[Issue]:
     """A claim says under which coverage; a line of one has its number, by which others name it."""
     if resource.get("resourceType") not in ("ExplanationOfBenefit", "Claim"):
         return
-    for position, entry in enumerate(_entries(resource.get("insurance"))):
+    for position, entry in enumerate(entries_of(resource.get("insurance"))):
         if not isinstance(entry, Mapping) or not entry.get("coverage"):
             yield Issue(f"insurance[{position}].coverage", "required", "is required")
-    for position, entry in enumerate(_entries(resource.get("item"))):
+    for position, entry in enumerate(entries_of(resource.get("item"))):
         if not isinstance(entry, Mapping) or type(entry.get("sequence")) is not int:
             yield Issue(f"item[{position}].sequence", "required", "is required")
-
-
-def _entries(value: object) -> list[object]:
-    return value if isinstance(value, list) else []
 
 
 def _check_references(resource: Resource) -> Iterator[Issue]:

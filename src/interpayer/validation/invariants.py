@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
+from interpayer.validation.claims import entries_of
 from interpayer.validation.fhirpath.compile import Compiled, compile_expression
 from interpayer.validation.fhirpath.emit import Membership
 from interpayer.validation.fhirpath.model import PRIMITIVES, TypeModel
@@ -147,16 +148,12 @@ def _rooted(resource: Any) -> Any:
     holder = _HOLDERS.get(str(resource.get("resourceType"))) if isinstance(resource, dict) else None
     if holder is None:
         return resource
-    inner = [_member(each, "resource") for each in _listed(resource.get(holder))]
-    return {**resource, "contained": [one for each in inner for one in _listed(_member(each, "contained"))]}
+    inner = [_member(each, "resource") for each in entries_of(resource.get(holder))]
+    return {**resource, "contained": [one for each in inner for one in entries_of(_member(each, "contained"))]}
 
 
 def _member(node: Any, name: str) -> Any:
     return node.get(name) if isinstance(node, dict) else None
-
-
-def _listed(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else []
 
 
 def written_schema(constraints: Iterable[Mapping[str, Any]], context: str) -> dict[str, Any]:

@@ -231,10 +231,11 @@ def _rules_broken(rejected: Sequence[Rejected]) -> str:
 def _words(kind: str, flaw: Flaw) -> str:
     if not flaw.path:
         return f"{kind}: {flaw.text}"
-    place = _place(flaw.path)
+    place = unnumbered(flaw.path)
     return f"{flaw.code} at {place}" if place.split(".")[0] == kind else f"{flaw.code} at {kind}.{place}"
 
 
-def _place(path: str) -> str:
+def unnumbered(path: str) -> str:
+    """The place without the numbers of list entries."""
     head, *rest = path.split("[")
     return head + "".join(part.partition("]")[2] for part in rest)

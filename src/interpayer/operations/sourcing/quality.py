@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 
 from interpayer.exchange.sources.account import Account
-from interpayer.exchange.sources.refining import Kept, Refined
+from interpayer.exchange.sources.refining import Kept, Refined, unnumbered
 from interpayer.normalization.times import times_of
 from interpayer.operations.sourcing.collecting import seldom_collected
 from interpayer.operations.sourcing.reading import TELL_EVERY, Reading
@@ -106,7 +106,7 @@ class _Measuring:
         quality.account.add(refined)
         self._count += 1
         flaws = [flaw for one in refined.rejected for flaw in one.flaws]
-        rules = [f"{flaw.code} at {_plain(flaw.path)}" if flaw.path else flaw.text for flaw in flaws]
+        rules = [f"{flaw.code} at {unnumbered(flaw.path)}" if flaw.path else flaw.text for flaw in flaws]
         quality.rules.update(rules)
         if flaws:
             place = refined.found.file, refined.found.position, refined.found.entity
@@ -183,11 +183,6 @@ def _codes_without_system(node: Any) -> list[bool]:
     coding = node.get("coding")
     own = [isinstance(one, dict) and "code" in one and "system" not in one for one in coding or []] if coding else []
     return own + [found for value in node.values() for found in _codes_without_system(value)]
-
-
-def _plain(path: str) -> str:
-    head, *rest = path.split("[")
-    return head + "".join(part.partition("]")[2] for part in rest)
 
 
 def _share(part: int, whole: int) -> float:
