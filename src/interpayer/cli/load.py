@@ -72,11 +72,7 @@ def fhir(
     with session_of(context).acting_alone("load.fhir") as (tools, actor), output.progress("patients") as shown:
         if not path.exists():
             raise FileNotFoundError(None, "", str(path))
-
-        def tell(what: str, count: int) -> None:
-            shown.at(count, what=what)
-
-        report = loading.load(serving(tools, entity), path, actor=actor, as_members=as_members, progress=tell)
+        report = loading.load(serving(tools, entity), path, actor=actor, as_members=as_members, progress=shown.tell)
     if as_json:
         output.tell_json("load-fhir/1", {"load": report.load_id, **report.counts()})
     else:

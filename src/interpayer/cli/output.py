@@ -180,6 +180,10 @@ class Tracker:
         words = f"{count:,} {self._unit}".strip()
         self._shown.update(self._task, completed=count, total=total, words=words, description=what)
 
+    def tell(self, what: str, count: int) -> None:
+        """The same for work that names its parts."""
+        self.at(count, what=what)
+
 
 def plain(value: Any) -> Any:
     """The value as JSON knows it; times in UTC with a Z."""

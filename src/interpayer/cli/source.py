@@ -79,11 +79,7 @@ def load(
     An 834 and a source with `role: enrollment` make members; what belongs to nobody of ours is kept apart.
     """
     with acting_alone(session_of(context), "load.fhir") as (tools, actor), output.progress("records") as shown:
-
-        def tell(what: str, count: int) -> None:
-            shown.at(count, what=what)
-
-        report = loading.load(tools, read_declaration(source), actor=actor, as_members=as_members, progress=tell)
+        report = loading.load(tools, read_declaration(source), actor=actor, as_members=as_members, progress=shown.tell)
     if as_json:
         output.tell_json("source-load/1", {"load": report.load_id, **report.counts()})
     else:

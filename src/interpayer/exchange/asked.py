@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 
 from interpayer.identity.reading import read_date
@@ -103,11 +103,11 @@ def _demographics(member: Mapping[str, Any]) -> Demographics:
                 family=_text(n.get("family")) or "",
                 given=tuple(g for g in n.get("given") or () if isinstance(g, str)),
                 suffix=_text(n.get("suffix")),
-                used_until=_date(n.get("used_until")),
+                used_until=read_date(n.get("used_until")),
             )
             for n in names
         ),
-        birth_date=_date(member.get("birth_date")),
+        birth_date=read_date(member.get("birth_date")),
         sex=_text(member.get("sex")),
         addresses=(_address(address),) if address else (),
         phones=tuple(v for v in member.get("phones") or () if isinstance(v, str)),
@@ -127,10 +127,6 @@ def _address(raw: Mapping[str, Any]) -> Address:
         state=_text(raw.get("state")),
         postal_code=_text(raw.get("postal_code")),
     )
-
-
-def _date(value: object) -> date | None:
-    return read_date(value)
 
 
 def _instant(value: object) -> datetime | None:

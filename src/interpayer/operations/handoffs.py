@@ -28,7 +28,7 @@ def acknowledge(
     tools: Tools, conn: Connection, exchange_id: str, *, records: Mapping[str, int], digest: str | None, actor: Actor
 ) -> dict[str, Any]:
     """Note what the other side has, by type; equal to what was given it is acknowledged, else it differs."""
-    found = _found(conn, exchange_id)
+    found = shown(conn, exchange_id)
     if not found["digest"]:
         raise Refusal("request.wrong_state", "it was not given on yet")
     is_equal = dict(records) == found["counts"] and digest in (None, found["digest"])
@@ -53,7 +53,7 @@ def acknowledge(
 
 def again(tools: Tools, conn: Connection, exchange_id: str, *, actor: Actor) -> dict[str, Any]:
     """Give it on once more: the other side lost it, or has something else."""
-    found = _found(conn, exchange_id)
+    found = shown(conn, exchange_id)
     new = handoff_store.NewHandoff(found["id"], exchange_id, found["member_id"], tools.own_systems.target, {}, "")
     handoff_store.add(conn, new)
     run = handing.give_again(conn, found["id"], exchange_id)
@@ -72,7 +72,7 @@ def again(tools: Tools, conn: Connection, exchange_id: str, *, actor: Actor) -> 
 
 def records(tools: Tools, conn: Connection, exchange_id: str, *, page: Page, actor: Actor) -> list[dict[str, Any]]:
     """The records of a hand-off, bodies included, in id order: for the system that was told of them."""
-    found = _found(conn, exchange_id)
+    found = shown(conn, exchange_id)
     rows = list(received_records(conn, tools.codec, exchange_id, after=page.after, limit=page.limit))
     tools.ledger.append(
         conn,
@@ -86,17 +86,13 @@ def records(tools: Tools, conn: Connection, exchange_id: str, *, page: Page, act
     return rows
 
 
-def shown(conn: Connection, exchange_id: str) -> dict[str, Any]:
-    """The hand-off of an exchange."""
-    return _found(conn, exchange_id)
-
-
 def listed(conn: Connection, *, state: str | None = None) -> list[dict[str, Any]]:
     """Hand-offs; what nobody acknowledged comes first, the oldest first."""
     return handoff_store.listed(conn, state=state)
 
 
-def _found(conn: Connection, exchange_id: str) -> dict[str, Any]:
+def shown(conn: Connection, exchange_id: str) -> dict[str, Any]:
+    """The hand-off of an exchange, locked. Raises Refusal where there is none."""
     found = handoff_store.of_exchange(conn, exchange_id, lock=True)
     if found is None:
         raise Refusal("request.not_found", f"no hand-off of {exchange_id}")

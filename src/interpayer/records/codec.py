@@ -8,7 +8,6 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from isal import isal_zlib
 
 from interpayer.model.record import Lines
-from interpayer.system.gzip_members import pack
 from interpayer.system.keys import FRAME_HEADER, NONCE_LENGTH, SealBroken, Vault, read_header, seal
 
 LEVEL = 1
@@ -60,11 +59,6 @@ class Opener:
             return self._cipher.decrypt(frame[_START:_END], frame[_END:], frame[:_START] + context)
         except InvalidTag:
             raise SealBroken("the sealed body does not fit this key and place") from None
-
-
-def pack_gzip(plain: bytes) -> bytes:
-    """The bytes as one gzip member that can be joined with others; the same for the same bytes."""
-    return pack(plain)
 
 
 def plain_of(lines: Lines) -> bytes:

@@ -6,8 +6,9 @@ from hashlib import sha256
 from typing import Any, TypeAlias
 
 from interpayer.model.record import Record
-from interpayer.records.codec import Codec, Opener, pack_gzip, unpack_gzip
+from interpayer.records.codec import Codec, Opener, unpack_gzip
 from interpayer.records.keys import SHARED, known_keys, member_keys
+from interpayer.system import gzip_members
 from interpayer.system.database import Connection
 from interpayer.system.keys import seal
 
@@ -100,7 +101,7 @@ def _sealed(codec: Codec, key: bytes, pack_id: int, *, pack: _Filling) -> tuple[
     plain, context = b"".join(pack.lines), context_of(pack_id)
     if pack.kind == ORIGINAL:
         return codec.encode(key, plain, context=context), None
-    return seal(key, pack_gzip(plain), context=context), sha256(plain).hexdigest()
+    return seal(key, gzip_members.pack(plain), context=context), sha256(plain).hexdigest()
 
 
 def read_packs(conn: Connection, codec: Codec, pack_ids: Collection[int]) -> Mapping[int, bytes]:

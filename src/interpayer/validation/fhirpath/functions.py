@@ -16,7 +16,7 @@ from interpayer.validation.fhirpath.emit import (
     single,
 )
 from interpayer.validation.fhirpath.operators import truth_of
-from interpayer.validation.fhirpath.paths import children, descendants, extension, has_value, resolve
+from interpayer.validation.fhirpath.paths import children, descendants, extension, has_value, resolve, target_of
 from interpayer.validation.fhirpath.syntax import Call, Literal, NotSupported
 
 _DECIMAL = frozenset({"decimal"})
@@ -34,13 +34,9 @@ def call(node: Call, scope: Scope) -> Truth | Code:
     return written(node, scope)
 
 
-def _target(node: Call, scope: Scope) -> Code:
-    return scope.this if node.target is None else scope.value(node.target)
-
-
 def _filtered(node: Call, scope: Scope) -> Code:
     """The items for which the argument is true."""
-    items = scope.each(_target(node, scope))
+    items = scope.each(target_of(node, scope))
     inner = scope.inside(items)
     clauses = items.clauses
     if _asks_position(node):
@@ -62,11 +58,11 @@ def _counted(items: Code, scope: Scope) -> tuple[Scope, tuple[str, ...]]:
 
 
 def _exists(node: Call, scope: Scope) -> Truth:
-    return exists(_filtered(node, scope) if node.arguments else _target(node, scope))
+    return exists(_filtered(node, scope) if node.arguments else target_of(node, scope))
 
 
 def _empty(node: Call, scope: Scope) -> Truth:
-    there = exists(_target(node, scope))
+    there = exists(target_of(node, scope))
     return Truth(there.false, there.true, is_sure=True)
 
 
@@ -76,14 +72,14 @@ def _not(node: Call, scope: Scope) -> Truth:
 
 
 def _all(node: Call, scope: Scope) -> Truth:
-    items = scope.each(_target(node, scope))
+    items = scope.each(target_of(node, scope))
     test = scope.inside(items).truth(argument(node.arguments, 0)).true
     return certain(f"not [1 {' '.join(items.clauses)} if not ({test})]")
 
 
 def _every(expected: str, is_any: bool) -> Callable[[Call, Scope], Truth]:
     def write(node: Call, scope: Scope) -> Truth:
-        items = scope.each(_target(node, scope))
+        items = scope.each(target_of(node, scope))
         test = f"{items.text} is {expected}" if is_any else f"{items.text} is not {expected}"
         found = f"[1 {' '.join(items.clauses)} if {test}]"
         return certain(f"bool({found})" if is_any else f"not {found}")
@@ -92,11 +88,11 @@ def _every(expected: str, is_any: bool) -> Callable[[Call, Scope], Truth]:
 
 
 def _count(node: Call, scope: Scope) -> Code:
-    return Code(f"len({_target(node, scope).as_list})", INTEGER, is_sure=True)
+    return Code(f"len({target_of(node, scope).as_list})", INTEGER, is_sure=True)
 
 
 def _select(node: Call, scope: Scope) -> Code:
-    items = scope.each(_target(node, scope))
+    items = scope.each(target_of(node, scope))
     found = scope.inside(items).value(argument(node.arguments, 0))
     if found.is_many:
         return Code(found.text, found.types, items.clauses + found.clauses)
@@ -106,7 +102,7 @@ def _select(node: Call, scope: Scope) -> Code:
 
 
 def _repeat(node: Call, scope: Scope) -> Code:
-    target = _target(node, scope)
+    target = target_of(node, scope)
     name = scope.shop.fresh()
     # What is found is searched again, and may be of another type than the start.
     inner = scope.inside(Code(name, None))
@@ -116,7 +112,7 @@ def _repeat(node: Call, scope: Scope) -> Code:
 
 def _item(position: str) -> Callable[[Call, Scope], Code]:
     def write(node: Call, scope: Scope) -> Code:
-        target = _target(node, scope)
+        target = target_of(node, scope)
         if not target.is_many:
             return target
         return Code(f"({target.as_list} or (None,))[{position}]", target.types)
@@ -126,7 +122,7 @@ def _item(position: str) -> Callable[[Call, Scope], Code]:
 
 def _part(form: str) -> Callable[[Call, Scope], Code]:
     def write(node: Call, scope: Scope) -> Code:
-        target = _target(node, scope)
+        target = target_of(node, scope)
         count = single(scope.value(node.arguments[0])) if node.arguments else "0"
         return scope.listed(f"{target.as_list}{form.format(count=count)}", target.types)
 
@@ -134,13 +130,13 @@ def _part(form: str) -> Callable[[Call, Scope], Code]:
 
 
 def _single(node: Call, scope: Scope) -> Code:
-    target = _target(node, scope)
+    target = target_of(node, scope)
     return Code(single(target), target.types)
 
 
 def _with_other(name: str) -> Callable[[Call, Scope], Code]:
     def write(node: Call, scope: Scope) -> Code:
-        target, other = _target(node, scope), scope.value(argument(node.arguments, 0))
+        target, other = target_of(node, scope), scope.value(argument(node.arguments, 0))
         types = None if target.types is None or other.types is None else target.types | other.types
         return scope.listed(f"{name}({target.as_list}, {other.as_list})", types)
 
@@ -148,30 +144,30 @@ def _with_other(name: str) -> Callable[[Call, Scope], Code]:
 
 
 def _combine(node: Call, scope: Scope) -> Code:
-    target, other = _target(node, scope), scope.value(argument(node.arguments, 0))
+    target, other = target_of(node, scope), scope.value(argument(node.arguments, 0))
     return scope.listed(f"({target.as_list} + {other.as_list})", target.types if target.types == other.types else None)
 
 
 def _distinct(node: Call, scope: Scope) -> Code:
-    target = _target(node, scope)
+    target = target_of(node, scope)
     return scope.listed(f"distinct({target.as_list})", target.types)
 
 
 def _is_distinct(node: Call, scope: Scope) -> Truth:
-    items = _target(node, scope).as_list
+    items = target_of(node, scope).as_list
     return certain(f"len(distinct({items})) == len({items})")
 
 
 def _subset(is_turned: bool) -> Callable[[Call, Scope], Truth]:
     def write(node: Call, scope: Scope) -> Truth:
-        both = [_target(node, scope).as_list, scope.value(argument(node.arguments, 0)).as_list]
+        both = [target_of(node, scope).as_list, scope.value(argument(node.arguments, 0)).as_list]
         return certain(f"is_subset({', '.join(reversed(both) if is_turned else both)})")
 
     return write
 
 
 def _iif(node: Call, scope: Scope) -> Code:
-    inner = scope if node.target is None else scope.inside(scope.each(_target(node, scope)))
+    inner = scope if node.target is None else scope.inside(scope.each(target_of(node, scope)))
     if node.target is not None:
         inner = Scope(scope.shop, scope.value(node.target))
     test = inner.truth(argument(node.arguments, 0)).true
@@ -192,13 +188,13 @@ def _member_of(node: Call, scope: Scope) -> Truth:
         # Only where the answer hangs on the value set is it missed.
         text = f"unknown_set({url.value!r})"
         return Truth(text, text)
-    items, test = scope.each(_target(node, scope)), scope.shop.constant(known)
+    items, test = scope.each(target_of(node, scope)), scope.shop.constant(known)
     text = f"any_member({items.as_list}, {test})"
     return Truth(f"{text} is True", f"{text} is False")
 
 
 def _matches(node: Call, scope: Scope) -> Code:
-    return Code(f"matches({single(_target(node, scope))}, {_pattern(node, scope)})", BOOLEAN)
+    return Code(f"matches({single(target_of(node, scope))}, {_pattern(node, scope)})", BOOLEAN)
 
 
 def _pattern(node: Call, scope: Scope) -> str:
@@ -215,15 +211,11 @@ def _pattern(node: Call, scope: Scope) -> str:
 
 def _replace_matches(node: Call, scope: Scope) -> Code:
     found, by = _pattern(node, scope), scope.value(argument(node.arguments, 1))
-    return Code(f"replace_matches({single(_target(node, scope))}, {found}, {single(by)})", STRING)
+    return Code(f"replace_matches({single(target_of(node, scope))}, {found}, {single(by)})", STRING)
 
 
 def _html(node: Call, scope: Scope) -> Truth:
-    return certain(f"not narrative_faults({single(_target(node, scope))})")
-
-
-def _same(node: Call, scope: Scope) -> Code:
-    return _target(node, scope)
+    return certain(f"not narrative_faults({single(target_of(node, scope))})")
 
 
 # Functions of one item that Python computes from it and the arguments: the name there, the type of the result.
@@ -240,14 +232,14 @@ _OF_ONE: Mapping[str, tuple[str, frozenset[str]]] = {
 
 def _of_one(node: Call, scope: Scope) -> Code:
     name, types = _OF_ONE[node.name]
-    target = _target(node, scope)
+    target = target_of(node, scope)
     given = [single(target), *(single(scope.value(each)) for each in node.arguments)]
     return Code(f"{name}({', '.join(given)})", types)
 
 
 def _converts(node: Call, scope: Scope) -> Truth:
     plain = Call(node.target, node.name.replace("convertsTo", "to"), ())
-    target, result = exists(_target(node, scope)), exists(_of_one(plain, scope))
+    target, result = exists(target_of(node, scope)), exists(_of_one(plain, scope))
     return Truth(result.true, f"({target.true}) and ({result.false})")
 
 
@@ -262,7 +254,7 @@ _WRITTEN: Mapping[str, Callable[[Call, Scope], Truth | Code]] = {
     "subsetOf": _subset(False), "supersetOf": _subset(True), "iif": _iif,
     "matches": _matches, "replaceMatches": _replace_matches,
     "memberOf": _member_of, "resolve": resolve, "extension": extension, "children": children,
-    "descendants": descendants, "hasValue": has_value, "getValue": _same, "trace": _same, "htmlChecks": _html,
+    "descendants": descendants, "hasValue": has_value, "getValue": target_of, "trace": target_of, "htmlChecks": _html,
     "convertsToInteger": _converts, "convertsToDecimal": _converts, "convertsToBoolean": _converts,
     "convertsToDate": _converts, "convertsToDateTime": _converts, "convertsToString": _converts,
 }  # fmt: skip

@@ -154,7 +154,7 @@ def is_type(node: TypeTest, scope: Scope) -> Truth:
 def descendants(node: Call, scope: Scope, wanted: str | None = None) -> Code:
     """Everything below, or everything below of a type."""
     walker = scope.shop.constant(Walker(scope.shop.model))
-    items = scope.each(_target(node, scope))
+    items = scope.each(target_of(node, scope))
     kinds = _only(items.types)
     found = scope.listed(f"{walker}.below({items.text}, {kinds!r}, {wanted!r})", None)
     return Code(found.text, frozenset({wanted}) if wanted else None, items.clauses + found.clauses)
@@ -163,7 +163,7 @@ def descendants(node: Call, scope: Scope, wanted: str | None = None) -> Code:
 def children(node: Call, scope: Scope) -> Code:
     """Everything one step below."""
     walker = scope.shop.constant(Walker(scope.shop.model))
-    items = scope.each(_target(node, scope))
+    items = scope.each(target_of(node, scope))
     found = scope.listed(f"{walker}.children({items.text}, {_only(items.types)!r})", None)
     return Code(found.text, None, items.clauses + found.clauses)
 
@@ -173,13 +173,14 @@ def _only(types: Iterable[str] | None) -> str:
     return names[0] if len(names) == 1 else ""
 
 
-def _target(node: Call, scope: Scope) -> Code:
+def target_of(node: Call, scope: Scope) -> Code:
+    """What a function is called on: what stands before it, else the item in hand."""
     return scope.this if node.target is None else scope.value(node.target)
 
 
 def resolve(node: Call, scope: Scope) -> Code:
     """The resources that references point to."""
-    items = scope.each(_target(node, scope))
+    items = scope.each(target_of(node, scope))
     found = scope.listed(f"resolve({items.text}, resource, root)", None)
     return Code(found.text, None, items.clauses + found.clauses)
 
@@ -193,7 +194,7 @@ def extension(node: Call, scope: Scope) -> Code:
 
 def has_value(node: Call, scope: Scope) -> Truth:
     """Whether the one item is a primitive with a value."""
-    target = _target(node, scope)
+    target = target_of(node, scope)
     if target.types is not None and not target.types & PRIMITIVES.keys():
         return Truth("False", "True", is_sure=True)
     if target.is_many:
