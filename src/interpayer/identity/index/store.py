@@ -11,38 +11,35 @@ from interpayer.identity.index.codec import FORM
 from interpayer.identity.index.copying import copy_packed
 from interpayer.model.reason import Fault, FaultKind
 from interpayer.system.database import Connection
+from interpayer.system.first_read import Read, read
 
 # The row that counts the members themselves.
 EVERYBODY = "member"
 
 _PAIR = struct.Struct(">hiqiq")
 
-# One round trip: everybody under the keys, everybody a person named for these requests (places below zero), the keys
-# that too many share, and the state of the index.
-_NEAR = """
-with asked (hash, is_id, place) as (
-    select * from unnest(%s::text::bigint[], %s::text::boolean[]) with ordinality),
-found as (
-    select a.place, a.is_id, k.members
-      from asked a
-     cross join lateral (select array_agg(b.member_no) as members
-                           from (select member_no from identity.block where hash = a.hash limit %s) b) k
-     where k.members is not null),
-near (member_no, place) as (
-    select unnest(members), place from found where is_id or cardinality(members) <= %s
-     union all
-    select m.member_no, -q.place
-      from unnest(%s::text::text[]) with ordinality q (subject, place)
-      join identity.judgement j on j.kind = 'request' and j.subject = q.subject and j.superseded_at is null
-      join identity.member m on m.member_id = j.member_id)
-select m.member_id, m.person_id, m.standard, n.places
-  from (select member_no, array_agg(place) as places from near group by member_no) n
-  join identity.member m on m.member_no = n.member_no
+# One round trip: the members under each key, those members, and the state of the index with whether a person ever
+# decided about one of the requests. Of a key that too many share nobody is read, unless it is an id.
+_NEAR = Read(
+    b"identity.near",
+    b"""
+with found as materialized (
+    select a.place, a.is_id,
+           array(select member_no from identity.block where hash = a.hash limit $3::text::bigint) as members
+      from unnest($1::text::bigint[], $2::text::boolean[]) with ordinality a (hash, is_id, place))
+select place, members, null::text as member_id, null::text as person_id, null::bytea as standard
+  from found where members <> '{}'
  union all
-select null, null, null, array_agg(place) from found where not is_id and cardinality(members) > %s having count(*) > 0
+select member_no, null, member_id, person_id, standard from identity.member
+ where member_no = any (array(
+       select unnest(members) from found where is_id or cardinality(members) < $3::text::bigint))
  union all
-select form, revision::text, null, null from identity.index_state
-"""
+select revision, null, form, exists (
+       select from identity.judgement
+        where kind = 'request' and subject = any ($4::text::text[]) and superseded_at is null)::text, null
+  from identity.index_state
+""",
+)
 
 # For thousands of requests at once the keys are looked up in one sweep of the index, and the members in another.
 _UNDER = """
@@ -89,19 +86,25 @@ def find_near(
     Fault `system.index_stale` when the index is of another form than this program reads.
     """
     flags = ["ft"[is_id] for is_id in are_ids]
-    values = [_array(hashes), _array(flags), largest + 1, largest, _array(fingerprints), largest]
-    with conn.cursor(row_factory=tuple_row, binary=True) as cursor:
-        rows = cursor.execute(_NEAR, values, prepare=True).fetchall()
-    near: list[Near] = []
+    values = [_array(hashes), _array(flags), str(largest + 1), _array(fingerprints)]
+    places: dict[int, list[int]] = defaultdict(list)
     skipped: list[int] = []
-    revision = 0
-    for row in rows:
-        if row[3] is None:
-            revision = _revision(row)
-        elif row[0] is None:
-            skipped = row[3]
+    members: list[tuple[int, bytes, bytes, bytes]] = []
+    revision, is_ruled = 0, b"false"
+    for cell, under, name, person, form in read(conn, _NEAR, values):
+        number = int.from_bytes(cell)
+        if form is not None:
+            members.append((number, name, person, form))
+        elif under is None:
+            revision, is_ruled = _revision((name.decode(), number)), person
+        elif len(numbers := _numbers(under)) <= largest or are_ids[number - 1]:
+            for one in numbers:
+                places[one].append(number)
         else:
-            near.append(Near(*row))
+            skipped.append(number)
+    if is_ruled == b"true":
+        return members_at(conn, places, skipped, fingerprints)
+    near = [Near(name.decode(), person.decode(), form, places[number]) for number, name, person, form in members]
     return Found(near, skipped, revision)
 
 
@@ -257,6 +260,11 @@ def state(conn: Connection) -> dict[str, Any] | None:
 def _array(values: Iterable[object]) -> str:
     """An array as text: the driver would take far longer to write it."""
     return f"{{{','.join(map(str, values))}}}"
+
+
+def _numbers(array: bytes) -> tuple[int, ...]:
+    """An array of bigint in PostgreSQL's binary form: a header of 20 bytes, then each number behind its length."""
+    return struct.unpack(f">20x{'4xq' * ((len(array) - 20) // 12)}", array)
 
 
 def _revision(row: Sequence[Any]) -> int:
