@@ -190,6 +190,24 @@ def policy_with(rates: Mapping[str, Rate], numbers: Mapping[str, Any] = {}) -> B
     return policy_of(tuple(rates.items()), tuple(numbers.items()))
 
 
+def door_of(database: ScratchDatabase, **changes: Any) -> Door:
+    """The door of Plan A, with nobody listening at it; some of it changed."""
+    vault = Vault(b"k" * 32, "test")
+    facts = {
+        "base_url": "https://plan-a.example",
+        "environment": "test",
+        "name": "Plan A",
+        "identifier": {"system": "urn:payers", "value": "plan-a"},
+        "database": database.door,
+        "vault": vault,
+        "ledger": Ledger(vault),
+        "record": lambda _event: None,
+        "jwks": lambda: {"keys": []},
+        "policy": shipped,
+    }
+    return Door(**{**facts, **changes})
+
+
 class DoorUnderTest:
     """The door of one payer, open on a free port of loopback, with everything it records."""
 
@@ -216,12 +234,9 @@ class DoorUnderTest:
         tls = None if at.startswith("unix:") else self._tls()
         self.doors = Doors([Listener(self._app, at, tls, header_deadline_s=0.6)])
         self.base_url = base_url or f"https://{self.doors.addresses[0]}"
-        self.door = Door(
+        self.door = door_of(
+            database,
             base_url=self.base_url,
-            environment="test",
-            name="Plan A",
-            identifier={"system": "urn:payers", "value": "plan-a"},
-            database=database.door,
             vault=self.vault,
             ledger=self.ledger,
             record=self._record,

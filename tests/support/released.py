@@ -1,6 +1,7 @@
 """Exchanges of a responder as they stand after the decision, with their envelope and evidence."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from interpayer.consent import store as consent_store
 from interpayer.exchange import store
@@ -32,25 +33,30 @@ def as_read(tools: Tools, bundle: MemberBundle) -> Query:
     return Query(read_patient(bundle.patient), read_coverage(bundle.coverage_to_match), tools.entity.identifier)
 
 
+def a_request(exchange_id: str, at: datetime, **changes: Any) -> store.NewExchange:
+    """What a partner asked us for at this time."""
+    facts = {
+        "role": Role.RESPONDER,
+        "correlation_id": exchange_id,
+        "partner_id": "p-c",
+        "organization": None,
+        "purpose": "payer_to_payer",
+        "basis": "opt_in",
+        "due_at": at + timedelta(days=1),
+        "give_up_at": at + timedelta(days=30),
+        "envelope": b"sealed",
+        "envelope_sha256": "0" * 64,
+    }
+    return store.NewExchange(**{"id": exchange_id, "received_at": at, **facts, **changes})
+
+
 def an_answer(
     tools: Tools, conn: Connection, bundle: MemberBundle, *, state: State = State.COMPLETED, partner_id: str = "p-c"
 ) -> tuple[str, Match]:
     """A partner asked, the resolver decided, the exchange stands in a state: its id and the match."""
     exchange_id, at = new_id("x"), now()
-    new = store.NewExchange(
-        id=exchange_id,
-        role=Role.RESPONDER,
-        correlation_id=exchange_id,
-        partner_id=partner_id,
-        organization=None,
-        purpose="payer_to_payer",
-        basis="opt_in",
-        received_at=at,
-        due_at=at + timedelta(days=1),
-        give_up_at=at + timedelta(days=30),
-        envelope=tools.seal_request(bundle.as_json(), exchange_id=exchange_id),
-        envelope_sha256="0" * 64,
-    )
+    sealed = tools.seal_request(bundle.as_json(), exchange_id=exchange_id)
+    new = a_request(exchange_id, at, partner_id=partner_id, envelope=sealed)
     match = tools.resolver.resolve(conn, as_read(tools, bundle), partner=partner_id)
     save_evidence(conn, [match])
     store.create_many(conn, [new])

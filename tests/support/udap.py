@@ -14,14 +14,8 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from joserfc import jws
 from joserfc.jwk import import_key
 
-from interpayer.audit.ledger import Ledger
-from interpayer.gateway.door import Door
-from interpayer.gateway.udap.gate import Gate
-from interpayer.policy.bundle import Bundle
 from interpayer.system.certificates.revocation import Unreachable
-from interpayer.system.keys import Vault
 from tests.support.certificates import Party, certify
-from tests.support.databases import ScratchDatabase
 
 COMMUNITY = "https://community.example/udap"
 OTHER_COMMUNITY = "https://elsewhere.example/udap"
@@ -50,24 +44,6 @@ def later(seconds: float) -> int:
 def unreachable(_url: str, _question: bytes | None) -> bytes:
     """Whoever is asked about revocation does not answer."""
     raise Unreachable("down")
-
-
-def door_of(database: ScratchDatabase, policy: Bundle, *, udap: Gate | None = None) -> Door:
-    """The door of the plan that takes registrations."""
-    vault = Vault(b"k" * 32, "test")
-    return Door(
-        base_url=BASE,
-        environment="test",
-        name="Plan A",
-        identifier={"value": "plan-a"},
-        database=database.door,
-        vault=vault,
-        ledger=Ledger(vault),
-        record=lambda _event: None,
-        jwks=lambda: {"keys": []},
-        udap=udap,
-        policy=lambda: policy,
-    )
 
 
 @dataclass

@@ -12,7 +12,6 @@ from urllib.parse import urlencode
 import pytest
 from joserfc.jwk import ECKey, RSAKey
 
-from interpayer.audit.ledger import Ledger
 from interpayer.gateway import store, tokens
 from interpayer.gateway.door import Door, Rate
 from interpayer.gateway.peers import Peer
@@ -20,7 +19,6 @@ from interpayer.model.partner import PartnerStatus
 from interpayer.partners import directory
 from interpayer.partners.directory import Agreed
 from interpayer.system.clock import now
-from interpayer.system.keys import Vault
 from tests.support.databases import DatabaseServer, ScratchDatabase
 from tests.support.doors import (
     CURVE_KEY,
@@ -30,6 +28,7 @@ from tests.support.doors import (
     a_partner,
     assertion,
     claims,
+    door_of,
     dumps,
     policy_with,
     public,
@@ -359,19 +358,7 @@ def keeper(database_server: DatabaseServer) -> Iterator[ScratchDatabase]:
 
 @pytest.fixture(scope="module")
 def door(keeper: ScratchDatabase) -> Door:
-    vault = Vault(b"k" * 32, "test")
-    return Door(
-        base_url=BASE,
-        environment="test",
-        name="Plan A",
-        identifier={"value": "plan-a"},
-        database=keeper.door,
-        vault=vault,
-        ledger=Ledger(vault),
-        record=lambda _event: None,
-        jwks=lambda: {"keys": []},
-        policy=lambda: policy_with({"token": FAST, "read": FAST}),
-    )
+    return door_of(keeper, policy=lambda: policy_with({"token": FAST, "read": FAST}))
 
 
 def ask(door: Door, text: str, *, thumbprint: str | None = THUMBPRINT, **form: Any) -> tokens.Issued:

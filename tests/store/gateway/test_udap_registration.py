@@ -28,6 +28,7 @@ from interpayer.policy.composing import compose
 from interpayer.system.certificates.revocation import Revocations
 from tests.support.certificates import certify
 from tests.support.databases import DatabaseServer, ScratchDatabase
+from tests.support.doors import door_of
 from tests.support.udap import (
     CERTIFICATION,
     COMMUNITY,
@@ -35,7 +36,6 @@ from tests.support.udap import (
     SERVER_TOKEN,
     Signer,
     World,
-    door_of,
     later,
     moment,
     unreachable,
@@ -87,7 +87,7 @@ def made_grounds(folder: Path, database: ScratchDatabase) -> Grounds:
     revoked = folder / "revoked"
     revoked.mkdir()
     trust = Trust(Communities(world.folder), Revocations(unreachable, files=revoked), ADDRESS)
-    return Grounds(world, door_of(database, PLENTY), trust, database, revoked)
+    return Grounds(world, door_of(database, policy=lambda: PLENTY), trust, database, revoked)
 
 
 @pytest.fixture(scope="module")

@@ -23,7 +23,8 @@ from interpayer.partners.udap.communities import Communities
 from interpayer.policy.composing import compose
 from interpayer.system.certificates.revocation import Revocations
 from tests.support.databases import DatabaseServer, ScratchDatabase
-from tests.support.udap import PURPOSE, SCOPES, Signer, World, business, door_of, later, moment, unreachable
+from tests.support.doors import door_of
+from tests.support.udap import PURPOSE, SCOPES, Signer, World, business, later, moment, unreachable
 from tests.support.udap import SERVER_REGISTER as ADDRESS
 from tests.support.udap import SERVER_TOKEN as AUDIENCE
 
@@ -62,7 +63,8 @@ class Grounds:
 
 def open_door(database: ScratchDatabase, world: World) -> tuple[Door, Trust]:
     communities, revocations = Communities(world.folder), Revocations(unreachable)
-    door = door_of(database, PLENTY, udap=Gate(database.door, communities, revocations))
+    gate = Gate(database.door, communities, revocations)
+    door = door_of(database, policy=lambda: PLENTY, udap=gate)
     return door, Trust(communities, revocations, ADDRESS)
 
 

@@ -17,7 +17,7 @@ from interpayer.exchange.transitions import Actor
 from interpayer.identity import graph
 from interpayer.identity.enrollment import upsert_enrollments
 from interpayer.model.consent import Basis, Consent, Effect, LegalBasis, Limits, MatchGrant, Scope
-from interpayer.model.exchange import Role, State
+from interpayer.model.exchange import State
 from interpayer.model.member import Coverage, Demographics, Enrollment, Identifier, IdKind, Name
 from interpayer.model.reason import REASONS, Refusal
 from interpayer.operations import consents, legal_bases, people, restricting
@@ -27,6 +27,7 @@ from interpayer.partners import directory
 from interpayer.system.clock import now
 from interpayer.system.ids import new_id
 from tests.support.doors import a_partner
+from tests.support.released import a_request
 from tests.support.tools import add_members
 
 
@@ -63,25 +64,11 @@ def an_exchange(
 ) -> str:
     """One under way under this consent, with a grant and waiting work."""
     exchange_id, at = new_id("x"), now()
-    new = exchange_store.NewExchange(
-        id=exchange_id,
-        role=Role.RESPONDER,
-        correlation_id=exchange_id,
-        partner_id="p-c",
-        organization=None,
-        purpose="payer_to_payer",
-        basis="opt_in",
-        received_at=at,
-        due_at=at + timedelta(days=1),
-        give_up_at=at + timedelta(days=30),
-        envelope=b"sealed",
-        envelope_sha256="0" * 64,
-    )
     grant = MatchGrant(new_id("g"), "p-c", member_id, consent.id, exchange_id, at + timedelta(days=30))
     with tools.database.transaction() as conn:
         if is_new:
             consents.record(tools, conn, consent, actor=Actor("partner", "p-c"))
-        exchange_store.create_many(conn, [new])
+        exchange_store.create_many(conn, [a_request(exchange_id, at)])
         change = exchange_store.Change(exchange_id, state, None, member_id=member_id, consent_id=consent.id)
         exchange_store.apply(conn, [change], at)
         consent_store.save_grant(conn, grant)

@@ -10,7 +10,7 @@ from interpayer.exchange import kept_store
 from interpayer.exchange import store as exchange_store
 from interpayer.exchange.tools import Tools
 from interpayer.exchange.transitions import Actor
-from interpayer.model.exchange import Role, State
+from interpayer.model.exchange import State
 from interpayer.operations import answers, legal_holds, retention
 from interpayer.operations.vault_store import Subject
 from interpayer.policy import store
@@ -18,6 +18,7 @@ from interpayer.policy.composing import compose, shipped
 from interpayer.system.clock import now
 from interpayer.system.database import Connection, DatabaseError
 from interpayer.system.ids import new_id
+from tests.support.released import a_request
 
 SIX_YEARS, TEN_YEARS = 2190, 3650
 
@@ -30,21 +31,7 @@ def worker(application: Application) -> Tools:
 def settled(conn: Connection, days: float, *, state: State = State.ARCHIVED, basis: str = "opt_in") -> str:
     """An exchange that came so into its state so many days ago."""
     exchange_id, at = new_id("x"), now() - timedelta(days=days)
-    new = exchange_store.NewExchange(
-        id=exchange_id,
-        role=Role.RESPONDER,
-        correlation_id=exchange_id,
-        partner_id="p-c",
-        organization=None,
-        purpose="payer_to_payer",
-        basis=basis,
-        received_at=at,
-        due_at=at,
-        give_up_at=at,
-        envelope=b"sealed",
-        envelope_sha256="0" * 64,
-    )
-    exchange_store.create_many(conn, [new])
+    exchange_store.create_many(conn, [a_request(exchange_id, at, basis=basis)])
     exchange_store.add_supplement(conn, exchange_id, at=at, actor_id="ana", sealed=b"more")
     exchange_store.apply(conn, [exchange_store.Change(exchange_id, state, None)], at)
     return exchange_id
