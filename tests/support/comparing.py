@@ -21,6 +21,11 @@ AMOUNTS = {
 MONEY = {"net", "unitPrice", "total", "benefitBalance", "costToBeneficiary", "fundsReserve", "payment"}
 MONEY_VALUES = {"valueMoney", "allowedMoney", "usedMoney"}
 HOLDERS_META = {"lastUpdated", "versionId", "source"}
+# Who holds a record may say why it is sensitive (HL7 v3 confidentiality, sensitivity); what its sender said stays.
+HOLDERS_LABELS = {
+    "http://terminology.hl7.org/CodeSystem/v3-Confidentiality",
+    "http://terminology.hl7.org/CodeSystem/v3-ActCode",
+}
 
 
 def read_exactly(raw: bytes | str) -> Json:
@@ -57,7 +62,7 @@ def _resource(loaded: Json, arrived: Json, ids: Ids) -> Iterator[str]:
         yield "id"
     meta = {k: v for k, v in loaded.get("meta", {}).items() if k not in HOLDERS_META}
     new_meta = {k: v for k, v in arrived.get("meta", {}).items() if k not in HOLDERS_META}
-    yield from _node(meta, new_meta, "meta", ids)
+    yield from _node(meta, _without_added_labels(meta, new_meta), "meta", ids)
     rest = {k: v for k, v in loaded.items() if k not in ("id", "meta")}
     new_rest = {k: v for k, v in arrived.items() if k not in ("id", "meta")}
     if "text" in rest and "text" not in new_rest and money_in(rest):
@@ -65,6 +70,14 @@ def _resource(loaded: Json, arrived: Json, ids: Ids) -> Iterator[str]:
     if kind == "Patient":
         rest, new_rest = _without_our_number(rest, new_rest)
     yield from _node(rest, new_rest, "", ids)
+
+
+def _without_added_labels(loaded: Json, arrived: Json) -> Json:
+    """The meta without labels that were added on the way."""
+    said = loaded.get("security", [])
+    kept = [one for one in arrived.get("security", []) if one in said or one.get("system") not in HOLDERS_LABELS]
+    rest = {k: v for k, v in arrived.items() if k != "security"}
+    return {**rest, "security": kept} if kept else rest
 
 
 def _without_our_number(loaded: Json, arrived: Json) -> tuple[Json, Json]:
