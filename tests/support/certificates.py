@@ -14,10 +14,6 @@ from interpayer.system.tls import KEY_USAGES
 
 NOW = datetime(2026, 5, 4, 12, tzinfo=UTC)
 CLIENT = (ExtendedKeyUsageOID.CLIENT_AUTH,)
-# What a certificate has unless a test leaves it out.
-USUAL = frozenset({"basic_constraints", "key_usage", "subject_key_id", "authority_key_id", "names"})
-
-
 _USAGE = {True: ("key_cert_sign", "crl_sign"), False: ("digital_signature",)}
 
 
@@ -60,7 +56,6 @@ class Party:
         certificate: x509.Certificate,
         at: datetime = NOW,
         *,
-        hours: float = 1,
         signer: "Party | None" = None,
         status: ocsp.OCSPCertStatus | None = None,
         with_certificates: bool = True,
@@ -75,7 +70,7 @@ class Party:
             algorithm=hashes.SHA1(),
             cert_status=status or known,
             this_update=at,
-            next_update=at + timedelta(hours=hours),
+            next_update=at + timedelta(hours=1),
             revocation_time=since,
             revocation_reason=None,
         )
@@ -105,8 +100,9 @@ def certify(
     key: ec.EllipticCurvePrivateKey | None = None,
     at: datetime = NOW,
     usage: Sequence[str] | None = None,
+    more: Sequence[x509.ExtensionType] = (),
 ) -> Party:
-    """A party certified by another, or by itself. `leave_out` names extensions of USUAL; `loose`: none is critical."""
+    """A party certified by another, or by itself. `leave_out`: extensions it would have; `loose`: none is critical."""
     key = key or ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     signer = issuer.key if issuer else key
@@ -141,7 +137,7 @@ def certify(
         place = x509.UniformResourceIdentifier(ocsp_url)
         access = x509.AccessDescription(AuthorityInformationAccessOID.OCSP, place)
         extensions.append((x509.AuthorityInformationAccess([access]), False))
-    for extension, critical in extensions:
+    for extension, critical in (*extensions, *((one, False) for one in more)):
         builder = builder.add_extension(extension, critical)
     return Party(builder.sign(signer, hashes.SHA256()), key)
 

@@ -25,7 +25,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from interpayer.system.certificates.anchors import ENDINGS, Anchors, AnchorsInvalid, read_anchors
-from interpayer.system.certificates.chain import Broken, Chain, Use, verify_chain
+from interpayer.system.certificates.chain import Broken, Chain, Use, uris_of, verify_chain
 from interpayer.system.telemetry import log
 
 LOOK_S = 1.0
@@ -164,15 +164,6 @@ def read_community(place: Path) -> Community:
         **lists,  # type: ignore[arg-type]
         **texts,  # type: ignore[arg-type]
     )
-
-
-def uris_of(certificate: x509.Certificate) -> tuple[str, ...]:
-    """The uniformResourceIdentifier entries of a certificate's alternative names."""
-    try:
-        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    except (x509.ExtensionNotFound, x509.DuplicateExtension, x509.UnsupportedGeneralNameType, ValueError):
-        return ()
-    return tuple(names.get_values_for_type(x509.UniformResourceIdentifier))
 
 
 def _identity(place: Path) -> Identity | None:

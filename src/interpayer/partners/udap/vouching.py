@@ -16,8 +16,8 @@ from interpayer.model.reason import Refusal
 from interpayer.partners import assertions
 from interpayer.partners.assertions import Assertion, read_assertion, verify_with_certificate
 from interpayer.partners.compact import time_of
-from interpayer.partners.udap.communities import Community, uris_of
-from interpayer.system.certificates.chain import Broken, Chain, Trouble, read_der, thumbprint_of
+from interpayer.partners.udap.communities import Community
+from interpayer.system.certificates.chain import Broken, Chain, Trouble, read_der, thumbprint_of, uris_of
 from interpayer.system.certificates.revocation import Status
 
 LONGEST_LIFE_S = 300

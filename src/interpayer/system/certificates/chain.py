@@ -109,14 +109,25 @@ def read_x5c(values: Sequence[str]) -> tuple[x509.Certificate, ...] | Broken:
 
 def names_of(certificate: x509.Certificate) -> tuple[str, ...]:
     """The subject alternative names as text: DNS names in lower case, URIs, email and IP addresses as they stand."""
-    try:
-        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    except (x509.ExtensionNotFound, x509.DuplicateExtension, ValueError):
+    names = _alternative_names(certificate)
+    if names is None:
         return ()
     dns = tuple(name.lower() for name in names.get_values_for_type(x509.DNSName))
     addresses = tuple(str(address) for address in names.get_values_for_type(x509.IPAddress))
-    uris = tuple(names.get_values_for_type(x509.UniformResourceIdentifier))
-    return (*dns, *uris, *names.get_values_for_type(x509.RFC822Name), *addresses)
+    return (*dns, *uris_of(certificate), *names.get_values_for_type(x509.RFC822Name), *addresses)
+
+
+def uris_of(certificate: x509.Certificate) -> tuple[str, ...]:
+    """The URIs among the subject alternative names."""
+    names = _alternative_names(certificate)
+    return () if names is None else tuple(names.get_values_for_type(x509.UniformResourceIdentifier))
+
+
+def _alternative_names(certificate: x509.Certificate) -> x509.SubjectAlternativeName | None:
+    try:
+        return certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except (x509.ExtensionNotFound, x509.DuplicateExtension, x509.UnsupportedGeneralNameType, ValueError):
+        return None
 
 
 def thumbprint_of(certificate: x509.Certificate) -> str:

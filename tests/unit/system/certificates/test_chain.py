@@ -19,6 +19,7 @@ from interpayer.system.certificates.chain import (
     read_der,
     read_x5c,
     thumbprint_of,
+    uris_of,
     verify_chain,
 )
 from tests.support.certificates import NOW, certify
@@ -181,6 +182,12 @@ def test_x5c_is_base64_with_the_leaf_first():
     ):
         assert isinstance(read_x5c(bad), Broken), bad
     assert isinstance(read_der([b"\x30\x00"]), Broken)
+
+
+def test_a_kind_of_name_that_nobody_reads_names_nobody():
+    strange = x509.UnrecognizedExtension(x509.SubjectAlternativeName.oid, b"\x30\x02\xa3\x00")
+    party = certify("plan-b.example", ROOT, leave_out=["names"], more=[strange])
+    assert (names_of(party.certificate), uris_of(party.certificate)) == ((), ())
 
 
 def test_names_are_those_of_the_extension_alone():
