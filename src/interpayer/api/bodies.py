@@ -7,6 +7,7 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
 from interpayer.identity.review import DECISIONS
 from interpayer.model.consent import Basis
+from interpayer.operations.purposes import PURPOSES
 from interpayer.operations.ruling_reasons import (
     LINK_REASONS,
     MERGE_REASONS,
@@ -37,6 +38,10 @@ Correlation = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.-]{8,64}$")
 Word = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_.]{0,63}$")]
 Instant = Annotated[AwareDatetime, AfterValidator(_plausible)]
 Day = Annotated[date, AfterValidator(_born)]
+Purpose = Annotated[
+    Literal[PURPOSES],  # type: ignore[valid-type]  # the words stand in one place, for the command line too
+    Field(description="for what somebody looks; it goes on the ledger with the look"),
+]
 Why = Annotated[
     Line, Field(description="Goes on the ledger as it is: no names, no dates of birth, no ids of a person.")
 ]
@@ -207,6 +212,7 @@ class SoughtId(Closed):
     kind: Literal["patient", "MB", "subscriber", "UMB", "other"]
     value: Line
     issuer: Line | None = None
+    purpose: Purpose
 
 
 class NewLink(Closed):

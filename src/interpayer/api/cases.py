@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Query
 from fastapi.encoders import jsonable_encoder
 
-from interpayer.api.bodies import Assignment, CaseRuling, CaseUndoing
+from interpayer.api.bodies import Assignment, CaseRuling, CaseUndoing, Purpose
 from interpayer.api.door import Gate, Visit, acting
 from interpayer.api.paths import OneId
 from interpayer.identity.review import CaseRow, Ruling
@@ -44,11 +44,11 @@ def take_next(visit: Visit, kind: Kind | None = None) -> dict[str, Any]:
 
 @router.get("/{case_id}", summary="One case with its two sides")
 @acting("case.read")
-def shown(visit: Visit, case_id: OneId, unmasked: bool = False) -> dict[str, Any]:
-    """Stewards see both sides, masked; `unmasked=true` shows values and is an event. Operators see no sides."""
-    if unmasked:
+def shown(visit: Visit, case_id: OneId, purpose: Purpose | None = None) -> dict[str, Any]:
+    """Stewards see both sides, masked; with a purpose the values, and it is an event. Operators see no sides."""
+    if purpose:
         visit.require("case.look")
-    found = cases.shown(visit.tools, visit.conn, case_id, actor=visit.actor, unmasked=unmasked)
+    found = cases.shown(visit.tools, visit.conn, case_id, actor=visit.actor, purpose=purpose)
     told = {"case": _case(found["case"])}
     return told | ({"sides": found["sides"]} if visit.may("case.look") else {})
 

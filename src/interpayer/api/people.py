@@ -2,12 +2,12 @@
 
 from dataclasses import asdict
 from datetime import date
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter
 from fastapi.encoders import jsonable_encoder
 
-from interpayer.api.bodies import LinkEnding, Merging, NewLink, SoughtId, Splitting
+from interpayer.api.bodies import LinkEnding, Merging, NewLink, Purpose, SoughtId, Splitting
 from interpayer.api.door import Gate, Visit, acting
 from interpayer.api.paths import OneId
 from interpayer.identity import graph
@@ -16,16 +16,15 @@ from interpayer.model.member import Identifier, IdKind
 from interpayer.operations import people
 
 router = APIRouter(prefix="/api/v1/people", tags=["People"], route_class=Gate)
-Unmasked = Annotated[bool, Query(description="show outside ids; the look is an event")]
 
 
 @router.get("/{member_id}", summary="A person: members, ids on a day, judgements")
 @acting("person.read")
-def shown(visit: Visit, member_id: OneId, *, on: date | None = None, unmasked: Unmasked = False) -> dict[str, Any]:
+def shown(visit: Visit, member_id: OneId, *, on: date | None = None, purpose: Purpose | None = None) -> dict[str, Any]:
     """Every id that names the person, with source, confidence, period and who judged; taken-back ones too."""
-    if unmasked:
+    if purpose:
         visit.require("person.look")
-    found = people.shown(visit.tools, visit.conn, member_id, on=on, unmasked=unmasked, actor=visit.actor)
+    found = people.shown(visit.tools, visit.conn, member_id, on=on, purpose=purpose, actor=visit.actor)
     return {"person": _plain(found)}
 
 
@@ -34,7 +33,7 @@ def shown(visit: Visit, member_id: OneId, *, on: date | None = None, unmasked: U
 def find(visit: Visit, sought: SoughtId) -> dict[str, Any]:
     """Member ids with the state of the link (current, historical, wrong). The question is an event."""
     wanted = Identifier(IdKind(sought.kind), sought.value, sought.issuer)
-    named = people.found(visit.tools, visit.conn, wanted, actor=visit.actor)
+    named = people.found(visit.tools, visit.conn, wanted, purpose=sought.purpose, actor=visit.actor)
     return {"members": [{"member_id": member_id, "state": state} for member_id, state in named]}
 
 

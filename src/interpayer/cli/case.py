@@ -13,6 +13,7 @@ from interpayer.cli.session import session_of
 from interpayer.identity.review import DECISIONS, CaseRow, Ruling
 from interpayer.operations import cases
 from interpayer.operations.access import may, require
+from interpayer.operations.purposes import PURPOSES
 from interpayer.operations.ruling_reasons import RULING_REASONS, UNDO_REASONS
 from interpayer.system.clock import now
 
@@ -55,14 +56,14 @@ def show(
     context: typer.Context,
     case_id: CaseId,
     *,
-    unmasked: Annotated[bool, typer.Option(help="Show values; the look goes on the ledger.")] = False,
+    purpose: Annotated[str | None, typer.Option(help=f"Show values, for one of: {', '.join(PURPOSES)}.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Show a case with its evidence; stewards see both sides, masked."""
     with session_of(context).acting("case.read") as act:
-        if unmasked:
+        if purpose is not None:
             require(act.person, "case.look")
-        found = cases.shown(act.tools, act.conn, case_id, actor=act.actor, unmasked=unmasked)
+        found = cases.shown(act.tools, act.conn, case_id, actor=act.actor, purpose=purpose)
         sides = found["sides"] if may(act.person, "case.look") else None
     case = _case(found["case"])
     if as_json:

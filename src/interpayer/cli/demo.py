@@ -107,7 +107,7 @@ def _ambiguous(stage: Stage) -> None:
     _say("The partner is told only: no match. At the old plan a case is open:")
     _, found = stage.old.api("GET", "/cases?state=open")
     (case,) = found["cases"]
-    _, shown = stage.old.api("GET", f"/cases/{case['id']}?unmasked=true")
+    _, shown = stage.old.api("GET", f"/cases/{case['id']}?purpose=case_review")
     chosen, candidates = _candidate(shown["sides"], role), len(shown["sides"]["candidates"])
     out.print(
         f"    case {case['id']}  {case['reason']}  {candidates} candidates, due {case['due_at'][:16]}", soft_wrap=True

@@ -14,6 +14,7 @@ from interpayer.identity.graph import Grounds, NewLink
 from interpayer.model.member import Identifier, IdKind
 from interpayer.operations import people
 from interpayer.operations.access import require
+from interpayer.operations.purposes import PURPOSES
 from interpayer.operations.ruling_reasons import LINK_REASONS, MERGE_REASONS, SPLIT_REASONS
 
 HELP = """People: members and ids that belong together, who judged so, and how to undo it.
@@ -33,6 +34,9 @@ Issuer = Annotated[
 ]
 Day = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="A day; today when left out.")]
 Sure = Annotated[float, typer.Option(min=0.01, max=1.0, help="How sure you are.")]
+Purpose = Annotated[
+    str | None, typer.Option(help=f"Show outside ids, for one of: {', '.join(PURPOSES)}. It goes on the ledger.")
+]
 IDS = ("member_id", "kind", "value", "issuer", "state", "effective_from", "effective_to", "source", "confidence")
 JUDGED = ("member_id", "other", "decision", "judged_by", "reason", "confidence", "judged_at", "superseded_by")
 
@@ -42,11 +46,11 @@ def show(
     context: typer.Context,
     member_id: MemberId,
     *,
-    unmasked: Annotated[bool, typer.Option(help="Show outside ids; the look goes on the ledger.")] = False,
+    purpose: Purpose = None,
     as_json: AsJson = False,
 ) -> None:
     """Show a person: the members, every id that names them, and who judged so."""
-    found = _shown(context, member_id, on=None, unmasked=unmasked)
+    found = _shown(context, member_id, on=None, purpose=purpose)
     if as_json:
         output.tell_json("person/1", {"person": output.plain(found)})
         return
@@ -65,12 +69,12 @@ def ids(
     member_id: MemberId,
     *,
     on: Day = None,
-    unmasked: Annotated[bool, typer.Option(help="Show outside ids; the look goes on the ledger.")] = False,
+    purpose: Purpose = None,
     form: AsFormat = "table",
     as_json: AsJson = False,
 ) -> None:
     """List which ids name this member on a day: current, historical, or taken back as wrong."""
-    found = _shown(context, member_id, on=on, unmasked=unmasked)
+    found = _shown(context, member_id, on=on, purpose=purpose)
     rows = [output.plain(named) for named in found.ids]
     output.tell_rows("person-ids/1", "ids", rows, columns=IDS, form=output.chosen(form, as_json=as_json))
 
@@ -78,17 +82,25 @@ def ids(
 @app.command()
 def history(context: typer.Context, member_id: MemberId, form: AsFormat = "table", as_json: AsJson = False) -> None:
     """List every judgement that joined or parted the members of this person, undone ones too."""
-    found = _shown(context, member_id, on=None, unmasked=False)
+    found = _shown(context, member_id, on=None, purpose=None)
     rows = [output.plain(edge) for edge in found.judgements]
     output.tell_rows("person-history/1", "judgements", rows, columns=JUDGED, form=output.chosen(form, as_json=as_json))
 
 
 @app.command()
-def find(context: typer.Context, kind: Kind, value: Value, *, issuer: Issuer = None, as_json: AsJson = False) -> None:
+def find(
+    context: typer.Context,
+    kind: Kind,
+    value: Value,
+    *,
+    purpose: Annotated[str, typer.Option(help=f"One of: {', '.join(PURPOSES)}.")],
+    issuer: Issuer = None,
+    as_json: AsJson = False,
+) -> None:
     """Find which members an id means or meant; the question goes on the ledger."""
     wanted = _identifier(kind, value, issuer)
     with session_of(context).acting("person.look") as act:
-        named = people.found(act.tools, act.conn, wanted, actor=act.actor)
+        named = people.found(act.tools, act.conn, wanted, purpose=purpose, actor=act.actor)
     rows = [{"member_id": member_id, "state": state} for member_id, state in named]
     form = output.chosen("table", as_json=as_json)
     output.tell_rows("person-find/1", "members", rows, columns=("member_id", "state"), form=form)
@@ -188,12 +200,12 @@ def unlink(  # noqa: PLR0913 -- an option each
         output.tell_json("person-unlink/1", output.plain(done))
 
 
-def _shown(context: typer.Context, member_id: str, *, on: datetime | None, unmasked: bool) -> people.PersonView:
+def _shown(context: typer.Context, member_id: str, *, on: datetime | None, purpose: str | None) -> people.PersonView:
     with session_of(context).acting("person.read") as act:
-        if unmasked:
+        if purpose is not None:
             require(act.person, "person.look")
         day = on.replace(tzinfo=UTC).date() if on else None
-        return people.shown(act.tools, act.conn, member_id, on=day, unmasked=unmasked, actor=act.actor)
+        return people.shown(act.tools, act.conn, member_id, on=day, purpose=purpose, actor=act.actor)
 
 
 def _named(named: Any) -> str:

@@ -14,6 +14,8 @@ from interpayer.operations.ruling_reasons import RULING_REASONS
 from interpayer.system.clock import now
 
 STATES = ("open", "assigned", "decided", "closed")
+# Who opens the sides of a case here does it to decide the case.
+LOOKS_FOR = "case_review"
 _FACTS = ("names", "birth_date", "sex", "addresses", "phones", "emails", "identifiers", "coverages")
 
 
@@ -71,7 +73,9 @@ def decide(visit: Visit) -> Response:
 
 
 def _case(visit: Visit, *, is_unmasked: bool) -> Response:
-    found = cases.shown(visit.tools, visit.conn, visit.path["id"], actor=visit.actor, unmasked=is_unmasked)
+    found = cases.shown(
+        visit.tools, visit.conn, visit.path["id"], actor=visit.actor, purpose=LOOKS_FOR if is_unmasked else None
+    )
     # an operator sees states and times, never who it is about (exchange.md, section 9)
     sides = found["sides"] if visit.may("case.look") else None
     return visit.show(

@@ -11,6 +11,7 @@ from interpayer.identity import review
 from interpayer.model.event import JSON, Event
 from interpayer.model.exchange import Role, State
 from interpayer.model.reason import Refusal
+from interpayer.operations.purposes import stated
 from interpayer.operations.undoing import Fallout, contain, of_members, rests_on_ruling
 from interpayer.records import store as records_store
 from interpayer.system.clock import now
@@ -54,20 +55,20 @@ def listed(
     return review.narrowed(conn, wanted)
 
 
-def shown(tools: Tools, conn: Connection, case_id: str, *, actor: Actor, unmasked: bool = False) -> dict[str, Any]:
-    """The two sides of a case; a look at unmasked values is itself an event."""
+def shown(tools: Tools, conn: Connection, case_id: str, *, actor: Actor, purpose: str | None = None) -> dict[str, Any]:
+    """The two sides of a case, masked; with a purpose the values, and the look is an event."""
     found = review.case(conn, case_id)
     if found is None:
         raise Refusal("request.not_found")
-    sides = review.sides(conn, tools.vault, case_id, masked=not unmasked)
-    if unmasked:
+    sides = review.sides(conn, tools.vault, case_id, masked=purpose is None)
+    if purpose is not None:
         tools.ledger.append(
             conn,
             Event(
                 *("access.looked", _chain(found), actor.type, actor.id),
                 exchange_id=next(iter(found.exchange_ids), None),
                 partner_id=found.partner_id,
-                facts={"case": case_id, "what": "unmasked sides of a case"},
+                facts={"case": case_id, "what": "unmasked sides of a case", "purpose": stated(purpose)},
             ),
         )
     return {"case": found, "sides": sides}

@@ -15,6 +15,7 @@ from interpayer.model.event import JSON, Event
 from interpayer.model.member import Identifier, IdKind
 from interpayer.operations import consents, restricting
 from interpayer.operations.access import CHAIN
+from interpayer.operations.purposes import stated
 from interpayer.operations.undoing import Fallout, contain, holds_still, of_members, rests_on_both
 from interpayer.system.database import Connection
 
@@ -59,12 +60,12 @@ class Unlinked:
 
 
 def shown(
-    tools: Tools, conn: Connection, member_id: str, *, on: date | None = None, unmasked: bool = False, actor: Actor
+    tools: Tools, conn: Connection, member_id: str, *, on: date | None = None, purpose: str | None = None, actor: Actor
 ) -> PersonView:
-    """The graph around a member, the ids as they are on a day. Outside ids are masked; an unmasked look is an event."""
+    """The graph around a member, the ids as they are on a day: masked, or with a purpose in clear, which is an event."""
     found = graph.ids_of(conn, tools.vault, member_id, on=on)
-    if unmasked:
-        facts: dict[str, JSON] = {"what": "outside ids of a person"}
+    if purpose is not None:
+        facts: dict[str, JSON] = {"what": "outside ids of a person", "purpose": stated(purpose)}
         tools.ledger.append(conn, _event(tools, "access.looked", member_id, actor=actor, facts=facts))
     else:
         found = [_masked(named) for named in found]
@@ -73,10 +74,13 @@ def shown(
     return PersonView(graph.survivor(conn, member_id), members, tuple(found), judged)
 
 
-def found(tools: Tools, conn: Connection, identifier: Identifier, *, actor: Actor) -> list[tuple[str, str]]:
+def found(
+    tools: Tools, conn: Connection, identifier: Identifier, *, purpose: str, actor: Actor
+) -> list[tuple[str, str]]:
     """Which members an id means or meant, with its state; asking is an event."""
     named = graph.members_named(conn, tools.vault, identifier)
     facts: dict[str, JSON] = {"what": "member by an outside id", "kind": identifier.kind.value, "found": len(named)}
+    facts["purpose"] = stated(purpose)
     about = named[0][0] if named else None
     tools.ledger.append(conn, _event(tools, "access.looked", about, actor=actor, facts=facts))
     return named

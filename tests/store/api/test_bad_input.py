@@ -108,7 +108,7 @@ ADDRESSES = [
     ("/exchanges/%00", 404),
     ("/exchanges/a%20b", 404),
     ("/exchanges/" + "x" * 65, 404),
-    ("/cases/x-none?unmasked=perhaps", 422),
+    ("/cases/x-none?purpose=perhaps", 422),
     ("/partners?after=1", 400),
     ("/nowhere", 404),
 ]

@@ -86,12 +86,12 @@ def test_outside_ids_are_linked_found_and_ended(api: Call, tools: Tools) -> None
     taken = api("POST", f"/people/{other}/links", role="steward", json=wish)
     assert taken.json()["reason"] == "record.conflict"
     assert "pat-77" not in taken.text
-    assert api("POST", "/people/find", role="steward", json=LINK).json()["members"] == [
+    assert api("POST", "/people/find", role="steward", json={**LINK, "purpose": "audit"}).json()["members"] == [
         {"member_id": one, "state": "current"}
     ]
     ended = {**LINK, "reason": "id_reassigned", "ended_on": "2025-12-31"}
     assert api("POST", "/people/links/end", role="steward", json=ended).json()["member_id"] == one
-    clear = api("GET", f"/people/{one}?unmasked=true&on=2025-06-01", role="steward").json()["person"]["ids"]
+    clear = api("GET", f"/people/{one}?purpose=member_request&on=2025-06-01", role="steward").json()["person"]["ids"]
     assert [(i["value"], i["state"]) for i in clear if i["kind"] == "patient"] == [("pat-77", "current")]
 
 
@@ -99,7 +99,7 @@ def test_outside_ids_are_linked_found_and_ended(api: Call, tools: Tools) -> None
     ("role", "method", "path", "status"),
     [
         ("operator", "GET", "/people/m-none", 403),
-        ("analyst", "GET", "/people/m-none?unmasked=true", 403),
+        ("analyst", "GET", "/people/m-none?purpose=member_request", 403),
         ("steward", "GET", "/people/m-none", 404),
         ("analyst", "POST", "/people/m-none/split", 403),
         ("steward", "GET", "/people/m-none?on=yesterday", 422),
@@ -110,7 +110,7 @@ def test_who_may_and_what_is_refused(api: Call, role: str, method: str, path: st
 
 
 def test_no_id_of_a_person_comes_back_in_an_error(api: Call, database: ScratchDatabase) -> None:
-    for broken in ({**LINK, "kind": "nonsense"}, {**LINK, "value": ""}, {"value": "pat-77"}):
+    for broken in (LINK, {**LINK, "kind": "nonsense"}, {**LINK, "value": ""}, {"value": "pat-77"}):
         told = api("POST", "/people/find", role="steward", json=broken)
         assert told.status_code == 422
         assert "pat-77" not in told.text

@@ -35,7 +35,7 @@ def test_a_case_is_masked_unless_a_steward_asks_and_the_look_is_an_event(
     assert "Horton" not in masked.text
     assert BORN not in masked.text
     assert events(database, "access.looked") == 0
-    clear = api("GET", f"/cases/{doubt.case_id}?unmasked=true", role="steward")
+    clear = api("GET", f"/cases/{doubt.case_id}?purpose=case_review", role="steward")
     assert "Horton" in clear.text
     assert events(database, "access.looked") == 1
 
@@ -43,7 +43,7 @@ def test_a_case_is_masked_unless_a_steward_asks_and_the_look_is_an_event(
 def test_an_operator_sees_a_case_and_never_its_sides(api: Call, tools: Tools) -> None:
     doubt = a_doubt(tools)
     assert set(api("GET", f"/cases/{doubt.case_id}").json()) == {"case"}
-    assert api("GET", f"/cases/{doubt.case_id}?unmasked=true").status_code == 403
+    assert api("GET", f"/cases/{doubt.case_id}?purpose=case_review").status_code == 403
     listed = api("GET", "/cases?state=open").json()["cases"]
     assert [case["id"] for case in listed] == [doubt.case_id]
     assert api("GET", "/cases?state=decided").json()["cases"] == []

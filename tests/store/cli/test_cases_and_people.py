@@ -73,12 +73,12 @@ def test_an_outside_id_is_linked_found_and_ended(admin: Run, members: list[str])
     assert accepted.exit_code == output.DONE, accepted.stderr
     taken = admin("person", "link", other, *THEIRS, "--reason", "documents_checked")
     assert taken.exit_code != output.DONE and "pat-77" not in taken.stderr
-    asked = ("person", "find", "patient", "-", "--issuer", THEIRS[3], "--json")
+    asked = ("person", "find", "patient", "-", "--issuer", THEIRS[3], "--purpose", "audit", "--json")
     assert told(admin(*asked, standard_input="pat-77\n"))["members"] == [{"member_id": one, "state": "current"}]
     assert admin(*asked, standard_input="pat-78\n").exit_code == output.NOT_FOUND
     ended = admin("person", "unlink", *THEIRS, "--reason", "id_reassigned", "--ended", "2025-06-30")
     assert ended.exit_code == output.DONE, ended.stderr
-    ids = told(admin("person", "ids", one, "--on", "2025-01-01", "--unmasked", "--json"))["ids"]
+    ids = told(admin("person", "ids", one, "--on", "2025-01-01", "--purpose", "audit", "--json"))["ids"]
     assert [(i["value"], i["state"], i["why"]) for i in ids if i["kind"] == "patient"] == [
         ("pat-77", "current", "documents_checked")
     ]

@@ -233,9 +233,9 @@ def test_outside_ids_are_masked_and_a_look_at_them_is_an_event(tools: Tools, con
     assert "W255048371" not in str(masked)
     assert masked.members == (susan,)
     assert "access.looked" not in {event["name"] for event in search(conn, limit=50)}
-    clear = people.shown(tools, conn, susan, unmasked=True, actor=ANA)
+    clear = people.shown(tools, conn, susan, purpose="audit", actor=ANA)
     assert "pat-77" in {named.value for named in clear.ids}
-    assert people.found(tools, conn, THEIRS, actor=BO) == [(susan, "current")]
+    assert people.found(tools, conn, THEIRS, purpose="audit", actor=BO) == [(susan, "current")]
     looks = [event for event in search(conn, limit=50) if event["name"] == "access.looked"]
     assert [event["actor_id"] for event in looks] == ["Ana Ruiz", "Bo Lind"]
     assert "pat-77" not in str(looks)
