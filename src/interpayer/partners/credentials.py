@@ -9,7 +9,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from interpayer.model.agreement import Certificate
 from interpayer.model.reason import Refusal
-from interpayer.system.certificates.chain import names_of, thumbprint_of
+from interpayer.system.certificates.chain import UNREADABLE, names_of, thumbprint_of
 from interpayer.system.clock import now
 
 THUMBPRINT = re.compile(r"[A-Za-z0-9_-]{43}")
@@ -38,7 +38,7 @@ def read_certificate(content: str | bytes) -> Certificate:
             starts_at=found.not_valid_before_utc,
             expires_at=found.not_valid_after_utc,
         )
-    except (ValueError, IndexError):
+    except (*UNREADABLE, IndexError):
         raise _broken("certificates must be PEM, or SHA-256 thumbprints in base64url (x5t#S256)") from None
 
 

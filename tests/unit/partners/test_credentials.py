@@ -15,6 +15,7 @@ from interpayer.model.reason import Refusal
 from interpayer.partners.credentials import counts, read_certificate, read_certificates
 from interpayer.system.certificates.chain import thumbprint_of
 from interpayer.system.tls import KeyPair, create_authority, issue_client, issue_server
+from tests.support.certificates import certify
 
 AT = datetime(2026, 11, 21, tzinfo=UTC)
 
@@ -49,7 +50,11 @@ def test_a_certificate_tells_its_names_and_its_end(client: KeyPair) -> None:
 def test_what_is_no_client_certificate_is_refused(folder: Path, ca: KeyPair, client: KeyPair) -> None:
     server = issue_server(folder, ca, ["b.example"], name="server")
     both = client.key.read_bytes() + client.certificate.read_bytes()
-    for content in (both, ca.certificate.read_bytes(), server.certificate.read_bytes(), b"no", "AB:CD", b"", "A" * 42):
+    # a kind of name that nobody reads
+    names = x509.UnrecognizedExtension(x509.SubjectAlternativeName.oid, b"\x30\x02\xa3\x00")
+    strange = certify("plan-b", leave_out=["names"], more=[names], at=datetime.now(UTC)).pem
+    whole = ca.certificate.read_bytes(), server.certificate.read_bytes()
+    for content in (both, *whole, strange, b"no", "AB:CD", b"", "A" * 42):
         with pytest.raises(Refusal) as refused:
             read_certificate(content)
         assert refused.value.reason == "request.malformed"

@@ -19,6 +19,8 @@ from cryptography.x509.verification import Criticality, ExtensionPolicy, PolicyB
 
 from interpayer.system.certificates.anchors import Anchors, Deviation
 
+# What reading somebody else's certificate, or its extensions, can end in.
+UNREADABLE = (ValueError, x509.InvalidVersion, x509.DuplicateExtension, x509.UnsupportedGeneralNameType)
 MOST_CERTIFICATES = 8
 LARGEST_CERTIFICATE = 16 * 1024
 _EXTENSION: TypeAlias = type[x509.ExtensionType]
@@ -92,9 +94,12 @@ def read_der(certificates: Iterable[bytes]) -> tuple[x509.Certificate, ...] | Br
         if len(der) > LARGEST_CERTIFICATE or len(found) == MOST_CERTIFICATES:
             return Broken(Trouble.MALFORMED, "the chain is too large")
         try:
-            found.append(x509.load_der_x509_certificate(der))
-        except (ValueError, x509.InvalidVersion):
+            certificate = x509.load_der_x509_certificate(der)
+            # read here once, so that nothing further on meets an extension that cannot be read
+            _ = certificate.extensions
+        except UNREADABLE:
             return Broken(Trouble.MALFORMED, "a certificate cannot be read")
+        found.append(certificate)
     return tuple(found)
 
 
@@ -126,7 +131,7 @@ def uris_of(certificate: x509.Certificate) -> tuple[str, ...]:
 def _alternative_names(certificate: x509.Certificate) -> x509.SubjectAlternativeName | None:
     try:
         return certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    except (x509.ExtensionNotFound, x509.DuplicateExtension, x509.UnsupportedGeneralNameType, ValueError):
+    except (x509.ExtensionNotFound, *UNREADABLE):
         return None
 
 
@@ -203,6 +208,6 @@ def _explained(leaf: x509.Certificate, *, at: datetime, use: Use) -> Broken:
 def _is_for_clients(leaf: x509.Certificate) -> bool:
     try:
         uses = leaf.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
-    except (x509.ExtensionNotFound, x509.DuplicateExtension, ValueError):
+    except (x509.ExtensionNotFound, *UNREADABLE):
         return True
     return ExtendedKeyUsageOID.CLIENT_AUTH in uses

@@ -188,6 +188,7 @@ def test_a_kind_of_name_that_nobody_reads_names_nobody():
     strange = x509.UnrecognizedExtension(x509.SubjectAlternativeName.oid, b"\x30\x02\xa3\x00")
     party = certify("plan-b.example", ROOT, leave_out=["names"], more=[strange])
     assert (names_of(party.certificate), uris_of(party.certificate)) == ((), ())
+    assert isinstance(read_der([party.certificate.public_bytes(serialization.Encoding.DER)]), Broken)
 
 
 def test_names_are_those_of_the_extension_alone():
