@@ -36,7 +36,6 @@ CALLS = int(os.environ.get("FUZZ_CALLS", "300"))
 PROXY = "127.0.0.1"
 NEVER = (10**9, 10**9 + 1, 10**9 + 2)
 DOCUMENTS = ("/fhir/metadata", "/.well-known/smart-configuration", "/.well-known/jwks.json")
-ACTS = {"GET", "POST"}
 
 
 @pytest.fixture

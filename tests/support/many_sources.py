@@ -107,13 +107,13 @@ def write_eligibility(folder: Path) -> Path:
     )
 
 
-def write_labs(folder: Path, *, value: str = "7.1") -> Path:
+def write_labs(folder: Path) -> Path:
     """The laboratory's feed: one result."""
     segments = [
         "MSH|^~\\&|LAB|SOUTH|PLAN|MANY|20250505120000-0500||ORU^R01|c1|P|2.5.1",
         f"PID|1||{NUMBER}^^^MANY^MB||{FAMILY}^{GIVEN}||{BORN.replace('-', '')}|F",
         "OBR|1||F77|4548-4^Hemoglobin A1c^LN|||20250505100000-0500|||||||||||||||20250505113000-0500||LAB|F",
-        f"OBX|1|NM|4548-4^Hemoglobin A1c^LN||{value}|%^percent^UCUM|||||F|||20250505100000-0500",
+        "OBX|1|NM|4548-4^Hemoglobin A1c^LN||7.1|%^percent^UCUM|||||F|||20250505100000-0500",
     ]
     (folder / "labs").mkdir(exist_ok=True)
     (folder / "labs" / "feed.hl7").write_text("\r".join(segments) + "\r")
@@ -132,7 +132,7 @@ def write_clinical(folder: Path, url: str) -> Path:
     )
 
 
-def clinical(*, value: float = 7.1) -> list[dict[str, Any]]:
+def clinical() -> list[dict[str, Any]]:
     """What the FHIR server has: two conditions, and the laboratory's result as the practice wrote it down."""
     subject = {"reference": "Patient/p1"}
     active = {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/condition-clinical", "code": "active"}]}
@@ -147,7 +147,7 @@ def clinical(*, value: float = 7.1) -> list[dict[str, Any]]:
     result = {
         "resourceType": "Observation", "id": "a1c", "status": "final", "subject": subject,
         "code": {"coding": [{"system": "http://loinc.org", "code": "4548-4"}], "text": "HbA1c"},
-        "effectiveDateTime": "2025-05-05", "valueQuantity": {"value": value, "unit": "%", "code": "%"},
+        "effectiveDateTime": "2025-05-05", "valueQuantity": {"value": 7.1, "unit": "%", "code": "%"},
         "note": [{"text": "discussed with the patient"}],
     }  # fmt: skip
     patient = {

@@ -65,9 +65,9 @@ def is_alive(pid: int) -> bool:
         return False
 
 
-def wait_until_gone(pid: int, *, limit_s: float = 20) -> None:
-    """Wait until the process is gone; fails after the limit."""
-    end = time.monotonic() + limit_s
+def wait_until_gone(pid: int) -> None:
+    """Wait until the process is gone; fails after twenty seconds."""
+    end = time.monotonic() + 20
     while is_alive(pid):
         assert time.monotonic() < end, f"process {pid} lives on"
         time.sleep(0.02)

@@ -15,14 +15,14 @@ GUIDES = {
     "834": ("834", "BE", "005010X220A1"),
     "278": ("278", "HI", "005010X217"),
 }
-ISA = "ISA*00*          *00*          *ZZ*{sender:<15}*ZZ*{receiver:<15}*{day}*{time}*^*00501*{control:09}*0*T*:"
+ISA = "ISA*00*          *00*          *ZZ*{sender:<15}*ZZ*{receiver:<15}*{day}*0915*^*00501*{control:09}*0*T*:"
 
 
-def interchange(kind: str, *sets: Sequence[str], day: str = "20240312", time: str = "0915", control: int = 7) -> bytes:
+def interchange(kind: str, *sets: Sequence[str], day: str = "20240312", control: int = 7) -> bytes:
     """One interchange with one group of these transaction sets, whose segments come without ST and SE."""
     code, group, guide = GUIDES[kind]
-    isa = ISA.format(sender="SENDER", receiver="OWNPLAN", day=day[2:], time=time, control=control)
-    segments = [isa, f"GS*{group}*SENDER*OWNPLAN*{day}*{time}*{control}*X*{guide}"]
+    isa = ISA.format(sender="SENDER", receiver="OWNPLAN", day=day[2:], control=control)
+    segments = [isa, f"GS*{group}*SENDER*OWNPLAN*{day}*0915*{control}*X*{guide}"]
     for number, body in enumerate(sets, start=1):
         st = f"ST*{code}*{number:04}" + ("" if kind == "835" else f"*{guide}")
         segments += [st, *body, f"SE*{len(body) + 2}*{number:04}"]

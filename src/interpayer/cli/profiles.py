@@ -64,7 +64,7 @@ def add(
         print(package.id)
 
 
-def opened_profiles(settings: Settings, folder: Path | None = None) -> Profiles | None:
+def opened_profiles(settings: Settings, folder: Path | None) -> Profiles | None:
     """The profiles of a folder, else of the one in the settings; None when there is no folder at all."""
     if folder is None and settings.fhir_packages is None:
         return None

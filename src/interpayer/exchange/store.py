@@ -177,13 +177,11 @@ def counts(conn: Connection) -> list[dict[str, Any]]:
     ).fetchall()
 
 
-def of_batch(conn: Connection, batch_id: str, states: Iterable[State] | None = None) -> list[dict[str, Any]]:
-    """All exchanges of a batch, in id order; only those in `states` where given."""
-    names = [state.value for state in states] if states is not None else None
+def of_batch(conn: Connection, batch_id: str, states: Iterable[State]) -> list[dict[str, Any]]:
+    """The exchanges of a batch that stand in one of the states, in id order."""
     return conn.execute(
-        """select * from exchange.exchange
-           where batch_id = %s and (%s::text[] is null or state = any(%s)) order by id""",
-        (batch_id, names, names),
+        "select * from exchange.exchange where batch_id = %s and state = any(%s) order by id",
+        (batch_id, [state.value for state in states]),
     ).fetchall()
 
 

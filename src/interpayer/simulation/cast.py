@@ -9,6 +9,8 @@ from interpayer.simulation.payers import World
 from interpayer.simulation.spelling import is_second_twin
 from interpayer.simulation.views import MemberView, Prior, plan_views
 
+ORDINARY = 12
+
 
 class Story(StrEnum):
     """What happens to a request for this person."""
@@ -45,10 +47,10 @@ class Cast:
     ordinary: tuple[Role, ...]
 
 
-def demo_cast(world: World, count: int, *, ordinary: int = 12) -> Cast:
+def demo_cast(world: World, count: int) -> Cast:
     """The same people for the same world; ValueError when it has fewer than two plans or 36 people.
 
-    The ordinary ones have a right member id and said yes to everything; a small world may have less than `ordinary`.
+    The ordinary ones have a right member id and said yes to everything; a small world may have fewer.
     """
     if count < SHOWCASE or len(world.plans) < 2:
         raise ValueError(f"a cast needs {SHOWCASE} people and two plans")
@@ -59,7 +61,7 @@ def demo_cast(world: World, count: int, *, ordinary: int = 12) -> Cast:
         ambiguous=_play(world, Story.AMBIGUOUS, _first(front, Kind.DUPLICATED)),
         ambiguous_twin=_play(world, Story.AMBIGUOUS, twin),
         withdrawn=_play(world, Story.WITHDRAWN, _first(front, Kind.WITHDRAWN)),
-        ordinary=tuple(_ordinary(world, count, ordinary)),
+        ordinary=tuple(_ordinary(world, count, ORDINARY)),
     )
 
 

@@ -32,7 +32,7 @@ class Loaded:
     problem: str = ""
 
 
-def read_terminology(path: Path, spec: ListSpec | None = None) -> Iterator[Loaded]:
+def read_terminology(path: Path, spec: ListSpec | None) -> Iterator[Loaded]:
     """Everything below the path, one by one; a list needs the spec that says what it is."""
     files = [path] if not path.is_dir() else sorted(p for p in path.rglob("*") if p.name.lower().endswith(SUFFIXES))
     for file in files:

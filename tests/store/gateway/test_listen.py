@@ -18,8 +18,6 @@ from interpayer.gateway.listen import Doors, Listener
 from interpayer.gateway.tls import tls_context
 from tests.support.doors import DoorUnderTest, Grounds
 
-DEADLINE_S = 0.6
-
 
 @contextmanager
 def connection(door: DoorUnderTest, name: str | None = "plan-b") -> Iterator[ssl.SSLSocket]:
