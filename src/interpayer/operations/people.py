@@ -62,7 +62,7 @@ class Unlinked:
 def shown(
     tools: Tools, conn: Connection, member_id: str, *, on: date | None = None, purpose: str | None = None, actor: Actor
 ) -> PersonView:
-    """The graph around a member, the ids as they are on a day: masked, or with a purpose in clear, which is an event."""
+    """The graph around a member, the ids as they are on a day: masked, or for a purpose in clear: an event."""
     found = graph.ids_of(conn, tools.vault, member_id, on=on)
     if purpose is not None:
         facts: dict[str, JSON] = {"what": "outside ids of a person", "purpose": stated(purpose)}
