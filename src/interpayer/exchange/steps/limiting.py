@@ -3,18 +3,10 @@
 from collections.abc import Iterable, Mapping
 
 from interpayer.model.consent import Limits, Permission
-from interpayer.model.sensitivity import ATTACH_NOTICE, EVERY_LABEL
+from interpayer.model.sensitivity import EVERY_LABEL
 
 REDACT = "redact_sensitive"
 _WITH_WORD = {"withhold": "labels_withheld", "withhold_type": "types_withheld", "withhold_field": "fields_withheld"}
-# Carried out elsewhere: the notice goes wherever a record of its kind goes (`records.export`).
-_NO_LIMIT = frozenset({ATTACH_NOTICE})
-
-
-def is_known(obligation: str) -> bool:
-    """Whether this obligation is carried out by leaving something out, or with what goes."""
-    name, colon, word = obligation.partition(":")
-    return name in _WITH_WORD and bool(word) if colon else name == REDACT or name in _NO_LIMIT
 
 
 def narrowed(limits: Limits, obligations: Iterable[str]) -> Limits:
