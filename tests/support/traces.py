@@ -1,6 +1,5 @@
 """Looking for words in everything that an installation wrote: files, tables with their bytes, answers, outputs."""
 
-import os
 import re
 import subprocess
 import sys
@@ -83,8 +82,3 @@ def _content(path: Path) -> bytes:
     except FileNotFoundError:
         # the database may remove its own files meanwhile
         return b""
-
-
-def environment_words(one: Installation) -> bytes:
-    """The environment that its processes run with: nothing else of them is visible to others on the machine."""
-    return os.fsencode("\n".join(f"{key}={value}" for key, value in one.environ.items()))

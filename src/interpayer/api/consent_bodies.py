@@ -31,7 +31,6 @@ def _base64(text: str) -> str:
     return text
 
 
-Names = Annotated[list[Line], Field(max_length=50)]
 Element = Annotated[str, StringConstraints(pattern=r"^(\*|[A-Z][A-Za-z]{1,60})(\.[a-z][A-Za-z0-9]{0,60})+$")]
 Type = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Za-z]{1,60}$")]
 Label = Annotated[str, StringConstraints(pattern=r"^(\*|[a-z][a-z0-9_]{0,60})$")]

@@ -65,7 +65,6 @@ def authenticate(conn: Connection, presented: Presented, *, environment: str, at
         organizations=_spoken_for(partner, token),
         scopes=token.scopes,
         attested_by_contract=partner.attested_by_contract,
-        certificate_thumbprint=token.thumbprint,
         token_id=token.token_id,
         subject=token.subject,
         asserted=token.asserted,

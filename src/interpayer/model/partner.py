@@ -52,7 +52,7 @@ class Endpoint:
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who is at the door now: the partner, what the token allows, and the certificate it is bound to.
+    """Who is at the door now: the partner, and what the token allows.
 
     `subject`: the only member that the token is good for (PDex names one in `sub`); None means any with a grant.
     `asserted`: what the caller said of its purpose and organization to get the token (UDAP hl7-b2b).
@@ -63,7 +63,6 @@ class Caller:
     organizations: tuple[str, ...]
     scopes: tuple[str, ...]
     attested_by_contract: bool
-    certificate_thumbprint: str | None
     token_id: str
     subject: str | None = None
     asserted: Mapping[str, object] | None = None

@@ -151,26 +151,6 @@ def credentials_of(conn: Connection, partner_id: str) -> Credentials | None:
     return None if row is None else Credentials(_partner(row), _agreed(row))
 
 
-def by_udap(conn: Connection, community: str, uri: str) -> Credentials | None:
-    """The partner that registered under this name (SAN URI) in a trust community; retired ones are forgotten."""
-    row = conn.execute(
-        "select * from partners.known where udap_community = %s and udap_uri = %s and status <> 'retired'",
-        [community, uri],
-    ).fetchone()
-    return None if row is None else Credentials(_partner(row), _agreed(row))
-
-
-def set_registered(
-    conn: Connection, partner_id: str, *, name: str, scopes: Sequence[str], by: str, reason: str
-) -> None:
-    """What a partner may change of its own registration: its name, and the scopes it asks for."""
-    conn.execute(
-        "update partners.partner set name = %s, scopes = %s, changed_at = now() where id = %s",
-        [name, list(scopes), partner_id],
-    )
-    note(conn, partner_id, "registration", by=by, reason=reason)
-
-
 def agreed(conn: Connection, partner_id: str) -> Agreed | None:
     """What the doors to and from this partner need."""
     known = credentials_of(conn, partner_id)

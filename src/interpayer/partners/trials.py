@@ -8,8 +8,6 @@ from interpayer.partners.gate import Trial
 from interpayer.system.database import Connection
 from interpayer.system.ids import new_id
 
-STATES = ("passed", "failed", "skipped")
-
 
 @dataclass(frozen=True, slots=True)
 class Sample:

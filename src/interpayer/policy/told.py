@@ -25,9 +25,6 @@ from interpayer.policy.facts import (
     RecordKind,
 )
 
-KINDS: Mapping[str, type[Any]] = {
-    kind.__name__: kind for kind in (Facts, RecordFacts, KeptFacts, LookFacts, PublishFacts)
-}
 _BY_ACTION: Mapping[frozenset[str], type[Any]] = {
     DOOR | ANSWER | ASK: Facts,
     RECORD: RecordFacts,

@@ -256,6 +256,5 @@ def caller_of(conn: Connection, partner_id: str) -> Caller:
         organizations=partner.organizations,
         scopes=partner.scopes,
         attested_by_contract=partner.attested_by_contract,
-        certificate_thumbprint=None,
         token_id="",
     )

@@ -185,7 +185,7 @@ def _settle(tools: Tools, question: _Question, reply: _Reply) -> None:
     missing = {found.entity: str(found.problem) for found in reply.found if _is_missing(found)}
     with tools.database.transaction() as conn:
         at = begin_load(conn)
-        taken = take_in(tools, conn, Batch(question.declaration, refined, at), _Whose(tools, question))
+        taken = take_in(tools, conn, Batch(question.declaration, refined, at), _Whose(question))
         answered = replace(
             one,
             types={kind: count for kind, count in taken.saved.types.items() if kind not in ("Patient", "Provenance")},
@@ -267,7 +267,7 @@ def _note(tools: Tools, conn: Connection, one: SourceAsked) -> None:
 class _Whose:
     """The persons that a source names when it is asked for one member: that member, as found by its number."""
 
-    def __init__(self, tools: Tools, question: _Question) -> None:
+    def __init__(self, question: _Question) -> None:
         self._member_id = question.open.member_id
         self._numbers = {value for _, value in question.asked.ids}
 
