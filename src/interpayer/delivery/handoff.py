@@ -65,19 +65,18 @@ class OwnSystems:
     def give(self, notice: Mapping[str, Any], parcel: Parcel) -> None:
         """Give it on, whole or not at all; the same again changes nothing. Fault when that fails."""
         if self.is_address:
-            self._tell(notice)
+            self._tell(notice, key=str(notice["handoff"]))
         else:
             _write(Path(self.target), notice, parcel)
 
     def take_back(self, notice: Mapping[str, Any]) -> None:
         """Say that what was given on must not be used: beside the files, or to the address. Fault when that fails."""
         if self.is_address:
-            self._tell(notice)
+            self._tell(notice, key=f"{notice['handoff']}/recalled")
         else:
             _write_recall(Path(self.target), notice)
 
-    def _tell(self, notice: Mapping[str, Any]) -> None:
-        key = f"{notice['schema']}/{notice['handoff']}"
+    def _tell(self, notice: Mapping[str, Any], *, key: str) -> None:
         headers = {"Content-Type": "application/json", "Idempotency-Key": key}
         try:
             answer = self.client().post(self.target, content=orjson.dumps(notice), headers=headers)
