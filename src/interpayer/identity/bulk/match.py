@@ -22,8 +22,8 @@ from interpayer.model.reason import Refusal
 from interpayer.system.database import Database
 from interpayer.system.ids import new_id
 
-# So many are looked up in one sweep of the index, kept and told at once. Half as many cost a twentieth more with 100,000
-# members, and more with more of them.
+# So many are looked up in one sweep of the index, kept and told at once. Half as many cost a twentieth more among
+# 100,000 members, and more among more of them.
 CHUNK = 8_000
 
 Progress = Callable[[int], None]
