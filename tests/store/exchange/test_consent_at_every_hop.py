@@ -3,139 +3,44 @@
 Every hop is walked with the real steps and stores, for both roles; only the moment at which the consent ends moves.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
 from threading import Barrier
 from typing import Any
 
 import pytest
 
-from interpayer.consent import store as consent_store
 from interpayer.consent.life_events import DIED, EMANCIPATED, LifeEvent
-from interpayer.consent.writing import write_consent
 from interpayer.delivery.files import files
 from interpayer.exchange import batch_store, following
 from interpayer.exchange import store as exchange_store
-from interpayer.exchange.kickoff import ExportWish, start_export_job
-from interpayer.exchange.member_bundle import MemberBundle
-from interpayer.exchange.steps import asking, batching, exporting, permitting, receiving
-from interpayer.exchange.steps.deciding import Request, caller_of
-from interpayer.exchange.steps.everything import Everything, everything_for
-from interpayer.exchange.steps.matching import match_one
+from interpayer.exchange.steps import asking, batching, exporting, receiving
 from interpayer.exchange.tools import Tools
 from interpayer.exchange.transitions import Actor, Move, move
-from interpayer.gateway.subject import granted_member
 from interpayer.identity.enrollment import upsert_enrollments
-from interpayer.identity.reading import write_coverage, write_patient
-from interpayer.model.consent import Basis, Consent, Effect, LegalBasis, Scope
+from interpayer.model.consent import Basis, Effect, LegalBasis
 from interpayer.model.exchange import State
-from interpayer.model.member import Coverage, Demographics
-from interpayer.model.partner import Endpoint
-from interpayer.model.reason import Refusal
 from interpayer.operations import consents, exchanges, legal_bases, restricting
-from interpayer.partners import directory
-from interpayer.routing import registry
-from interpayer.simulation.installation import CAPABILITIES
 from interpayer.system.clock import now
 from interpayer.system.ids import new_id
-from tests.support.databases import DatabaseServer, ScratchDatabase, serves
-from tests.support.doors import a_partner
-from tests.support.people import PAYER, a_coverage, a_person, a_row
+from tests.support.databases import serves
+from tests.support.hops import (
+    ANA,
+    PARTNER,
+    Scene,
+    a_consent,
+    at_each_file,
+    at_everything,
+    at_gathering,
+    at_kick_off,
+    at_match,
+    at_release,
+    at_token,
+)
+from tests.support.people import PAYER, a_row
 from tests.support.tools import opened
-
-PARTNER = replace(a_partner(), attested_by_contract=True)
-ANA = Actor("person", "Ana Ruiz")
-
-
-@dataclass
-class House:
-    """A payer, the tools of each of its processes, and one partner on the other side."""
-
-    database: ScratchDatabase
-    door: Tools
-    worker: Tools
-    operator: Tools
-    home: Path
-    people: int = 0
-
-
-@dataclass
-class Scene:
-    """The house with a member whom no other test knows."""
-
-    house: House
-    member_id: str
-    person: Demographics
-    card: Coverage
-    consent: Consent | None = None
-    spoken_for: tuple[str, ...] = PARTNER.organizations
-    job_id: str = ""
-    exchange_id: str = ""
-    batch_id: str = ""
-
-    @property
-    def door(self) -> Tools:
-        return self.house.door
-
-    @property
-    def worker(self) -> Tools:
-        return self.house.worker
-
-    @property
-    def operator(self) -> Tools:
-        return self.house.operator
-
-    def change(self, what: str) -> None:
-        """Let the member's consents be others, as time or a mistake makes them."""
-        with self.house.database.owner.transaction() as conn:
-            conn.execute(f"update consent.consent set {what} where member_id = %s".encode(), [self.member_id])
-
-    def consents(self) -> list[Consent]:
-        with self.operator.database.transaction() as conn:
-            return consent_store.consents_of(conn, [self.member_id]).get(self.member_id, [])
-
-    def reason(self) -> str | None:
-        """Why the partner gets nothing now, as we know it."""
-        with self.worker.database.transaction() as conn:
-            return permitting.to_read(self.worker, conn, PARTNER.id, [self.member_id])[self.member_id].reason
-
-    def states(self) -> set[str]:
-        with self.operator.database.transaction() as conn:
-            rows = exchange_store.of_members(conn, [self.member_id], State)
-        return {row["state"] for row in rows}
-
-
-@pytest.fixture(scope="module")
-def house(database_server: DatabaseServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    database, home = database_server.create(template="migrated"), tmp_path_factory.mktemp("hops") / "home"
-    endpoint = Endpoint("e-1", PARTNER.id, "https://other.example/fhir", CAPABILITIES, "2.2", "test")
-    with (
-        opened(database, home) as operator,
-        opened(database, home, role="worker") as worker,
-        opened(database, home, role="door") as door,
-    ):
-        with database.operator.transaction() as conn:
-            directory.add_partner(conn, PARTNER, None, by="tests")
-            registry.add_endpoint(conn, endpoint, PARTNER.organizations)
-        yield House(database, door, worker, operator, home)
-    database_server.drop(database)
-
-
-@pytest.fixture
-def scene(house: House) -> Scene:
-    house.people += 1
-    number = f"W{500000 + house.people}"
-    place = (f"{house.people} Mill Lane", f"{10000 + house.people}")
-    family = "".join(chr(ord("a") + int(digit)) * 2 for digit in f"{house.people:03}").capitalize() + "ner"
-    person = a_person("Robin", family=family, born=f"{now().year - 10}-01-{house.people % 28 + 1:02}", address=place)
-    card = a_coverage(number, subscriber_id=number)
-    with house.operator.database.transaction() as conn:
-        (kept,) = upsert_enrollments(conn, house.operator.vault, [a_row(person, card)])
-    return Scene(house, kept.member_id or "", person, card)
-
 
 # ---- how a consent ends
 
@@ -225,76 +130,6 @@ ENDINGS: list[tuple[Callable[[Scene], None], str, str]] = [
     (child_is_emancipated, "representative:MTH", "consent.aged_out"),
     (child_comes_of_age, "representative:FTH", "consent.aged_out"),
 ]
-
-
-def a_consent(performer: str = "member") -> Consent:
-    at = datetime.now(UTC)
-    return Consent(
-        id="k-1", member_id=None, scope=Scope.SENSITIVE, sources=(PAYER,), recipients=PARTNER.organizations,
-        starts_at=at - timedelta(days=2), ends_at=at + timedelta(days=300), performer=performer, proof="form-12",
-    )  # fmt: skip
-
-
-# ---- the responder's hops; each says whether something of the member went on
-
-
-def at_match(scene: Scene) -> bool:
-    bundle = MemberBundle(
-        write_patient(scene.person, "m"),
-        write_coverage(scene.card, coverage_id="c", patient_id="m", payer_name=PAYER),
-        None,
-        write_consent(scene.consent or a_consent(), consent_id="k", patient_ref="Patient/m"),
-    )
-    with serves(PARTNER.id), scene.door.database.transaction() as conn:
-        caller = replace(caller_of(conn, PARTNER.id), organizations=scene.spoken_for)
-        request = Request(caller, now(), "test-correlation")
-        return match_one(scene.door, conn, request, bundle).kind == "match"
-
-
-def at_token(scene: Scene) -> bool:
-    with serves(PARTNER.id), scene.door.database.transaction() as conn:
-        return granted_member(scene.door, conn, PARTNER.id, f"Patient/{scene.member_id}") == scene.member_id
-
-
-def at_kick_off(scene: Scene) -> bool:
-    with scene.operator.database.transaction() as conn:
-        row, *_ = exchange_store.of_members(conn, [scene.member_id], State)
-        group = batch_store.MatchGroup(
-            *(new_id("b"), new_id("j"), PARTNER.id, "match", now(), b"", ((scene.member_id, row["id"]),)), size=1
-        )
-        batch_store.save_groups(conn, [group])
-    with serves(PARTNER.id), scene.door.database.transaction() as conn:
-        request = Request(caller_of(conn, PARTNER.id), now(), "test-correlation")
-        scene.job_id = start_export_job(scene.door, conn, request, ExportWish(group.id, "https://ours.example/export"))
-    with scene.worker.database.transaction() as conn:
-        return exporting.authorize.plain(scene.worker, conn, scene.job_id) == 1
-
-
-def at_gathering(scene: Scene) -> bool:
-    return exporting.gather.plain(scene.worker, scene.job_id) > 0
-
-
-def at_release(scene: Scene) -> bool:
-    with scene.worker.database.transaction() as conn:
-        exporting.release.plain(scene.worker, conn, scene.job_id)
-        return any(file.lines for file in files(conn, scene.job_id))
-
-
-def at_each_file(scene: Scene) -> bool:
-    with serves(PARTNER.id), scene.door.database.transaction() as conn:
-        for file in files(conn, scene.job_id):
-            following.may_fetch(scene.door, conn, file)
-        return any(file.lines for file in files(conn, scene.job_id))
-
-
-def at_everything(scene: Scene) -> bool:
-    with serves(PARTNER.id), scene.door.database.transaction() as conn:
-        caller = caller_of(conn, PARTNER.id)
-        try:
-            return everything_for(scene.door, conn, caller, member_id=scene.member_id, wanted=Everything()) != []
-        except Refusal as refusal:
-            assert refusal.reason == "request.not_found"
-            return False
 
 
 RESPONDER = (at_match, at_token, at_kick_off, at_gathering, at_release, at_each_file, at_everything)

@@ -20,7 +20,7 @@ from interpayer.policy import store
 from interpayer.policy.composing import compose, shipped
 from interpayer.policy.told import facts_from_json
 from interpayer.system.clock import now
-from tests.store.exchange.test_consent_at_every_hop import (
+from tests.support.hops import (
     ANA,
     PARTNER,
     Scene,
@@ -31,11 +31,8 @@ from tests.store.exchange.test_consent_at_every_hop import (
     at_match,
     at_release,
     at_token,
-    house,
-    scene,
 )
 
-__all__ = ["house", "scene"]
 Hop = Callable[[Scene], bool]
 CLIENT = PARTNER.client_id
 ADMIN = Person("Ana Ruiz", "person", ("admin",), now(), "first admin")

@@ -19,7 +19,8 @@ from interpayer.exchange.steps.limiting import narrowed, outgrown
 from interpayer.model.consent import Limits, Permission, Verdict
 from interpayer.normalization.intake import Arrival, Known, canonicalize, outline
 from interpayer.records.loading import begin_load, save_records
-from tests.store.exchange.test_consent_at_every_hop import (
+from tests.support.databases import serves
+from tests.support.hops import (
     PARTNER,
     Scene,
     at_each_file,
@@ -28,13 +29,8 @@ from tests.store.exchange.test_consent_at_every_hop import (
     at_kick_off,
     at_match,
     at_release,
-    house,
-    scene,
 )
-from tests.support.databases import serves
 from tests.support.records import raw_of
-
-__all__ = ["house", "scene"]
 
 ICD10 = "http://hl7.org/fhir/sid/icd-10-cm"
 SUGAR, DRINK = "E11.9", "F10.20"
