@@ -5,9 +5,11 @@ from typing import Any
 
 from interpayer.consent import store as consent_store
 from interpayer.exchange import store
+from interpayer.exchange.durability import store as durable
 from interpayer.exchange.member_bundle import MemberBundle
 from interpayer.exchange.steps.asking import matched
 from interpayer.exchange.tools import Tools
+from interpayer.exchange.transitions import Actor
 from interpayer.identity.reading import read_coverage, read_patient, write_coverage, write_patient
 from interpayer.identity.resolve import Query
 from interpayer.identity.store import save_evidence
@@ -15,6 +17,7 @@ from interpayer.model.consent import Consent, MatchGrant, Scope
 from interpayer.model.exchange import Role, State
 from interpayer.model.match import Match
 from interpayer.model.member import Coverage, Demographics
+from interpayer.operations import consents
 from interpayer.system.clock import now
 from interpayer.system.database import Connection
 from interpayer.system.ids import new_id
@@ -84,3 +87,44 @@ def _grant(conn: Connection, exchange_id: str, member_id: str, partner_id: str) 
     kept = consent_store.save(conn, consent)
     grant = MatchGrant(new_id("g"), partner_id, member_id, kept.id, exchange_id, now() + timedelta(days=30))
     consent_store.save_grant(conn, grant)
+
+
+def a_consent(member_id: str, *, source: str = "payer-b", recipient: str = "payer-c") -> Consent:
+    """What a member allowed the payer that asks."""
+    return Consent(
+        id=new_id("k"),
+        member_id=member_id,
+        scope=Scope.SENSITIVE,
+        sources=(source,),
+        recipients=(recipient,),
+        starts_at=datetime(2026, 1, 1, tzinfo=UTC),
+        ends_at=datetime(2030, 1, 1, tzinfo=UTC),
+        performer="member",
+        proof="doc-1",
+        received_from="p-c",
+    )
+
+
+def an_exchange(
+    tools: Tools, member_id: str, consent: Consent, *, state: State = State.PERMITTED, is_new: bool = True
+) -> str:
+    """One under way under this consent, with a grant and waiting work."""
+    exchange_id, at = new_id("x"), now()
+    grant = MatchGrant(new_id("g"), "p-c", member_id, consent.id, exchange_id, at + timedelta(days=30))
+    with tools.database.transaction() as conn:
+        if is_new:
+            consents.record(tools, conn, consent, actor=Actor("partner", "p-c"))
+        store.create_many(conn, [a_request(exchange_id, at)])
+        change = store.Change(exchange_id, state, None, member_id=member_id, consent_id=consent.id)
+        store.apply(conn, [change], at)
+        consent_store.save_grant(conn, grant)
+        durable.accept(conn, "request_history", exchange_id, exchange_id, delay_s=3600)
+    return exchange_id
+
+
+def state_of(tools: Tools, exchange_id: str) -> State:
+    """Where the exchange stands now."""
+    with tools.database.transaction() as conn:
+        found = store.load(conn, exchange_id)
+    assert found is not None
+    return found.state

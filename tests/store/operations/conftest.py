@@ -1,6 +1,7 @@
 """A payer's tools as the operator's side has them, over a scratch database."""
 
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,8 @@ import pytest
 from interpayer.app.build import Application, build
 from interpayer.exchange.tools import Tools
 from interpayer.exchange.transitions import Actor
+from interpayer.identity.enrollment import upsert_enrollments
+from interpayer.model.member import Coverage, Demographics, Enrollment, Identifier, IdKind, Name
 from tests.support.databases import ScratchDatabase
 
 ORGANIZATIONS = """
@@ -33,3 +36,16 @@ def tools(application: Application) -> Tools:
 @pytest.fixture
 def person() -> Actor:
     return Actor("person", "Ana Ruiz")
+
+
+@pytest.fixture
+def member_id(tools: Tools) -> str:
+    facts = Demographics(
+        names=(Name("Quarrel", ("Ines",)),),
+        birth_date=date(1980, 2, 3),
+        identifiers=(Identifier(IdKind.MEMBER, "BL100001", "payer-b"),),
+    )
+    coverage = Coverage(payer="payer-b", member_id="BL100001", starts_on=date(2020, 1, 1))
+    row = Enrollment(1, facts, coverage, None, None, None, None, None, None, None, None, None, date(2026, 1, 1))
+    with tools.database.transaction() as conn:
+        return upsert_enrollments(conn, tools.vault, [row])[0].member_id or ""

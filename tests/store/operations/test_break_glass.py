@@ -12,10 +12,7 @@ from interpayer.operations.access import Person
 from interpayer.operations.break_glass import Page, Wish
 from interpayer.records import loading
 from interpayer.system.clock import now
-from tests.store.operations.test_consents import member_id
 from tests.support.records import an_arrival, an_encounter, make
-
-__all__ = ["member_id"]
 
 
 def a_person(name: str, *roles: str) -> Person:

@@ -1,7 +1,7 @@
 """A no stops exchanges, grants, work and files in the transaction that records it."""
 
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -10,15 +10,12 @@ from interpayer.audit.ledger import search
 from interpayer.consent import bases
 from interpayer.consent import store as consent_store
 from interpayer.consent.life_events import DIED, EMANCIPATED, LifeEvent
-from interpayer.exchange import store as exchange_store
 from interpayer.exchange.durability import store as durable
 from interpayer.exchange.tools import Tools
 from interpayer.exchange.transitions import Actor
 from interpayer.identity import graph
-from interpayer.identity.enrollment import upsert_enrollments
-from interpayer.model.consent import Basis, Consent, Effect, LegalBasis, Limits, MatchGrant, Scope
+from interpayer.model.consent import Basis, Consent, Effect, LegalBasis, Limits, Scope
 from interpayer.model.exchange import State
-from interpayer.model.member import Coverage, Demographics, Enrollment, Identifier, IdKind, Name
 from interpayer.model.reason import REASONS, Refusal
 from interpayer.operations import consents, legal_bases, people, restricting
 from interpayer.operations.explaining_consent import NEXT
@@ -27,60 +24,8 @@ from interpayer.partners import directory
 from interpayer.system.clock import now
 from interpayer.system.ids import new_id
 from tests.support.doors import a_partner
-from tests.support.released import a_request
+from tests.support.released import a_consent, an_exchange, state_of
 from tests.support.tools import add_members
-
-
-@pytest.fixture
-def member_id(tools: Tools) -> str:
-    facts = Demographics(
-        names=(Name("Quarrel", ("Ines",)),),
-        birth_date=date(1980, 2, 3),
-        identifiers=(Identifier(IdKind.MEMBER, "BL100001", "payer-b"),),
-    )
-    coverage = Coverage(payer="payer-b", member_id="BL100001", starts_on=date(2020, 1, 1))
-    row = Enrollment(1, facts, coverage, None, None, None, None, None, None, None, None, None, date(2026, 1, 1))
-    with tools.database.transaction() as conn:
-        return upsert_enrollments(conn, tools.vault, [row])[0].member_id or ""
-
-
-def a_consent(member_id: str, *, source: str = "payer-b", recipient: str = "payer-c") -> Consent:
-    return Consent(
-        id=new_id("k"),
-        member_id=member_id,
-        scope=Scope.SENSITIVE,
-        sources=(source,),
-        recipients=(recipient,),
-        starts_at=datetime(2026, 1, 1, tzinfo=UTC),
-        ends_at=datetime(2030, 1, 1, tzinfo=UTC),
-        performer="member",
-        proof="doc-1",
-        received_from="p-c",
-    )
-
-
-def an_exchange(
-    tools: Tools, member_id: str, consent: Consent, *, state: State = State.PERMITTED, is_new: bool = True
-) -> str:
-    """One under way under this consent, with a grant and waiting work."""
-    exchange_id, at = new_id("x"), now()
-    grant = MatchGrant(new_id("g"), "p-c", member_id, consent.id, exchange_id, at + timedelta(days=30))
-    with tools.database.transaction() as conn:
-        if is_new:
-            consents.record(tools, conn, consent, actor=Actor("partner", "p-c"))
-        exchange_store.create_many(conn, [a_request(exchange_id, at)])
-        change = exchange_store.Change(exchange_id, state, None, member_id=member_id, consent_id=consent.id)
-        exchange_store.apply(conn, [change], at)
-        consent_store.save_grant(conn, grant)
-        durable.accept(conn, "request_history", exchange_id, exchange_id, delay_s=3600)
-    return exchange_id
-
-
-def state_of(tools: Tools, exchange_id: str) -> State:
-    with tools.database.transaction() as conn:
-        found = exchange_store.load(conn, exchange_id)
-    assert found is not None
-    return found.state
 
 
 def test_revoking_one_consent_stops_what_rests_on_it_and_nothing_else(

@@ -20,10 +20,10 @@ from interpayer.model.exchange import State
 from interpayer.model.reason import Refusal
 from interpayer.operations import forgetting, legal_holds, loading
 from interpayer.operations.vault_store import Subject
-from tests.store.operations.test_consents import a_consent, an_exchange, member_id
 from tests.store.operations.test_loading import a_condition, a_patient, write
+from tests.support.released import a_consent, an_exchange
 
-__all__ = ["member_id", "write"]
+__all__ = ["write"]
 SECOND = Actor("person", "Bo Lind")
 ORIGIN = "test.example"
 

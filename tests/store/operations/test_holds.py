@@ -8,9 +8,6 @@ from interpayer.exchange.transitions import Actor
 from interpayer.model.reason import Refusal
 from interpayer.operations import forgetting, holds, store
 from interpayer.system.clock import now
-from tests.store.operations.test_consents import member_id
-
-__all__ = ["member_id"]
 
 
 def test_a_hold_holds_until_it_is_cleared(tools: Tools) -> None:

@@ -16,9 +16,8 @@ from interpayer.operations.upkeep import Upkeep
 from interpayer.operations.vault_store import Subject
 from interpayer.records.keys import forget_records, member_keys
 from interpayer.system.database import DatabaseError
-from tests.store.operations.test_consents import a_consent, an_exchange, member_id
+from tests.support.released import a_consent, an_exchange
 
-__all__ = ["member_id"]
 SECOND = Actor("person", "Bo Lind")
 
 

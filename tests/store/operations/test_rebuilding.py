@@ -16,9 +16,6 @@ from interpayer.model.record import Lines
 from interpayer.operations import consents
 from interpayer.operations.rebuilding import rebuild_files
 from interpayer.system.clock import now
-from tests.store.operations.test_consents import member_id
-
-__all__ = ["member_id"]
 
 
 def a_released_file(tools: Tools, members: list[str]) -> str:

@@ -20,10 +20,9 @@ from interpayer.partners import directory
 from interpayer.system.clock import now
 from interpayer.system.database import serve_partner
 from interpayer.system.ids import new_id
-from tests.store.operations.test_consents import a_consent, an_exchange, member_id, state_of
 from tests.support.doors import a_partner
+from tests.support.released import a_consent, an_exchange, state_of
 
-__all__ = ["member_id"]
 SECOND = Actor("person", "Bo Lind")
 
 

@@ -13,9 +13,7 @@ from interpayer.model.exchange import State
 from interpayer.operations import recall
 from interpayer.operations.upkeep import Upkeep
 from interpayer.system.clock import now
-from tests.store.operations.test_consents import a_consent, an_exchange, member_id, state_of
-
-__all__ = ["member_id"]
+from tests.support.released import a_consent, an_exchange, state_of
 
 
 @pytest.fixture
