@@ -3,7 +3,6 @@
 import os
 from pathlib import Path
 
-
 # Beside the KEK: where a backup of the database does not reach.
 FORGOTTEN = "forgotten"
 
