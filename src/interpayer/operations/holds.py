@@ -18,6 +18,18 @@ def listed(conn: Connection) -> list[dict[str, Any]]:
     return store.open_holds(conn)
 
 
+def tell(tools: Tools, conn: Connection) -> int:
+    """Put on the ledger that a backup was restored; the restore itself cannot, for it brings the ledger. How many."""
+    rows = store.untold_holds(conn)
+    for row in rows:
+        event = Event(
+            *("database.restored", "system", "process", "interpayer"),
+            facts={"hold": row["kind"], "held_since": row["since"].isoformat(), "why": row["reason"]},
+        )
+        tools.ledger.append(conn, event)
+    return len(rows)
+
+
 def resync(tools: Tools, conn: Connection, *, reason: str, actor: Actor, forgotten: Sequence[str] = ()) -> list[str]:
     """Clear every hold; the kinds cleared. Only a person may, and only after the enrollment feed was loaded again.
 

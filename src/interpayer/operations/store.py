@@ -95,6 +95,14 @@ def open_holds(conn: Connection) -> list[dict[str, Any]]:
     return conn.execute("select * from operations.hold where cleared_at is null order by since, hold_id").fetchall()
 
 
+def untold_holds(conn: Connection) -> list[dict[str, Any]]:
+    """Holds that began since the ledger was last told of them, marked as told."""
+    return conn.execute(
+        "update operations.hold set told_at = clock_timestamp() "
+        "where cleared_at is null and (told_at is null or told_at < since) returning kind, reason, since"
+    ).fetchall()
+
+
 def hold(conn: Connection, kind: str, reason: str) -> bool:
     """Stop releases; False when a hold of this kind is open already."""
     row = conn.execute(

@@ -17,7 +17,17 @@ from interpayer.identity.learning import store as learning_store
 from interpayer.identity.published import default_policy
 from interpayer.model.event import Event
 from interpayer.model.exchange import State
-from interpayer.operations import break_glass, cases, guessing, partner_watch, recall, retention, signing, standing
+from interpayer.operations import (
+    break_glass,
+    cases,
+    guessing,
+    holds,
+    partner_watch,
+    recall,
+    retention,
+    signing,
+    standing,
+)
 from interpayer.operations.legal_holds import held_jobs
 from interpayer.operations.rebuilding import rebuild_files
 from interpayer.system.clock import now
@@ -147,6 +157,7 @@ _TASKS: dict[str, tuple[Callable[[Tools, Connection], int], float]] = {
     "archived": (_archived, 600.0),
     "old_requests": (retention.purge_requests, 600.0),
     "old_decisions": (retention.purge_decisions, 3600.0),
+    "restored": (holds.tell, 10.0),
     "broken_glass": (break_glass.pass_time, 10.0),
     "silent_recalls": (recall.silence, 10.0),
     "own_keys": (signing.end_retiring, 30.0),

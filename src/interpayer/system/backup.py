@@ -120,9 +120,11 @@ def missing_keys(settings: Settings, manifest: Manifest) -> list[str]:
 
 def _hold(manifest: Manifest) -> str:
     reason = literal(f"restored from the backup of {manifest.made_at}; load consents, revocations and recalls again")
-    # A backup can itself hold the hold of an earlier restore.
-    values = f"({literal(HOLD)}, {reason})"
-    return f"\ninsert into operations.hold (kind, reason) values {values} on conflict do nothing;\n"
+    # A backup can itself hold the hold of an earlier restore: it begins anew, or what was loaded before would clear it.
+    anew = (
+        "on conflict (kind) where cleared_at is null do update set since = clock_timestamp(), reason = excluded.reason"
+    )
+    return f"\ninsert into operations.hold (kind, reason) values ({literal(HOLD)}, {reason}) {anew};\n"
 
 
 def _refill(settings: Settings, dump: Path, *, hold: str, version: int, say: Callable[[str], None]) -> None:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from interpayer.app.build import Application
 from interpayer.audit.ledger import search
 from interpayer.exchange.tools import Tools
 from interpayer.exchange.transitions import Actor
@@ -47,6 +48,21 @@ def test_a_hold_is_not_cleared_while_a_forgotten_member_is_back(tools: Tools, pe
         assert "forget-again" in refused.value.detail
         assert forgetting.again(tools, conn, names, reason="restored", actor=person) == 1
         assert holds.resync(tools, conn, reason="all loaded", actor=person, forgotten=names) == ["restore"]
+
+
+def test_a_restore_is_told_once_by_a_worker_and_again_when_there_is_another(application: Application) -> None:
+    tools = application.tools("worker")
+    with application.tools("operator").database.transaction() as conn:
+        store.hold(conn, "restore", "restored from the backup of today")
+    for told in (1, 0):
+        with tools.database.transaction() as conn:
+            assert holds.tell(tools, conn) == told
+    with application.tools("operator").database.transaction() as conn:
+        conn.execute("update operations.hold set since = clock_timestamp()")
+    with tools.database.transaction() as conn:
+        assert holds.tell(tools, conn) == 1
+    with application.tools("operator").database.transaction() as conn:
+        assert [e["name"] for e in search(conn)] == ["database.restored"] * 2
 
 
 def test_a_process_cannot_clear_it(tools: Tools) -> None:
