@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 import orjson
+from starlette.requests import ClientDisconnect
 
 from interpayer.gateway.door import Body, Context, Operation
 from interpayer.model.reason import Refusal
@@ -71,11 +72,15 @@ async def read_body(chunks: AsyncIterator[bytes], headers: Mapping[str, str], *,
     if length > maximum_bytes:
         raise Refusal("request.too_large", f"at most {maximum_bytes} bytes")
     content = bytearray()
-    async with asyncio.timeout(BODY_DEADLINE_S + length / SLOWEST_BYTES_PER_S):
-        async for chunk in chunks:
-            content += chunk
-            if len(content) > maximum_bytes:
-                raise Refusal("request.too_large", f"at most {maximum_bytes} bytes")
+    try:
+        async with asyncio.timeout(BODY_DEADLINE_S + length / SLOWEST_BYTES_PER_S):
+            async for chunk in chunks:
+                content += chunk
+                if len(content) > maximum_bytes:
+                    raise Refusal("request.too_large", f"at most {maximum_bytes} bytes")
+    except ClientDisconnect:
+        # nobody reads the answer; on the ledger it is what it was, and no fault of ours
+        raise Refusal("request.malformed", "the connection ended before the body") from None
     return bytes(content)
 
 

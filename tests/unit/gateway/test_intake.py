@@ -8,6 +8,7 @@ import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as some
+from starlette.requests import ClientDisconnect
 
 from interpayer.gateway.intake import DEEPEST, context_of, read_body, read_object, wants_other
 from interpayer.model.reason import Refusal
@@ -125,6 +126,16 @@ def test_a_slow_body_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("interpayer.gateway.intake.BODY_DEADLINE_S", 0.02)
     with pytest.raises(TimeoutError):
         asyncio.run(read_body(chunks(b"a", b"b", wait_s=0.05), {}, maximum_bytes=10))
+
+
+def test_a_caller_that_goes_away_is_no_fault_of_ours() -> None:
+    async def gone() -> AsyncIterator[bytes]:
+        yield b"half"
+        raise ClientDisconnect
+
+    with pytest.raises(Refusal) as caught:
+        asyncio.run(read_body(gone(), {}, maximum_bytes=10))
+    assert caught.value.reason == "request.malformed"
 
 
 @pytest.mark.parametrize(
