@@ -71,16 +71,20 @@ async def read_body(chunks: AsyncIterator[bytes], headers: Mapping[str, str], *,
     length = int(announced) if announced.isascii() and announced.isdecimal() and len(announced) < 16 else 0
     if length > maximum_bytes:
         raise Refusal("request.too_large", f"at most {maximum_bytes} bytes")
-    content = bytearray()
     try:
         async with asyncio.timeout(BODY_DEADLINE_S + length / SLOWEST_BYTES_PER_S):
-            async for chunk in chunks:
-                content += chunk
-                if len(content) > maximum_bytes:
-                    raise Refusal("request.too_large", f"at most {maximum_bytes} bytes")
+            return await _gathered(chunks, maximum_bytes)
     except ClientDisconnect:
         # nobody reads the answer; on the ledger it is what it was, and no fault of ours
         raise Refusal("request.malformed", "the connection ended before the body") from None
+
+
+async def _gathered(chunks: AsyncIterator[bytes], maximum_bytes: int) -> bytes:
+    content = bytearray()
+    async for chunk in chunks:
+        content += chunk
+        if len(content) > maximum_bytes:
+            raise Refusal("request.too_large", f"at most {maximum_bytes} bytes")
     return bytes(content)
 
 
