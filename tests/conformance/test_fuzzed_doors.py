@@ -101,7 +101,7 @@ def test_no_generated_call_of_the_plan_is_a_fault_of_ours(application: Applicati
 def _door(application: Application, grounds: Grounds) -> Any:
     """The real door, behind a listed proxy, with limits that a fuzzer does not reach."""
     door = real.door_of(application)
-    bundle = application.bundle
+    bundle = door.policy()
     numbers = replace(
         bundle.numbers,
         rates={name: RateNumbers(1e6, 1_000_000, 1) for name in bundle.rates},

@@ -199,6 +199,11 @@ def unsuccessful(_root, _leaf):
     return ocsp.OCSPResponseBuilder.build_unsuccessful(ocsp.OCSPResponseStatus.TRY_LATER).public_bytes(Encoding.DER)
 
 
+def turned(content: bytes) -> bytes:
+    """With the last bit turned: one of the signature."""
+    return content[:-1] + bytes([content[-1] ^ 1])
+
+
 UNUSABLE_ANSWERS = {
     "no answer": lambda root, leaf: b"<html>",
     "try later": unsuccessful,
@@ -217,7 +222,7 @@ UNUSABLE_ANSWERS = {
         leaf, signer=delegate(root), with_certificates=False
     ),
     "by the caller itself": lambda root, leaf: root.ocsp(leaf, signer=certify("b", root)),
-    "with a bit turned": lambda root, leaf: root.ocsp(leaf)[:-1] + bytes([root.ocsp(leaf)[-1] ^ 1]),
+    "with a bit turned": lambda root, leaf: turned(root.ocsp(leaf)),
 }
 
 
