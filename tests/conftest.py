@@ -28,11 +28,6 @@ def pytest_configure(config: pytest.Config) -> None:
     fcntl.flock(_alive[0], fcntl.LOCK_EX)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Files that open whole payers first: begun last, one would run while the other workers have nothing to do."""
-    items.sort(key=lambda item: not {"stories", "drills"} & set(item.path.parts))
-
-
 def pytest_unconfigure(config: pytest.Config) -> None:
     """Let the server go, and see it gone."""
     if hasattr(config, "workerinput") or not _alive:
