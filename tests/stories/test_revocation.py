@@ -254,13 +254,15 @@ def test_the_ledger_of_the_keeper_verifies_after_all_that(plan: Plan) -> None:
 
 
 def _asked(plan: Plan, name: str, *, until: str) -> str:
-    """An exchange of the asker that is matched, while the keeper's worker is dead."""
+    """An exchange of the asker that is matched, its export begun, while the keeper's worker is dead."""
     member_id = member_id_of(plan.town, plan.asker, f"Q-{NUMBERS[name]}")
     allow(plan.asker, member_id, "keeper")
     cards = {"keeper": NUMBERS[name], "asker": f"Q-{NUMBERS[name]}"}
     with _records_held(plan.keeper):
         exchange_id = ask(plan.asker, "keeper", LEAVERS[name].asked(cards))
         settled(plan.asker, exchange_id, states=(until,))
+        # begun: who says no before that is not in the export at all, and nothing is missing from it
+        wait_for(lambda: plan.of(name)[-1]["state"] in ("gathering", "assembling"))
         plan.keeper.kill("worker-1")
     return exchange_id
 

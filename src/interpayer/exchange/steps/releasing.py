@@ -12,9 +12,10 @@ from interpayer.adapters.declaration import Declaration
 from interpayer.adapters.store import declared
 from interpayer.consent import store as consent_store
 from interpayer.consent.writing import write_consent
+from interpayer.delivery import store as delivery_store
 from interpayer.delivery.notice import CONSENT_ID, with_notice
 from interpayer.delivery.provenance import OWN_FORM, Payer, SourceForm, source_form, transmitter_provenance
-from interpayer.delivery.withdrawal import drop_member
+from interpayer.delivery.withdrawal import WITHDRAWN, WITHDRAWN_TEXT, drop_member
 from interpayer.exchange import batch_store, source_store, store
 from interpayer.exchange.completeness import SourceAsked, gaps_of, rendered, stale
 from interpayer.exchange.steps import permission
@@ -166,6 +167,9 @@ def withdraw_outgrown(
     gone = {m: x for m, x in exchange_of.items() if m in refused | wider}
     for member_id in gone:
         drop_member(conn, member_id, job_id=job_id)
+    if gone:
+        # also when their lines were never written: who asked must not take less for all
+        delivery_store.add_issue(conn, job_id, code=WITHDRAWN, text=WITHDRAWN_TEXT)
     outdated = {m: replace(decisions[m], verdict=Verdict.REFUSED, reason="policy.narrowed") for m in wider}
     refuse(tools, conn, gone, {**decisions, **outdated})
     return gone
