@@ -140,7 +140,7 @@ def test_bodies_open_on_demand_and_stay_out_of_the_tables(database):
         stored = conn.execute("select convert_from(header, 'UTF8') as header, body from audit.event").fetchall()
         stored += conn.execute("select * from audit.body_key").fetchall()
     assert "Marker" not in str(stored)
-    assert "1989" not in str(stored)
+    assert "1989-03-14" not in str(stored)
 
 
 def test_redacting_a_field_and_shredding_a_member(database):
