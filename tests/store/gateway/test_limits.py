@@ -46,6 +46,8 @@ def test_who_waits_as_told_gets_in_and_who_does_not_takes_nothing_from_others(
         while not stop.is_set():
             pushed.append(taken(database, "match pushy", rate) is None)
 
+    # the pool is made when it is first asked for, and not by several at once
+    assert taken(database, "match first", rate) is None
     began = time.monotonic()
     threads = [threading.Thread(target=push) for _ in range(3)]
     for thread in threads:
